@@ -1,0 +1,1 @@
+"""From a logical circuit to counts: device snapshots, compilation, noise, provider adapters."""

@@ -1,0 +1,87 @@
+"""Transpiler passes that optimize Clifford circuits without leaving the Clifford group.
+
+Qiskit's levels 2 and 3 resynthesize two-qubit blocks with general angles though the block is
+Clifford, after which neither a stabilizer simulator nor a certificate can follow the circuit.
+:class:`CliffordBlocks` does the same job inside the group, with as few entangling gates.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import stim
+from qiskit.circuit import QuantumCircuit
+from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
+from qiskit.converters import circuit_to_dag
+from qiskit.dagcircuit import DAGCircuit
+from qiskit.quantum_info import Clifford
+from qiskit.synthesis import synth_clifford_bm
+from qiskit.transpiler import PassManager, Target
+from qiskit.transpiler.basepasses import TransformationPass
+from qiskit.transpiler.passes import (
+    BasisTranslator,
+    Collect2qBlocks,
+    ConsolidateBlocks,
+    GateDirection,
+    Optimize1qGatesDecomposition,
+)
+
+class CliffordBlocks(TransformationPass):
+    """Replace every two-qubit ``unitary`` node by a CZ-optimal Clifford circuit.
+
+    Expects that :class:`Collect2qBlocks` and :class:`ConsolidateBlocks` ran before. A block
+    needs at most three CZ (Bravyi & Maslov, arXiv:2003.09412).
+    """
+
+    def run(self, dag: DAGCircuit) -> DAGCircuit:
+        """Run the pass on ``dag`` in place."""
+        for node in dag.op_nodes():
+            if node.op.name == "unitary" and len(node.qargs) == 2:
+                tableau = stim.Tableau.from_unitary_matrix(node.op.to_matrix(), endian="little")
+                x2x, x2z, z2x, z2z, x_signs, z_signs = tableau.to_numpy()
+                rows = np.vstack(
+                    [
+                        np.hstack([x2x, x2z, x_signs[:, None]]),
+                        np.hstack([z2x, z2z, z_signs[:, None]]),
+                    ]
+                )
+                dag.substitute_node_with_dag(node, _synthesized(rows.tobytes()))
+        return dag
+
+
+@lru_cache(maxsize=12_000)  # the two-qubit Clifford group has 11,520 elements
+def _synthesized(rows: bytes) -> DAGCircuit:
+    clifford = Clifford(np.frombuffer(rows, dtype=bool).reshape(4, 5))
+    circuit = QuantumCircuit(2)
+    for instruction in synth_clifford_bm(clifford).decompose("swap").data:
+        on = [instruction.qubits[0]._index, instruction.qubits[-1]._index]
+        if instruction.operation.name == "cx":
+            circuit.h(on[1])
+            circuit.cz(*on)
+            circuit.h(on[1])
+        else:
+            circuit.append(instruction.operation, on[:1])
+    return circuit_to_dag(circuit)
+
+
+def clifford_optimization(target: Target) -> PassManager:
+    """The optimization stage for Clifford circuits that are routed for ``target``."""
+    return PassManager(
+        [
+            Collect2qBlocks(),
+            ConsolidateBlocks(force_consolidate=True, target=target),
+            CliffordBlocks(),
+            *native_gates(target),
+        ]
+    )
+
+
+def native_gates(target: Target) -> list[TransformationPass]:
+    """Translate to the native gates and merge single-qubit runs to at most two pulses."""
+    translate = BasisTranslator(SessionEquivalenceLibrary, None, target=target)
+    merge = Optimize1qGatesDecomposition(target=target)
+    if "cz" in target.operation_names:
+        return [translate, merge]
+    # A directed gate may have to be turned round, which adds single-qubit gates.
+    return [translate, GateDirection(None, target=target), translate, merge]

@@ -1,0 +1,199 @@
+"""From logical circuits to native ones by the stock transpiler, kept Clifford.
+
+Several transpiler seeds are tried and the one with the best predicted value wins; the
+prediction uses the calibration snapshot alone. Settings that differ only in single-qubit gates
+before readout are compiled once and share one layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from qiskit.circuit import QuantumCircuit, Qubit
+from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
+
+from backends.certificate import Certificate, certify
+from backends.clifford_pass import clifford_optimization, native_gates
+from backends.errors import DoesNotFit
+from backends.prediction import predicted_success
+from backends.snapshot import DeviceSnapshot
+from experiments.clifford import steps
+from experiments.settings import Setting
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledSetting:
+    """A setting ready to be sent.
+
+    Attributes:
+        setting: the logical setting.
+        circuit: its native circuit, on the device's qubits.
+        certificate: proof that it still is the protocol.
+        predicted_success: exact probability of success under the snapshot's noise.
+    """
+
+    setting: Setting
+    circuit: QuantumCircuit
+    certificate: Certificate
+    predicted_success: float
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledPoint:
+    """All settings of one point, compiled alike.
+
+    Attributes:
+        settings: one a setting, in the estimator's order.
+        predicted: the point's predicted value.
+        transpiler_seed: the seed that gave the best prediction; None without a device.
+        candidates: predicted value of every seed that was tried, in order.
+    """
+
+    settings: tuple[CompiledSetting, ...]
+    predicted: float
+    transpiler_seed: int | None
+    candidates: tuple[float, ...]
+
+
+def compile_point(
+    settings: Sequence[Setting],
+    value: Callable[[Sequence[float]], float],
+    snapshot: DeviceSnapshot | None,
+    transpiler_seeds: Sequence[int],
+) -> CompiledPoint:
+    """Compile the settings of one point for a device.
+
+    Args:
+        settings: the logical settings.
+        value: the point's estimator, from success probabilities to a value to be maximized.
+        snapshot: the device; None runs the logical circuits as they are, gates decomposed.
+        transpiler_seeds: seeds to try.
+
+    Raises:
+        DoesNotFit: if the device is too small or lacks an operation.
+    """
+    if snapshot is None:
+        return _evaluated(settings, [_decomposed(s.circuit) for s in settings], value, None, None)
+    require_fit(settings, snapshot)
+    compilers = [_stock_compiler(snapshot, seed) for seed in transpiler_seeds]
+    candidates = []
+    for compiler in compilers:
+        circuits = compiler.compile_all([s.circuit for s in settings])
+        chances = [
+            predicted_success(tuple(steps(c)), s.checks, snapshot)
+            for c, s in zip(circuits, settings, strict=True)
+        ]
+        candidates.append((value(chances), circuits))
+    best = max(range(len(candidates)), key=lambda k: candidates[k][0])
+    point = _evaluated(
+        settings, candidates[best][1], value, snapshot, compilers[best].transpiler_seed
+    )
+    return CompiledPoint(
+        point.settings, point.predicted, point.transpiler_seed, tuple(v for v, _ in candidates)
+    )
+
+
+def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
+    """Raise :class:`DoesNotFit` where it is plain before compiling that a device will not do."""
+    needed = max(s.circuit.num_qubits for s in settings)
+    available = len(snapshot.largest_region)
+    if needed > available:
+        raise DoesNotFit(
+            f"the circuit needs {needed} connected qubits, but device '{snapshot.name}' has "
+            f"{available} that work and are connected (of {snapshot.num_qubits}); choose a "
+            "smaller n or a larger device"
+        )
+    dynamic = any(step.condition for s in settings for step in steps(s.circuit))
+    if dynamic and not snapshot.dynamic_circuits:
+        raise DoesNotFit(
+            f"strategy 'feedforward' needs gates conditioned on outcomes, which device "
+            f"'{snapshot.name}' does not offer; strategy 'frame' gives the same clone up to a "
+            "known Pauli without them"
+        )
+
+
+class StockCompiler:
+    """Qiskit's level-3 layout and routing, then an optimization that stays Clifford.
+
+    Attributes:
+        transpiler_seed: seed of layout and routing; equal seeds give equal circuits.
+    """
+
+    def __init__(self, target: Target, transpiler_seed: int) -> None:
+        self.transpiler_seed = transpiler_seed
+        self._passes = generate_preset_pass_manager(
+            optimization_level=3, target=target, seed_transpiler=transpiler_seed
+        )
+        # Level 1's first stage only unrolls definitions; level 3's resynthesizes.
+        self._passes.init = generate_preset_pass_manager(
+            optimization_level=1, target=target, seed_transpiler=transpiler_seed
+        ).init
+        # Blocks are collected from any gates, so translating once, at the end, is enough.
+        self._passes.translation = None
+        self._passes.optimization = clifford_optimization(target)
+        self._native = PassManager(native_gates(target))
+
+    def compile_all(self, circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
+        """Compile circuits that agree up to their last barrier.
+
+        Where what follows it is single-qubit gates and readout, all share one layout.
+        """
+        first, *others = circuits
+        compiled = [self._passes.run(first)]
+        for other in others:
+            local = all(len(i.qubits) == 1 for i in other.data[_last_barrier(other) + 1 :])
+            compiled.append(
+                self._with_readout(compiled[0], other) if local else self._passes.run(other)
+            )
+        return compiled
+
+    def _with_readout(self, like: QuantumCircuit, logical: QuantumCircuit) -> QuantumCircuit:
+        """``like`` up to its last barrier, then the readout of ``logical``."""
+        cut, logical_cut = _last_barrier(like), _last_barrier(logical)
+        place: dict[Qubit, Qubit] = dict(
+            zip(logical.data[logical_cut].qubits, like.data[cut].qubits, strict=True)
+        )
+        tail = like.copy_empty_like()
+        for instruction in logical.data[logical_cut + 1 :]:
+            bits = [tail.clbits[logical.find_bit(c).index] for c in instruction.clbits]
+            tail.append(instruction.operation, [place[q] for q in instruction.qubits], bits)
+        out = like.copy()
+        del out.data[cut + 1 :]
+        for instruction in self._native.run(tail).data:
+            out.append(instruction)
+        return out
+
+
+@lru_cache(maxsize=64)
+def _stock_compiler(snapshot: DeviceSnapshot, transpiler_seed: int) -> StockCompiler:
+    return StockCompiler(snapshot.to_target(), transpiler_seed)
+
+
+def _evaluated(
+    settings: Sequence[Setting],
+    circuits: Sequence[QuantumCircuit],
+    value: Callable[[Sequence[float]], float],
+    snapshot: DeviceSnapshot | None,
+    transpiler_seed: int | None,
+) -> CompiledPoint:
+    compiled = tuple(
+        CompiledSetting(
+            setting,
+            circuit,
+            certify(setting.circuit, circuit),
+            predicted_success(tuple(steps(circuit)), setting.checks, snapshot),
+        )
+        for setting, circuit in zip(settings, circuits, strict=True)
+    )
+    predicted = value([c.predicted_success for c in compiled])
+    return CompiledPoint(compiled, predicted, transpiler_seed, (predicted,))
+
+
+def _decomposed(circuit: QuantumCircuit) -> QuantumCircuit:
+    return circuit.decompose(["encrypt", "decrypt"])
+
+
+def _last_barrier(circuit: QuantumCircuit) -> int:
+    return max(k for k, i in enumerate(circuit.data) if i.name == "barrier")

@@ -1,0 +1,81 @@
+"""Finding a device snapshot by name or file."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from backends.errors import UnknownDevice
+from backends.snapshot import DeviceSnapshot
+
+IDEAL = "ideal"
+"""The device without noise or connectivity limits."""
+
+_PREFIX = "fake_"
+
+
+@cache
+def _folder() -> Path | None:
+    # Found without importing the package: its import takes longer than a whole prediction.
+    spec = find_spec("qiskit_ibm_runtime")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "fake_provider" / "backends"
+
+
+def packaged_devices() -> tuple[str, ...]:
+    """Names of the snapshots that qiskit-ibm-runtime ships, such as ``fake_kingston``."""
+    folder = _folder()
+    if folder is None:
+        return ()
+    return tuple(sorted(_PREFIX + p.stem.removeprefix("props_") for p in folder.glob("*/props_*")))
+
+
+def load_device(name: str) -> DeviceSnapshot:
+    """The snapshot of a packaged fake backend, or of a JSON file.
+
+    A file may hold the properties document of an IBM backend or a snapshot that a run archived
+    (``device.json``).
+
+    Raises:
+        UnknownDevice: if there is no such device or the file cannot be read as one.
+        UnusableDevice: if the device cannot run Clifford circuits.
+    """
+    if name.endswith(".json"):
+        return _read(Path(name), name)
+    if name not in packaged_devices():
+        near = get_close_matches(name, packaged_devices(), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise UnknownDevice(
+            f"unknown device '{name}'{hint} (a name from 'enclone devices', or the path of a "
+            "calibration file that ends in .json)"
+        )
+    folder = _folder()
+    assert folder is not None, "a packaged device was listed"
+    short = name.removeprefix(_PREFIX)
+    (path,) = folder.glob(f"*/props_{short}.json")
+    return _read(path, name)
+
+
+def _read(path: Path, name: str) -> DeviceSnapshot:
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnknownDevice(
+            f"device file '{name}' cannot be read: {error.strerror or error}"
+        ) from error
+    except ValueError as error:
+        raise UnknownDevice(f"device file '{name}' is not JSON: {error}") from error
+    try:
+        if "backend_name" in document:
+            return DeviceSnapshot.from_ibm_properties(document)
+        return DeviceSnapshot.from_json(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnknownDevice(
+            f"device file '{name}' is neither the properties document of an IBM backend nor a "
+            f"device.json of a run: {type(error).__name__} {error}"
+        ) from error

@@ -1,0 +1,163 @@
+"""The noise model: Pauli channels read off a calibration snapshot, and nothing fitted.
+
+- Every gate is followed by depolarizing noise on its qubits. Calibrations state the average
+  infidelity e of a gate; a depolarizing channel with that infidelity applies some other Pauli
+  with probability p = e (d+1)/d, i.e. 5e/4 for two qubits and 3e/2 for one. Z rotations are
+  virtual and free.
+- Every idle of length t is followed by the Pauli twirl of relaxation and dephasing,
+  p_X = p_Y = (1 - exp(-t/T1))/4 and p_Z = (1 - exp(-t/T2))/2 - p_X, written as three
+  independent flips so that their composition is exact.
+- A readout flips its outcome with the stated (averaged) readout error.
+- A reset is as faulty as a readout, because it is one followed by a conditional X.
+
+The model holds no crosstalk, leakage, coherent error or drift. What a real-time condition costs
+beyond the readout it waits for is not in a calibration either, and counts as no time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import stim
+
+from backends.schedule import TimedStep, schedule
+from backends.snapshot import DeviceSnapshot, QubitCalibration
+from experiments.clifford import Step, StimWriter
+
+Cause = Literal["gate", "idle", "readout"]
+CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
+
+_MAXIMALLY_MIXING = {1: 0.75, 2: 15 / 16}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A Pauli channel on one or two qubits.
+
+    Attributes:
+        cause: what it stands for.
+        kind: ``depolarize`` (each Pauli but the identity equally likely), the single flip
+            ``x``, ``y`` or ``z``, or ``record``: a wrong outcome of the measurement that
+            follows at once.
+        qubits: where it acts.
+        probability: of any error at all.
+    """
+
+    cause: Cause
+    kind: Literal["depolarize", "x", "y", "z", "record"]
+    qubits: tuple[int, ...]
+    probability: float
+
+
+Event = Step | Channel
+"""A noisy circuit is a sequence of operations and channels."""
+
+
+def depolarizing_probability(infidelity: float, num_qubits: int) -> float:
+    """Probability of an error in the depolarizing channel of that average infidelity.
+
+    >>> depolarizing_probability(0.002, 2)
+    0.0025
+    """
+    dimension = 2**num_qubits
+    probability = infidelity * (dimension + 1) / dimension
+    return min(probability, _MAXIMALLY_MIXING[num_qubits])
+
+
+def idle_channels(qubit: int, seconds: float, calibration: QubitCalibration) -> Iterator[Channel]:
+    """Twirled relaxation and dephasing of an idle as independent X, Y and Z flips.
+
+    With flip factors f_X = f_Y = exp(-t/2T1) and f_Z = exp(-t/T2 + t/2T1), a flip has
+    probability (1 - f)/2; composed they give exactly the channel of the module's text.
+    """
+    if seconds <= 0 or not calibration.t1_seconds or not calibration.t2_seconds:
+        return
+    t1 = calibration.t1_seconds
+    t2 = min(calibration.t2_seconds, 2 * t1)  # the physical bound; fits may exceed it
+    relaxing = -math.expm1(-seconds / (2 * t1)) / 2
+    dephasing = -math.expm1(-seconds / t2 + seconds / (2 * t1)) / 2
+    yield Channel("idle", "x", (qubit,), relaxing)
+    yield Channel("idle", "y", (qubit,), relaxing)
+    if dephasing > 0:
+        yield Channel("idle", "z", (qubit,), dephasing)
+
+
+def noisy_events(
+    operations: Sequence[Step],
+    snapshot: DeviceSnapshot | None,
+    causes: Iterable[Cause] = CAUSES,
+) -> tuple[Event, ...]:
+    """Interleave a compiled circuit with the noise of a device.
+
+    Args:
+        operations: the steps of the circuit on the device's qubits.
+        snapshot: the device, or None for no noise at all.
+        causes: which kinds of noise to include; all by default.
+    """
+    if snapshot is None:
+        return tuple(operations)
+    wanted = set(causes)
+    events: list[Event] = []
+    for timed in schedule(operations, snapshot):
+        for before in _before(timed, snapshot):
+            if before.cause in wanted:
+                events.append(before)
+        events.append(timed.step)
+        for after in _after(timed, snapshot):
+            if after.cause in wanted:
+                events.append(after)
+    return tuple(e for e in events if not isinstance(e, Channel) or e.probability > 0)
+
+
+def _before(timed: TimedStep, snapshot: DeviceSnapshot) -> Iterator[Channel]:
+    for qubit, idle in zip(timed.step.qubits, timed.idle_seconds, strict=True):
+        if timed.step.name != "reset":
+            yield from idle_channels(qubit, idle, snapshot.qubits[qubit])
+    if timed.step.name == "measure":
+        (qubit,) = timed.step.qubits
+        error = snapshot.qubits[qubit].readout_error
+        yield Channel("readout", "record", (qubit,), error)
+
+
+def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> Iterator[Channel]:
+    step = timed.step
+    if step.name in ("barrier", "rz", "measure", "z", "id", "delay"):
+        if step.name == "delay":
+            for qubit in step.qubits:
+                yield from idle_channels(qubit, timed.seconds, snapshot.qubits[qubit])
+        return
+    if step.name == "reset":
+        (qubit,) = step.qubits
+        yield Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)
+    elif len(step.qubits) == 2:
+        error = snapshot.working_couplers[step.qubits[0], step.qubits[1]].error
+        yield Channel("gate", "depolarize", step.qubits, depolarizing_probability(error, 2))
+    else:
+        (qubit,) = step.qubits
+        error = snapshot.qubits[qubit].gate_error
+        yield Channel("gate", "depolarize", (qubit,), depolarizing_probability(error, 1))
+
+
+def noisy_stim(events: Iterable[Event]) -> tuple[stim.Circuit, dict[int, int]]:
+    """Write events for stim.
+
+    Returns:
+        The circuit, and for each classical bit the index of its measurement record.
+    """
+    writer = StimWriter()
+    flip_probability = 0.0
+    for event in events:
+        if isinstance(event, Step):
+            writer.write(event, flip_probability)
+            flip_probability = 0.0
+        elif event.kind == "record":
+            # stim flips the record itself: the state after the measurement is not disturbed.
+            flip_probability = event.probability
+        elif event.kind == "depolarize":
+            writer.line(f"DEPOLARIZE{len(event.qubits)}({event.probability!r})", event.qubits)
+        else:
+            writer.line(f"{event.kind.upper()}_ERROR({event.probability!r})", event.qubits)
+    return writer.circuit(), writer.record_of

@@ -1,0 +1,103 @@
+"""When each operation of a compiled circuit happens, and how long each qubit idles before it.
+
+Everything happens as late as possible, barriers kept (the rule by which IBM's service runs a
+circuit too), so a qubit is prepared just before it is needed. A qubit in |0> before its first
+operation does not count as idling, nor does one after its last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backends.errors import DoesNotFit
+from backends.snapshot import DeviceSnapshot
+from experiments.clifford import Step, resources
+
+_VIRTUAL = frozenset({"rz", "barrier"})
+
+
+@dataclass(frozen=True, slots=True)
+class TimedStep:
+    """One operation in time.
+
+    Attributes:
+        step: the operation.
+        start_seconds: when it starts, counted from the first operation of the circuit.
+        seconds: how long it takes.
+        idle_seconds: for each of its qubits, how long that qubit idled before.
+    """
+
+    step: Step
+    start_seconds: float
+    seconds: float
+    idle_seconds: tuple[float, ...]
+
+
+def duration_seconds(step: Step, snapshot: DeviceSnapshot) -> float:
+    """Length of an operation on the device; Z rotations are virtual and take no time.
+
+    Raises:
+        DoesNotFit: if the operation is not native to the device.
+    """
+    if step.name in _VIRTUAL:
+        return 0.0
+    if step.name == "delay":
+        return step.seconds
+    if step.name == "measure":
+        return snapshot.qubits[step.qubits[0]].readout_seconds
+    if step.name == "reset":
+        qubit = snapshot.qubits[step.qubits[0]]
+        return qubit.readout_seconds + qubit.gate_seconds
+    if len(step.qubits) == 2:
+        coupler = snapshot.working_couplers.get((step.qubits[0], step.qubits[1]))
+        if coupler is None or step.name != snapshot.entangler:
+            raise DoesNotFit(
+                f"'{step.name}' on qubits {step.qubits} is not native to device "
+                f"'{snapshot.name}' (its two-qubit gate is '{snapshot.entangler}' on working "
+                "couplers); compile the circuit for this device first"
+            )
+        return coupler.gate_seconds
+    # A Z-type correction is a change of frame on the device, conditional or not.
+    return 0.0 if step.name == "z" else snapshot.qubits[step.qubits[0]].gate_seconds
+
+
+def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[TimedStep, ...]:
+    """Place the operations as late as possible; the order of the input is kept.
+
+    Raises:
+        DoesNotFit: if an operation is not native to the device.
+    """
+    ends: dict[int, float] = {}
+    from_end: list[tuple[float, float]] = []
+    for step in reversed(operations):
+        seconds = duration_seconds(step, snapshot)
+        used = resources(step)
+        start = max([ends.get(one, 0.0) for one in used], default=0.0) + seconds
+        for one in used:
+            ends[one] = start
+        from_end.append((start, seconds))
+    from_end.reverse()
+    total = max((start for start, _ in from_end), default=0.0)
+
+    busy_until: dict[int, float] = {}
+    timed = []
+    for step, (before_end, seconds) in zip(operations, from_end, strict=True):
+        start = total - before_end
+        if step.name in ("barrier", "delay"):
+            idle = (0.0,) * len(step.qubits)
+        else:
+            # Differences of sums of the same durations: below a femtosecond is rounding.
+            idle = tuple(
+                gap if (gap := start - busy_until.get(q, start)) > 1e-15 else 0.0
+                for q in step.qubits
+            )
+            for qubit in step.qubits:
+                busy_until[qubit] = start + seconds
+        timed.append(TimedStep(step, start, seconds, idle))
+    return tuple(timed)
+
+
+def total_seconds(timed: Sequence[TimedStep]) -> float:
+    """Length of the whole circuit."""
+    return max((t.start_seconds + t.seconds for t in timed), default=0.0)

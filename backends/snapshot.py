@@ -1,0 +1,311 @@
+"""Calibration snapshots: all that a prediction may know about a device.
+
+A snapshot is taken from the calibration data of a device and from nothing else; it is archived
+with every run. Sources: the properties of an IBM backend as JSON (the file that the packaged
+fake backends hold and the service returns), or any :class:`qiskit.transpiler.Target`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import rustworkx as rx
+from qiskit.circuit import Delay, IfElseOp, Measure, Parameter, Reset
+from qiskit.circuit.library import get_standard_gate_name_mapping
+from qiskit.transpiler import InstructionProperties, QubitProperties, Target
+
+from backends.errors import UnusableDevice
+
+ENTANGLERS = ("cz", "ecr", "cx")
+"""Native two-qubit Clifford gates that circuits are compiled to, most welcome first."""
+
+_PULSES = ("sx", "x", "r", "prx", "u", "u3")
+
+
+@dataclass(frozen=True, slots=True)
+class QubitCalibration:
+    """Calibration of one qubit.
+
+    Attributes:
+        t1_seconds: relaxation time; None where the calibration has none.
+        t2_seconds: dephasing time (Hahn echo); None where the calibration has none.
+        gate_error: average infidelity of one pulse (√X or X).
+        gate_seconds: length of one pulse.
+        readout_error: probability of a wrong outcome, averaged over |0> and |1>.
+        readout_seconds: length of a measurement.
+    """
+
+    t1_seconds: float | None
+    t2_seconds: float | None
+    gate_error: float
+    gate_seconds: float
+    readout_error: float
+    readout_seconds: float
+
+    @property
+    def works(self) -> bool:
+        """Whether the qubit is calibrated: an error of 1 is how a broken gate is reported."""
+        return (
+            self.gate_error < 1
+            and self.readout_error < 1
+            and bool(self.t1_seconds)
+            and bool(self.t2_seconds)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CouplerCalibration:
+    """Calibration of the native two-qubit gate on one ordered pair.
+
+    Attributes:
+        qubits: the pair in the order in which the gate is native.
+        error: average infidelity of the gate.
+        gate_seconds: its length.
+    """
+
+    qubits: tuple[int, int]
+    error: float
+    gate_seconds: float
+
+
+@dataclass(frozen=True)
+class DeviceSnapshot:
+    """A device on the day it was calibrated.
+
+    Attributes:
+        name: the device's own name, such as ``ibm_kingston``.
+        calibrated_at: ISO date and time of the calibration, or None if unknown.
+        entangler: the native two-qubit gate, one of :data:`ENTANGLERS`.
+        qubits: one calibration a qubit, by index.
+        couplers: one calibration an ordered pair, sorted.
+        dynamic_circuits: whether a gate may depend on an earlier outcome.
+    """
+
+    name: str
+    calibrated_at: str | None
+    entangler: str
+    qubits: tuple[QubitCalibration, ...]
+    couplers: tuple[CouplerCalibration, ...]
+    dynamic_circuits: bool = True
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @property
+    def num_qubits(self) -> int:
+        """All qubits, working or not."""
+        return len(self.qubits)
+
+    @cached_property
+    def working_couplers(self) -> dict[tuple[int, int], CouplerCalibration]:
+        """Ordered pair → calibration, for couplers whose gate and both qubits work."""
+        return {
+            c.qubits: c
+            for c in self.couplers
+            if c.error < 1 and all(self.qubits[q].works for q in c.qubits)
+        }
+
+    @cached_property
+    def largest_region(self) -> frozenset[int]:
+        """The largest set of qubits connected by working couplers."""
+        graph = rx.PyGraph(multigraph=False)
+        graph.add_nodes_from(range(self.num_qubits))
+        graph.add_edges_from_no_data(list(self.working_couplers))
+        regions = rx.connected_components(graph)
+        return frozenset(max(regions, key=lambda region: (len(region), -min(region))))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical content (sorted keys), in hexadecimal.
+
+        >>> qubit = QubitCalibration(1e-4, 1e-4, 1e-4, 3e-8, 1e-2, 2e-6)
+        >>> pair = CouplerCalibration((0, 1), 2e-3, 7e-8)
+        >>> DeviceSnapshot("toy", None, "cz", (qubit, qubit), (pair,)).fingerprint[:12]
+        '0'
+        """
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical JSON of the whole snapshot."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> DeviceSnapshot:
+        """The snapshot that :meth:`to_json` wrote, from its parsed JSON."""
+        fields = dict(document)
+        fields["qubits"] = tuple(QubitCalibration(**q) for q in document["qubits"])
+        fields["couplers"] = tuple(
+            CouplerCalibration(tuple(c["qubits"]), c["error"], c["gate_seconds"])
+            for c in document["couplers"]
+        )
+        return cls(**fields)
+
+    @classmethod
+    def from_ibm_properties(cls, document: Mapping[str, Any]) -> DeviceSnapshot:
+        """Read the properties document of an IBM backend.
+
+        Raises:
+            UnusableDevice: if no Clifford two-qubit gate is among its gates.
+        """
+        gates: dict[tuple[str, tuple[int, ...]], dict[str, float]] = {}
+        for gate in document["gates"]:
+            gates[gate["gate"], tuple(gate["qubits"])] = _values(gate["parameters"])
+        entangler = _first_entangler(document["backend_name"], {name for name, _ in gates})
+        qubits = []
+        for index, parameters in enumerate(document["qubits"]):
+            values = _values(parameters)
+            pulse = next((gates[p, (index,)] for p in _PULSES if (p, (index,)) in gates), {})
+            qubits.append(
+                QubitCalibration(
+                    t1_seconds=values.get("T1"),
+                    t2_seconds=values.get("T2"),
+                    gate_error=pulse.get("gate_error", 1.0),
+                    gate_seconds=pulse.get("gate_length", 0.0),
+                    readout_error=values.get("readout_error", 1.0),
+                    readout_seconds=values.get("readout_length", 0.0),
+                )
+            )
+        couplers = [
+            CouplerCalibration(
+                (pair[0], pair[1]), values.get("gate_error", 1.0), values.get("gate_length", 0.0)
+            )
+            for (name, pair), values in gates.items()
+            if name == entangler
+        ]
+        return cls(
+            name=document["backend_name"],
+            calibrated_at=str(document["last_update_date"]),
+            entangler=entangler,
+            qubits=tuple(qubits),
+            couplers=tuple(sorted(couplers, key=lambda c: c.qubits)),
+        )
+
+    @classmethod
+    def from_target(
+        cls, target: Target, name: str, calibrated_at: datetime | None = None
+    ) -> DeviceSnapshot:
+        """Read any Qiskit target.
+
+        An error that the target does not state counts as 0, a qubit without T1 or T2 as one
+        that does not work.
+
+        Raises:
+            UnusableDevice: if no Clifford two-qubit gate is among its operations.
+        """
+        entangler = _first_entangler(name, target.operation_names)
+        pulse = next((p for p in _PULSES if p in target.operation_names), None)
+        if pulse is None or "measure" not in target.operation_names:
+            raise UnusableDevice(
+                f"device '{name}' states no single-qubit pulse ({', '.join(_PULSES)}) or no "
+                f"measurement; its operations are: {', '.join(sorted(target.operation_names))}"
+            )
+        qubits = []
+        for index in range(target.num_qubits):
+            decay = target.qubit_properties[index] if target.qubit_properties else None
+            gate_error, gate_seconds = _properties(target, pulse, (index,))
+            readout_error, readout_seconds = _properties(target, "measure", (index,))
+            qubits.append(
+                QubitCalibration(
+                    t1_seconds=decay.t1 if decay else None,
+                    t2_seconds=decay.t2 if decay else None,
+                    gate_error=gate_error,
+                    gate_seconds=gate_seconds,
+                    readout_error=readout_error,
+                    readout_seconds=readout_seconds,
+                )
+            )
+        couplers = [
+            CouplerCalibration((pair[0], pair[1]), *_properties(target, entangler, pair))
+            for pair in target.qargs_for_operation_name(entangler)
+        ]
+        return cls(
+            name=name,
+            calibrated_at=calibrated_at.isoformat() if calibrated_at else None,
+            entangler=entangler,
+            qubits=tuple(qubits),
+            couplers=tuple(sorted(couplers, key=lambda c: c.qubits)),
+            dynamic_circuits="if_else" in target.operation_names,
+        )
+
+    def to_target(self) -> Target:
+        """A Qiskit target of what works: broken couplers and qubits take no gate.
+
+        Raises:
+            UnusableDevice: if no coupler works.
+        """
+        if not self.working_couplers:
+            raise UnusableDevice(
+                f"device '{self.name}' has no working coupler: each of its "
+                f"{len(self.couplers)} two-qubit gates is reported broken (error 1) or touches "
+                "a qubit without calibration; take another snapshot or another device"
+            )
+        target = Target(
+            num_qubits=self.num_qubits,
+            qubit_properties=[QubitProperties(q.t1_seconds, q.t2_seconds) for q in self.qubits],
+        )
+        gates = get_standard_gate_name_mapping()
+        working = [k for k, q in enumerate(self.qubits) if q.works]
+        pulses = {
+            (k,): InstructionProperties(self.qubits[k].gate_seconds, self.qubits[k].gate_error)
+            for k in working
+        }
+        target.add_instruction(gates["sx"], dict(pulses))
+        target.add_instruction(gates["x"], dict(pulses))
+        virtual = {(k,): InstructionProperties(0.0, 0.0) for k in working}
+        target.add_instruction(gates["rz"], virtual)
+        target.add_instruction(
+            gates[self.entangler],
+            {
+                pair: InstructionProperties(c.gate_seconds, c.error)
+                for pair, c in self.working_couplers.items()
+            },
+        )
+        readout = {
+            (k,): InstructionProperties(
+                self.qubits[k].readout_seconds, self.qubits[k].readout_error
+            )
+            for k in working
+        }
+        target.add_instruction(Measure(), readout)
+        target.add_instruction(Reset(), {(k,): None for k in working})
+        target.add_instruction(Delay(Parameter("t")), {(k,): None for k in working})
+        if self.dynamic_circuits:
+            target.add_instruction(IfElseOp, name="if_else")
+        return target
+
+
+def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Name → value, times in seconds."""
+    scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+    return {p["name"]: p["value"] * scale.get(p.get("unit", ""), 1.0) for p in parameters}
+
+
+def _first_entangler(device: str, names: Iterable[str]) -> str:
+    known = set(names)
+    for entangler in ENTANGLERS:
+        if entangler in known:
+            return entangler
+    raise UnusableDevice(
+        f"device '{device}' has no Clifford two-qubit gate: looked for {', '.join(ENTANGLERS)}, "
+        f"found {', '.join(sorted(known)) or 'no gates'}"
+    )
+
+
+def _properties(target: Target, name: str, qargs: tuple[int, ...]) -> tuple[float, float]:
+    """(error, seconds); 1 where the operation is missing, 0 where it states nothing."""
+    table = target[name]
+    if qargs not in table:
+        return 1.0, 0.0
+    properties = table[qargs]
+    if properties is None:
+        return 0.0, 0.0
+    error = 0.0 if properties.error is None else properties.error
+    seconds = 0.0 if properties.duration is None else properties.duration
+    return (1.0 if math.isnan(error) else error), seconds

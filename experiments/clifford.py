@@ -1,0 +1,272 @@
+"""Reading a Qiskit circuit as the Clifford circuit it is.
+
+:func:`steps` flattens a circuit to elementary operations; every simulator and every check
+of this project reads circuits through it. :func:`to_stim` writes the steps for stim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import stim
+from qiskit.circuit import CircuitInstruction, ClassicalRegister, Clbit, IfElseOp, QuantumCircuit
+from qiskit.circuit.classical import expr
+
+STIM_NAMES = {
+    "id": "I",
+    "x": "X",
+    "y": "Y",
+    "z": "Z",
+    "h": "H",
+    "s": "S",
+    "sdg": "S_DAG",
+    "sx": "SQRT_X",
+    "sxdg": "SQRT_X_DAG",
+    "cx": "CX",
+    "cy": "CY",
+    "cz": "CZ",
+    "swap": "SWAP",
+    "reset": "R",
+    "measure": "M",
+}
+"""Qiskit's name of an elementary Clifford operation → stim's."""
+
+_ECHOED_CROSS_RESONANCE = (("S", 0), ("SQRT_X", 1), ("CX", 0, 1), ("X", 0))
+"""Qiskit's ``ecr`` in stim's gates, in order, up to a phase."""
+
+_QUARTER_TURNS = ("id", "s", "z", "sdg")
+_ANGLE_TOLERANCE = 1e-6
+
+
+class NotClifford(ValueError):
+    """A circuit holds an operation that the stabilizer formalism cannot follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One elementary operation on numbered qubits.
+
+    Attributes:
+        name: Qiskit's name of the operation; ``barrier`` and ``delay`` included. Z rotations
+            by multiples of π/2 come as ``rz`` with ``turns`` set.
+        qubits: indices in the circuit.
+        clbits: indices of the bits that a measurement writes.
+        turns: for ``rz``, the angle in units of π/2 modulo 4; otherwise 0.
+        condition: bits whose parity decides whether the operation happens; empty: always.
+        condition_value: the parity (0 or 1) at which a conditional operation happens.
+        label: the label of a barrier.
+        seconds: the length of a delay in seconds; otherwise 0.
+    """
+
+    name: str
+    qubits: tuple[int, ...]
+    clbits: tuple[int, ...] = ()
+    turns: int = 0
+    condition: tuple[int, ...] = ()
+    condition_value: int = 1
+    label: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def clifford_name(self) -> str:
+        """The name with a Z rotation written as ``id``, ``s``, ``z`` or ``sdg``."""
+        return _QUARTER_TURNS[self.turns] if self.name == "rz" else self.name
+
+
+def resources(step: Step) -> tuple[int, ...]:
+    """What orders a step among others: its qubits, and its bits as negative numbers."""
+    if step.clbits or step.condition:
+        return (*step.qubits, *(~bit for bit in step.clbits), *(~bit for bit in step.condition))
+    return step.qubits
+
+
+def steps(circuit: QuantumCircuit) -> Iterator[Step]:
+    """Yield the elementary operations of ``circuit`` in order, definitions expanded.
+
+    Raises:
+        NotClifford: for a gate or a classical condition that is not Clifford.
+    """
+    qubits = list(range(circuit.num_qubits))
+    clbits = list(range(circuit.num_clbits))
+    yield from _steps(circuit, qubits, clbits, (), 1)
+
+
+def _steps(
+    circuit: QuantumCircuit,
+    qubits: Sequence[int],
+    clbits: Sequence[int],
+    condition: tuple[int, ...],
+    value: int,
+) -> Iterator[Step]:
+    for instruction in circuit.data:
+        on = tuple(qubits[circuit.find_bit(q).index] for q in instruction.qubits)
+        bits = tuple(clbits[circuit.find_bit(c).index] for c in instruction.clbits)
+        name = instruction.name
+        # Standard gates are told by name alone: building operation objects costs far more.
+        if name in STIM_NAMES or name == "ecr":
+            yield Step(name, on, bits, 0, condition, value)
+        elif name == "rz":
+            yield Step("rz", on, (), _quarter_turns(instruction.params[0]), condition, value)
+        elif name == "barrier":
+            yield Step("barrier", on, label=instruction.label)
+        elif name == "delay":
+            yield Step("delay", on, seconds=_delay_seconds(instruction))
+        elif isinstance(operation := instruction.operation, IfElseOp):
+            yield from _branch(circuit, operation, on, bits, clbits, condition)
+        elif operation.definition is not None:
+            yield from _steps(operation.definition, on, bits, condition, value)
+        else:
+            raise NotClifford(
+                f"operation '{name}' on qubits {on} is not one the stabilizer formalism can "
+                "follow; the protocol consists of Clifford gates, measurements and Pauli "
+                "corrections only"
+            )
+
+
+def _branch(
+    circuit: QuantumCircuit,
+    operation: IfElseOp,
+    on: tuple[int, ...],
+    bits: tuple[int, ...],
+    clbits: Sequence[int],
+    condition: tuple[int, ...],
+) -> Iterator[Step]:
+    if condition:
+        raise NotClifford("a condition inside a condition is no Pauli correction")
+    for block, value in zip(operation.blocks, (1, 0), strict=False):
+        watched, wanted = _parity_condition(circuit, operation.condition, clbits)
+        parity = wanted if value == 1 else 1 - wanted
+        for step in _steps(block, on, bits, watched, parity):
+            if step.name != "barrier":
+                yield _pauli_correction(step)
+
+
+def _pauli_correction(step: Step) -> Step:
+    """A conditional step by its Pauli name: compilers write Z as a rotation."""
+    name = step.clifford_name
+    if name not in ("id", "x", "y", "z"):
+        raise NotClifford(f"'{name}' under a condition: only Pauli gates may depend on outcomes")
+    return replace(step, name=name, turns=0)
+
+
+def _parity_condition(
+    circuit: QuantumCircuit, condition: object, clbits: Sequence[int]
+) -> tuple[tuple[int, ...], int]:
+    """Read a condition as (bits, value): true when the parity of the bits is the value."""
+    if isinstance(condition, expr.Expr):
+        found: dict[int, int] = {}
+        for bit in _exclusive_or_terms(condition):
+            index = clbits[circuit.find_bit(bit).index]
+            found[index] = found.get(index, 0) ^ 1
+        return tuple(sorted(i for i, odd in found.items() if odd)), 1
+    if isinstance(condition, tuple):
+        target, value = condition
+        if isinstance(target, Clbit):
+            return (clbits[circuit.find_bit(target).index],), int(value)
+        if isinstance(target, ClassicalRegister) and len(target) == 1:
+            return (clbits[circuit.find_bit(target[0]).index],), int(value)
+    raise NotClifford(f"condition {condition!r} is not a parity of classical bits")
+
+
+def _exclusive_or_terms(node: expr.Expr) -> Iterator[Clbit]:
+    if isinstance(node, expr.Var) and isinstance(node.var, Clbit):
+        yield node.var
+    elif isinstance(node, expr.Binary) and node.op is expr.Binary.Op.BIT_XOR:
+        yield from _exclusive_or_terms(node.left)
+        yield from _exclusive_or_terms(node.right)
+    elif isinstance(node, expr.Cast):
+        yield from _exclusive_or_terms(node.operand)
+    else:
+        raise NotClifford(f"classical expression {node!r} is not a parity of classical bits")
+
+
+def _quarter_turns(angle: float) -> int:
+    turns = float(angle) / (math.pi / 2)
+    if abs(turns - round(turns)) > _ANGLE_TOLERANCE:
+        raise NotClifford(
+            f"rz({float(angle):.6g}) is no multiple of π/2; a compiler resynthesized the "
+            "circuit with general angles: compile with enclone's own step"
+        )
+    return round(turns) % 4
+
+
+def _delay_seconds(instruction: CircuitInstruction) -> float:
+    units = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
+    unit = instruction.operation.unit
+    if unit not in units:
+        raise NotClifford(f"a delay in '{unit}' has no fixed length; give it in seconds")
+    return float(instruction.operation.duration) * units[unit]
+
+
+def to_stim(circuit: QuantumCircuit) -> stim.Circuit:
+    """Write ``circuit`` for stim; measurements stay in order, barriers become TICK.
+
+    Raises:
+        NotClifford: as :func:`steps`.
+    """
+    writer = StimWriter()
+    for step in steps(circuit):
+        writer.write(step)
+    return writer.circuit()
+
+
+class StimWriter:
+    """Collects steps as stim's text (far faster than appending one by one).
+
+    Args:
+        record_qubits_from: None writes measurements as such. Otherwise bit c is written
+            coherently on qubit ``record_qubits_from + c`` (deferred measurement).
+
+    Attributes:
+        record_of: classical bit → index of the measurement record that it holds.
+    """
+
+    def __init__(self, record_qubits_from: int | None = None) -> None:
+        self.record_of: dict[int, int] = {}
+        self._record_qubits_from = record_qubits_from
+        self._lines: list[str] = []
+        self._records = 0
+
+    def circuit(self) -> stim.Circuit:
+        """What was written so far."""
+        return stim.Circuit("\n".join(self._lines))
+
+    def line(self, name: str, qubits: Sequence[int]) -> None:
+        """Append one instruction, ``name`` with its arguments in parentheses."""
+        self._lines.append(f"{name} {' '.join(map(str, qubits))}")
+
+    def write(self, step: Step, flip_probability: float = 0.0) -> None:
+        """Append one step; ``flip_probability`` is the chance of a wrong readout."""
+        if step.name == "barrier":
+            self._lines.append("TICK")
+        elif step.name == "delay":
+            return
+        elif step.name == "measure" and self._record_qubits_from is not None:
+            self.line("CX", (step.qubits[0], self._record_qubits_from + step.clbits[0]))
+        elif step.name == "measure":
+            self.record_of[step.clbits[0]] = self._records
+            self._records += 1
+            self.line(f"M({flip_probability!r})" if flip_probability else "M", step.qubits)
+        elif step.condition:
+            self._write_conditional(step)
+        elif step.name == "ecr":
+            for name, *on in _ECHOED_CROSS_RESONANCE:
+                self.line(str(name), [step.qubits[int(k)] for k in on])
+        else:
+            self.line(STIM_NAMES[step.clifford_name], step.qubits)
+
+    def _write_conditional(self, step: Step) -> None:
+        if step.name == "id":
+            return
+        (qubit,) = step.qubits
+        controlled = {"x": "CX", "y": "CY", "z": "CZ"}[step.name]
+        for bit in step.condition:
+            if self._record_qubits_from is not None:
+                self.line(controlled, (self._record_qubits_from + bit, qubit))
+            else:
+                offset = self.record_of[bit] - self._records
+                self._lines.append(f"{controlled} rec[{offset}] {qubit}")
+        if step.condition_value == 0:
+            self.line(STIM_NAMES[step.name], step.qubits)

@@ -1,0 +1,141 @@
+r"""Fidelities from counts, with intervals that are honest near 0 and 1.
+
+Every estimator here is linear in the success probabilities p_k of independent settings:
+F = offset + Σ_k w_k p_k. Counts are binomial, so each p_k has an exact (Clopper–Pearson)
+interval, and the interval of the sum follows by MOVER (method of variance estimates recovery;
+Zou, Huang & Zhang, Comput. Stat. Data Anal. 53, 2008): each setting contributes the square of
+its own distance to its own limit, on the side that matters. With one setting this is the
+Clopper–Pearson interval itself. Normal-theory errors fail near 0 and 1 (docs/statistics.md).
+
+Note: the printed variances of arXiv:2602.10695, eqs. 7 and 12, have the sign reversed; the
+variance of a binomial fraction is F(1-F)/N.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import betaincinv
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Outcome of one setting.
+
+    Two counts of the same setting are merged by adding both numbers.
+
+    Attributes:
+        successes: shots in which every check held.
+        shots: all shots.
+    """
+
+    successes: int
+    shots: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.successes <= self.shots or self.shots < 1:
+            raise ValueError(
+                f"{self.successes} successes in {self.shots} shots: successes must lie between "
+                "0 and the number of shots, and there must be a shot"
+            )
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.successes + other.successes, self.shots + other.shots)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A fidelity with its statistical uncertainty.
+
+    Attributes:
+        value: the point estimate; unbiased, so it may leave [0, 1] by a statistical error.
+        std_err: one standard error. Uses (k + 1/2)/(N + 1) for each fraction, so that it does
+            not vanish when every shot succeeds.
+        ci_low: lower end of the 95 % interval, not below 0.
+        ci_high: upper end of the 95 % interval, not above 1.
+    """
+
+    value: float
+    std_err: float
+    ci_low: float
+    ci_high: float
+
+
+def clopper_pearson(counts: Counts, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Exact two-sided interval of a binomial fraction.
+
+    >>> clopper_pearson(Counts(10, 10))
+    (0.6915028921812392, 1.0)
+    """
+    k, n = counts.successes, counts.shots
+    tail = (1 - confidence) / 2
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class LinearEstimator:
+    """F = offset + Σ_k weights[k] · p_k over independent settings.
+
+    Attributes:
+        offset: the constant term.
+        weights: one weight a setting, in the order of the settings.
+    """
+
+    offset: float
+    weights: tuple[float, ...]
+
+    def value(self, probabilities: Sequence[float]) -> float:
+        """F at the given success probabilities, one a setting."""
+        return self.offset + sum(
+            w * p for w, p in zip(self.weights, probabilities, strict=True)
+        )
+
+    def estimate(self, counts: Sequence[Counts], confidence: float = CONFIDENCE) -> Estimate:
+        """F from the counts of the settings, in their order."""
+        fractions = [c.successes / c.shots for c in counts]
+        value = self.value(fractions)
+        below = above = variance = 0.0
+        for weight, fraction, count in zip(self.weights, fractions, counts, strict=True):
+            low, high = clopper_pearson(count, confidence)
+            if weight < 0:
+                low, high = high, low
+            below += (weight * (fraction - low)) ** 2
+            above += (weight * (high - fraction)) ** 2
+            smooth = (count.successes + 0.5) / (count.shots + 1)
+            variance += weight**2 * smooth * (1 - smooth) / count.shots
+        return Estimate(
+            value=value,
+            std_err=math.sqrt(variance),
+            ci_low=min(1.0, max(0.0, value - math.sqrt(below))),
+            ci_high=max(0.0, min(1.0, value + math.sqrt(above))),
+        )
+
+
+BELL_MEASUREMENT = LinearEstimator(0.0, (1.0,))
+"""BSM: Fe = N_00/N."""
+
+THREE_STABILIZERS = LinearEstimator(-0.5, (0.5, 0.5, 0.5))
+"""Fe = (1 + Σ <s_k>)/4 from the three stabilizers of a Bell state, p_k the chance of the
+right sign of s_k: parity oscillations for two qubits, and the witness."""
+
+
+def parity_oscillations(r: int) -> LinearEstimator:
+    """GHZ fidelity of ``r`` qubits from r+1 settings (arXiv:2602.10695, Methods).
+
+    The first setting measures every qubit in Z and succeeds when all outcomes agree; setting
+    k = 1 … r measures M_k = ⊗(cos(kπ/r) X + sin(kπ/r) Y) and succeeds when the parity has the
+    sign (-1)^k. F = (<P> + <χ>)/2 with χ = (1/r) Σ (-1)^k <M_k>: populations alone would pass
+    a classical mixture, the coherences do not.
+
+    >>> parity_oscillations(2) == THREE_STABILIZERS
+    True
+    """
+    if r < 1:
+        raise ValueError(f"r = {r}: a GHZ state has at least one qubit")
+    return LinearEstimator(-0.5, (0.5, *([1.0 / r] * r)))

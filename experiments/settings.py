@@ -1,0 +1,99 @@
+"""A measurement setting: one logical circuit and the rule that turns a shot into yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+from experiments.stabilizers import OutcomeLaw
+
+
+@dataclass(frozen=True, order=True)
+class Check:
+    """A parity of classical bits that a shot must have.
+
+    Attributes:
+        bits: indices of classical bits of the circuit, ascending.
+        parity: the exclusive or they must have, 0 or 1.
+    """
+
+    bits: tuple[int, ...]
+    parity: int
+
+    @property
+    def mask(self) -> int:
+        """The bits as an integer, bit c of the circuit being ``1 << c``."""
+        return sum(1 << bit for bit in self.bits)
+
+    @classmethod
+    def of_mask(cls, mask: int, parity: int) -> Check:
+        """The check of the bits set in ``mask``."""
+        return cls(tuple(k for k in range(mask.bit_length()) if mask >> k & 1), parity)
+
+
+def products(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """All products of at least one of ``checks``: their joint law needs each of them.
+
+    >>> products([Check((0,), 0), Check((0, 1), 1)])[-1]
+    Check(bits=(1,), parity=1)
+    """
+    out = []
+    for size in range(1, len(checks) + 1):
+        for chosen in combinations(checks, size):
+            mask, parity = 0, 0
+            for check in chosen:
+                mask, parity = mask ^ check.mask, parity ^ check.parity
+            out.append(Check.of_mask(mask, parity))
+    return tuple(out)
+
+
+def success_probability(expectations: Iterable[float], num_checks: int) -> float:
+    """Probability that all checks hold, from the means of all their :func:`products`.
+
+    A mean is +1 where the parity is always as wanted, -1 where never, 0 where random.
+    """
+    return (1.0 + sum(expectations)) / 2**num_checks
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One circuit to run, and what counts as success in a shot of it.
+
+    Attributes:
+        label: name of the setting within its point, such as ``ZZ`` or ``bell``.
+        circuit: logical circuit with registers R, A, S, N; barriers labelled with the stage
+            that ends there.
+        checks: a shot succeeds when every check holds.
+    """
+
+    label: str
+    circuit: QuantumCircuit
+    checks: tuple[Check, ...]
+
+    def successes(self, shots: BitArray) -> int:
+        """Number of shots in which every check holds.
+
+        Args:
+            shots: outcomes of :attr:`circuit`, all classical bits in one array.
+        """
+        values: NDArray[np.bool_] = shots.to_bool_array(order="little")
+        good = np.ones(values.shape[0], dtype=bool)
+        for check in self.checks:
+            parity = np.bitwise_xor.reduce(values[:, list(check.bits)], axis=1)
+            good &= parity == bool(check.parity)
+        return int(good.sum())
+
+    def ideal_success(self) -> float:
+        """Exact probability of success without noise, from the stabilizer formalism."""
+        law = OutcomeLaw.of_circuit(self.circuit)
+        means = []
+        for check in products(self.checks):
+            parity = law.parity(check.mask)
+            means.append(0.0 if parity is None else 1.0 - 2.0 * (parity ^ check.parity))
+        return success_probability(means, len(self.checks))
