@@ -1,0 +1,161 @@
+"""The contract between the runner and a provider of quantum computers or simulators.
+
+An adapter is a handful of calls, each of which promises exactly what it raises. Everything that
+needs a memory (retries, reconciliation, budgets) lives in the runner; an adapter is free of
+state other than its connection.
+
+The point of the two kinds of failure is money: after :class:`Refused` nothing was made and the
+same job may be sent again; after :class:`Doubtful` a job may exist, so the runner looks for its
+tag with :meth:`Adapter.find` before it sends anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+from backends.errors import BackendError
+from backends.snapshot import DeviceSnapshot
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class ProviderError(BackendError):
+    """A provider said no, or could not be asked.
+
+    Attributes:
+        code: the provider's own code, such as ``429`` or ``1305``; empty where it has none.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, message: str, *, code: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.remedy = remedy
+
+
+class Refused(ProviderError):
+    """The call certainly had no effect: no job was made."""
+
+
+class Doubtful(ProviderError):
+    """The call may have had its effect: look by tag before sending again."""
+
+
+class UnknownJob(ProviderError):
+    """The provider has no job of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one job may hold.
+
+    Attributes:
+        circuits_per_job: most circuits in a job.
+        shots_per_circuit: most shots of a circuit.
+    """
+
+    circuits_per_job: int
+    shots_per_circuit: int
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One compiled circuit to be run.
+
+    Attributes:
+        circuit: native circuit on the device's qubits.
+        shots: how many shots.
+        seed: seed of the simulation; hardware ignores it.
+    """
+
+    circuit: QuantumCircuit
+    shots: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Circuits that are sent together.
+
+    Attributes:
+        tag: unique text under which the provider can be asked for the job.
+        requests: the circuits, in the order of the results.
+    """
+
+    tag: str
+    requests: tuple[Request, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitFailure:
+    """Why one circuit of a job has no counts.
+
+    Attributes:
+        message: the provider's own words.
+        code: the provider's own code; empty where it has none.
+    """
+
+    message: str
+    code: str = ""
+
+
+class Adapter(Protocol):
+    """One device of one provider."""
+
+    provider: str
+
+    def snapshot(self) -> DeviceSnapshot | None:
+        """The device's calibration now; None for a simulator without noise.
+
+        Raises:
+            ProviderError: if the device cannot be asked.
+        """
+
+    def limits(self) -> Limits:
+        """What one job may hold. Raises nothing."""
+
+    def submit(self, job: Job) -> str:
+        """Send a job; return the provider's id of it.
+
+        Raises:
+            Refused: no job was made.
+            Doubtful: a job may have been made.
+        """
+
+    def find(self, tag: str) -> Sequence[str]:
+        """Ids of all jobs that bear the tag, oldest first. A listing may lag.
+
+        Raises:
+            ProviderError: if the provider cannot be asked.
+        """
+
+    def state(self, job_id: str) -> JobState:
+        """Where a job stands.
+
+        Raises:
+            UnknownJob: if there is no such job.
+            ProviderError: if the provider cannot be asked.
+        """
+
+    def results(self, job_id: str) -> Sequence[BitArray | CircuitFailure]:
+        """Shots of every circuit of a finished job, all classical bits in one array.
+
+        Bit order is Qiskit's: bit c of the circuit is bit c of the array.
+
+        Raises:
+            UnknownJob: if there is no such job.
+            ProviderError: if the results cannot be had.
+        """
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for a job to be cancelled; :meth:`state` tells whether it was.
+
+        Raises:
+            UnknownJob: if there is no such job.
+            ProviderError: if the provider cannot be asked.
+        """

@@ -1,0 +1,77 @@
+"""Local simulators behind the adapter contract.
+
+A local job runs inside :meth:`LocalAdapter.submit` and is kept in memory: it costs nothing, and
+a run that is cut short simply runs it again with the same seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+from backends.adapter import CircuitFailure, Job, JobState, Limits, UnknownJob
+from backends.snapshot import DeviceSnapshot
+
+Sampler = Callable[[QuantumCircuit, DeviceSnapshot | None, int, int], BitArray]
+"""(circuit, snapshot or None for no noise, shots, seed) → shots of all classical bits."""
+
+
+class LocalAdapter:
+    """A simulator on this machine.
+
+    Args:
+        provider: its name.
+        device: the snapshot whose noise is simulated; None for a perfect device.
+        sampler: the simulation itself.
+    """
+
+    def __init__(self, provider: str, device: DeviceSnapshot | None, sampler: Sampler) -> None:
+        self.provider = provider
+        self._device = device
+        self._sampler = sampler
+        self._done: dict[str, tuple[BitArray, ...]] = {}
+
+    def snapshot(self) -> DeviceSnapshot | None:
+        """The simulated device."""
+        return self._device
+
+    def limits(self) -> Limits:
+        """Memory is the only limit."""
+        return Limits(circuits_per_job=1000, shots_per_circuit=10_000_000)
+
+    def submit(self, job: Job) -> str:
+        """Run the job; its id follows from its tag."""
+        job_id = self._id(job.tag)
+        self._done[job_id] = tuple(
+            self._sampler(request.circuit, self._device, request.shots, request.seed)
+            for request in job.requests
+        )
+        return job_id
+
+    def find(self, tag: str) -> Sequence[str]:
+        """Jobs of this process only."""
+        return [self._id(tag)] if self._id(tag) in self._done else []
+
+    def state(self, job_id: str) -> JobState:
+        """Always ``done``."""
+        self.results(job_id)
+        return "done"
+
+    def results(self, job_id: str) -> Sequence[BitArray | CircuitFailure]:
+        """The shots of a job of this process."""
+        if job_id not in self._done:
+            raise UnknownJob(
+                f"no local job '{job_id}' in this process",
+                remedy="local jobs live as long as their process: run it again",
+            )
+        return self._done[job_id]
+
+    def cancel(self, job_id: str) -> None:
+        """A local job is done before it can be cancelled."""
+        self.results(job_id)
+
+    def _id(self, tag: str) -> str:
+        return f"{self.provider}-{hashlib.sha256(tag.encode()).hexdigest()[:12]}"

@@ -1,0 +1,97 @@
+"""``enclone doctor``: what is set up, what is missing, and what mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_NEEDED = {
+    "qiskit": "compiles circuits",
+    "stim": "simulates them",
+    "qiskit-aer": "provider aer",
+    "qiskit-ibm-runtime": "packaged calibration snapshots",
+    "matplotlib": "figures",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: what was looked at.
+        good: whether it is as it should be.
+        detail: what was found.
+        remedy: the command or change that mends it; empty if good.
+    """
+
+    subject: str
+    good: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(runs: Path) -> list[Finding]:
+    """Look at everything that a local run needs."""
+    return [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs)]
+
+
+def _python() -> Finding:
+    good = sys.version_info >= (3, 11)
+    return Finding(
+        "Python", good, platform.python_version(), "" if good else "install Python 3.11 or newer"
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    for name, use in _NEEDED.items():
+        try:
+            yield Finding(name, True, f"{version(name)} ({use})")
+        except PackageNotFoundError:
+            yield Finding(name, False, f"not installed ({use})", "make setup")
+
+
+def _snapshots() -> Finding:
+    from backends.devices import packaged_devices
+
+    found = len(packaged_devices())
+    return Finding(
+        "calibration snapshots",
+        found > 0,
+        f"{found} packaged devices",
+        "" if found else "make setup",
+    )
+
+
+def _simulation() -> Finding:
+    """Clone one qubit and look at the result: the whole chain in a tenth of a second."""
+    try:
+        from backends.stim_sampler import sample
+        from experiments.protocol import Cloning
+        from experiments.readout import settings
+
+        shots = 100
+        good = all(
+            s.successes(sample(s.circuit, None, shots, seed=1)) == shots
+            for s in settings(Cloning(2), "parity")
+        )
+    except ImportError as error:
+        return Finding("simulation", False, f"cannot start: {error}", "make setup")
+    detail = "an ideal clone comes back with fidelity 1" if good else "an ideal clone is wrong"
+    return Finding("simulation", good, detail, "" if good else "report this as a bug")
+
+
+def _runs(runs: Path) -> Finding:
+    parent = runs if runs.exists() else runs.absolute().parent
+    good = os.access(parent, os.W_OK)
+    return Finding(
+        "run folder",
+        good,
+        f"{runs} ({'writable' if good else 'not writable'})",
+        "" if good else "choose another place with --out or ENCLONE_RUNS",
+    )

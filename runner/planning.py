@@ -1,0 +1,155 @@
+"""From a configuration to compiled points: what will run, and what it is predicted to say."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from backends.compile import CompiledPoint, compile_point
+from backends.snapshot import DeviceSnapshot
+from experiments.entanglement import (
+    NOISE_FLOOR,
+    WITNESS_THRESHOLD,
+    EntanglementPoint,
+    points,
+)
+from runner.config import RunConfig
+from runner.identity import identity
+from runner.rows import ResultRow
+
+_WORST_FIRST = ("failed", "unverified", "proved")
+_PARALLEL_FROM_POINTS = 4
+"""Below this, starting a second process costs more than it saves."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedPoint:
+    """One point of the sweep, compiled.
+
+    Attributes:
+        point: the point itself.
+        compiled: its circuits for the device.
+    """
+
+    point: EntanglementPoint
+    compiled: CompiledPoint
+
+    @property
+    def certificate(self) -> str:
+        """The worst status among the point's circuits."""
+        found = {s.certificate.status for s in self.compiled.settings}
+        return next(status for status in _WORST_FIRST if status in found)
+
+
+def sweep(config: RunConfig) -> Sequence[EntanglementPoint]:
+    """The points that a configuration asks for."""
+    experiment = config.experiment
+    return points(
+        experiment.n,
+        experiment.decrypt.clone,
+        experiment.decrypt.strategy,
+        experiment.estimator,
+    )
+
+
+def compile_sweep(
+    config: RunConfig,
+    snapshot: DeviceSnapshot | None,
+    finished: Callable[[], object] = lambda: None,
+) -> list[PlannedPoint]:
+    """Compile every point of the sweep, on all cores, in the order of the sweep.
+
+    Args:
+        config: the run.
+        snapshot: the device, or None for a perfect one.
+        finished: called after each point, for progress.
+    """
+    todo = sweep(config)
+    seeds = tuple(range(config.seed, config.seed + config.compile.seeds))
+    arguments = [(point, snapshot, seeds) for point in todo]
+    planned = []
+    for point, compiled in zip(todo, _map(_compile, arguments), strict=True):
+        planned.append(PlannedPoint(point, compiled))
+        finished()
+    return planned
+
+
+def _compile(
+    arguments: tuple[EntanglementPoint, DeviceSnapshot | None, tuple[int, ...]],
+) -> CompiledPoint:
+    point, snapshot, seeds = arguments
+    return compile_point(point.settings(), point.linear_estimator.value, snapshot, seeds)
+
+
+def _map(
+    function: Callable[..., CompiledPoint], arguments: Sequence[tuple[object, ...]]
+) -> Iterator[CompiledPoint]:
+    workers = min(os.cpu_count() or 1, len(arguments))
+    if len(arguments) < _PARALLEL_FROM_POINTS or workers < 2:
+        yield from map(function, arguments)
+        return
+    # Spawned, not forked: the transpiler's own threads do not survive a fork.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield from pool.map(function, arguments)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> ResultRow:
+    """The result row of a point before it is measured."""
+    parameters = planned.point.parameters
+    certificates = [s.certificate for s in planned.compiled.settings]
+    published = planned.point.published()
+    return ResultRow(
+        experiment=str(parameters["experiment"]),
+        n=planned.point.cloning.n,
+        level=None,
+        r=None,
+        scenario=None,
+        clone=planned.point.cloning.clone,
+        strategy=planned.point.cloning.strategy,
+        estimator=planned.point.estimator,
+        backend=config.backend.provider,
+        device=config.backend.device,
+        seed=config.seed,
+        repeat=repeat,
+        qubits=planned.point.cloning.num_qubits,
+        two_qubit_layers=max(c.two_qubit_layers for c in certificates),
+        two_qubit_gates=max(c.two_qubit_gates for c in certificates),
+        shots=config.shots,
+        value=None,
+        std_err=None,
+        ci_low=None,
+        ci_high=None,
+        noise_floor=NOISE_FLOOR,
+        witness_threshold=WITNESS_THRESHOLD,
+        witnessed=None,
+        predicted=planned.compiled.predicted,
+        published=published.value if published else None,
+        published_err=published.std_err if published else None,
+        certificate=planned.certificate,
+        jobs=(),
+    )
+
+
+def circuit_identity(
+    config: RunConfig, point: EntanglementPoint, label: str, repeat: int, fingerprint: str | None
+) -> str:
+    """What defines the counts of one circuit within a run, as a hash."""
+    return identity(
+        {
+            **point.parameters,
+            "setting": label,
+            "provider": config.backend.provider,
+            "device": fingerprint,
+            "compile": config.compile.model_dump(),
+            "shots": config.shots,
+            "seed": config.seed,
+            "repeat": repeat,
+        }
+    )

@@ -1,0 +1,118 @@
+"""The result row: one line of ``results.csv``, one entry of ``results.json``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from experiments.estimators import Estimate
+
+MEASURED = ("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs")
+"""Fields that a plan does not have."""
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One measured (or planned) point.
+
+    Attributes:
+        experiment: kind of experiment.
+        n: cloning parameter.
+        level: generations of iterated cloning; None elsewhere.
+        r: qubits of a GHZ state; None elsewhere.
+        scenario: order of measurements of a CHSH test; None elsewhere.
+        clone: which clone was decrypted (0 is A).
+        strategy: how it was decrypted; says which claim ``value`` makes.
+        estimator: how the value was estimated.
+        backend: provider.
+        device: snapshot or machine.
+        seed: seed of the run.
+        repeat: number of the repetition, from 0.
+        qubits: logical qubits of the circuit.
+        two_qubit_layers: depth in two-qubit gates (the deepest of the point's circuits).
+        two_qubit_gates: two-qubit gates (the most of the point's circuits).
+        shots: shots of each setting.
+        value: the estimate; None where a certificate failed or counts are missing.
+        std_err: its standard error.
+        ci_low: lower end of the 95 % interval.
+        ci_high: upper end of the 95 % interval.
+        noise_floor: the value of a completely noisy device.
+        witness_threshold: entanglement is witnessed above it.
+        witnessed: whether the whole interval lies above the threshold.
+        predicted: exact value under the snapshot's noise, from nothing but the calibration.
+        published: the printed value of the same point on ibm_kingston.
+        published_err: its printed error.
+        certificate: ``proved``, ``failed`` or ``unverified``, the worst of the circuits.
+        jobs: the provider's ids of the jobs that the counts came from.
+    """
+
+    experiment: str
+    n: int
+    level: int | None
+    r: int | None
+    scenario: str | None
+    clone: int
+    strategy: str
+    estimator: str
+    backend: str
+    device: str
+    seed: int
+    repeat: int
+    qubits: int
+    two_qubit_layers: int
+    two_qubit_gates: int
+    shots: int
+    value: float | None
+    std_err: float | None
+    ci_low: float | None
+    ci_high: float | None
+    noise_floor: float
+    witness_threshold: float
+    witnessed: bool | None
+    predicted: float
+    published: float | None
+    published_err: float | None
+    certificate: str
+    jobs: tuple[str, ...]
+
+    def measured(self, estimate: Estimate | None, jobs: Sequence[str]) -> ResultRow:
+        """The row with its measured fields filled in."""
+        if estimate is None:
+            return replace(self, jobs=tuple(jobs))
+        return replace(
+            self,
+            value=estimate.value,
+            std_err=estimate.std_err,
+            ci_low=estimate.ci_low,
+            ci_high=estimate.ci_high,
+            witnessed=estimate.ci_low > self.witness_threshold,
+            jobs=tuple(jobs),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Field name → value, ready for JSON."""
+        return {**asdict(self), "jobs": list(self.jobs)}
+
+    def planned(self) -> dict[str, Any]:
+        """The row without its measured fields."""
+        return {key: value for key, value in self.as_dict().items() if key not in MEASURED}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> ResultRow:
+        """The row that :meth:`as_dict` gave."""
+        return cls(**{**document, "jobs": tuple(document["jobs"])})
+
+
+def to_csv(rows: Iterable[ResultRow]) -> str:
+    """CSV with a header; an empty cell is None, jobs are separated by spaces."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [f.name for f in fields(ResultRow)]
+    writer.writerow(names)
+    for row in rows:
+        content = {**row.as_dict(), "jobs": " ".join(row.jobs)}
+        writer.writerow([content[name] for name in names])
+    return out.getvalue()
