@@ -9,7 +9,7 @@ a barrier lists its qubits tells where each logical qubit is at that moment.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import stim
@@ -104,7 +104,7 @@ def _compact(operations: Sequence[Step]) -> list[Step]:
     """The same steps on qubits 0, 1, 2, …: a device has many qubits that a circuit ignores."""
     number: dict[int, int] = {}
     return [
-        replace(s, qubits=tuple(number.setdefault(q, len(number)) for q in s.qubits))
+        s._replace(qubits=tuple([number.setdefault(q, len(number)) for q in s.qubits]))
         for s in operations
     ]
 

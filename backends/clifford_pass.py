@@ -79,9 +79,9 @@ def clifford_optimization(target: Target) -> PassManager:
 
 def native_gates(target: Target) -> list[TransformationPass]:
     """Translate to the native gates and merge single-qubit runs to at most two pulses."""
-    translate = BasisTranslator(SessionEquivalenceLibrary, None, target=target)
     merge = Optimize1qGatesDecomposition(target=target)
     if "cz" in target.operation_names:
-        return [translate, merge]
+        return [merge]
     # A directed gate may have to be turned round, which adds single-qubit gates.
+    translate = BasisTranslator(SessionEquivalenceLibrary, None, target=target)
     return [translate, GateDirection(None, target=target), translate, merge]

@@ -75,7 +75,7 @@ def compile_point(
         DoesNotFit: if the device is too small or lacks an operation.
     """
     if snapshot is None:
-        return _evaluated(settings, [_decomposed(s.circuit) for s in settings], value, None, None)
+        return _evaluated(settings, [with_elementary_gates(s.circuit) for s in settings], value, None, None)
     require_fit(settings, snapshot)
     compilers = [_stock_compiler(snapshot, seed) for seed in transpiler_seeds]
     candidates = []
@@ -126,10 +126,8 @@ class StockCompiler:
         self._passes = generate_preset_pass_manager(
             optimization_level=3, target=target, seed_transpiler=transpiler_seed
         )
-        # Level 1's first stage only unrolls definitions; level 3's resynthesizes.
-        self._passes.init = generate_preset_pass_manager(
-            optimization_level=1, target=target, seed_transpiler=transpiler_seed
-        ).init
+        # The first stage would resynthesize with general angles.
+        self._passes.init = None
         # Blocks are collected from any gates, so translating once, at the end, is enough.
         self._passes.translation = None
         self._passes.optimization = clifford_optimization(target)
@@ -140,7 +138,7 @@ class StockCompiler:
 
         Where what follows it is single-qubit gates and readout, all share one layout.
         """
-        first, *others = circuits
+        first, *others = [with_elementary_gates(c) for c in circuits]
         compiled = [self._passes.run(first)]
         for other in others:
             local = all(len(i.qubits) == 1 for i in other.data[_last_barrier(other) + 1 :])
@@ -191,7 +189,8 @@ def _evaluated(
     return CompiledPoint(compiled, predicted, transpiler_seed, (predicted,))
 
 
-def _decomposed(circuit: QuantumCircuit) -> QuantumCircuit:
+def with_elementary_gates(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit with the protocol's gates replaced by their definitions."""
     return circuit.decompose(["encrypt", "decrypt"])
 
 

@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import stim
 
@@ -30,11 +29,11 @@ from experiments.clifford import Step, StimWriter
 Cause = Literal["gate", "idle", "readout"]
 CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
 
+_NOISELESS = frozenset({"rz", "barrier"})
 _MAXIMALLY_MIXING = {1: 0.75, 2: 15 / 16}
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(NamedTuple):
     """A Pauli channel on one or two qubits.
 
     Attributes:
@@ -102,43 +101,51 @@ def noisy_events(
     wanted = set(causes)
     events: list[Event] = []
     for timed in schedule(operations, snapshot):
-        for before in _before(timed, snapshot):
-            if before.cause in wanted:
-                events.append(before)
-        events.append(timed.step)
-        for after in _after(timed, snapshot):
-            if after.cause in wanted:
-                events.append(after)
-    return tuple(e for e in events if not isinstance(e, Channel) or e.probability > 0)
+        if timed.step.name not in _NOISELESS:
+            before = _before(timed, snapshot)
+            events += [c for c in before if c.cause in wanted and c.probability > 0]
+            events.append(timed.step)
+            after = _after(timed, snapshot)
+            events += [c for c in after if c.cause in wanted and c.probability > 0]
+        else:
+            events.append(timed.step)
+    return tuple(events)
 
 
-def _before(timed: TimedStep, snapshot: DeviceSnapshot) -> Iterator[Channel]:
-    for qubit, idle in zip(timed.step.qubits, timed.idle_seconds, strict=True):
-        if timed.step.name != "reset":
-            yield from idle_channels(qubit, idle, snapshot.qubits[qubit])
-    if timed.step.name == "measure":
-        (qubit,) = timed.step.qubits
-        error = snapshot.qubits[qubit].readout_error
-        yield Channel("readout", "record", (qubit,), error)
-
-
-def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> Iterator[Channel]:
+def _before(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
     step = timed.step
-    if step.name in ("barrier", "rz", "measure", "z", "id", "delay"):
-        if step.name == "delay":
-            for qubit in step.qubits:
-                yield from idle_channels(qubit, timed.seconds, snapshot.qubits[qubit])
-        return
+    channels: list[Channel] = []
+    if step.name == "reset":
+        return channels
+    for qubit, idle in zip(step.qubits, timed.idle_seconds, strict=False):
+        if idle:
+            channels += idle_channels(qubit, idle, snapshot.qubits[qubit])
+    if step.name == "measure":
+        (qubit,) = step.qubits
+        error = snapshot.qubits[qubit].readout_error
+        channels.append(Channel("readout", "record", (qubit,), error))
+    return channels
+
+
+def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
+    step = timed.step
+    if step.name in ("measure", "z", "id"):
+        return []
+    if step.name == "delay":
+        return [
+            channel
+            for qubit in step.qubits
+            for channel in idle_channels(qubit, timed.seconds, snapshot.qubits[qubit])
+        ]
     if step.name == "reset":
         (qubit,) = step.qubits
-        yield Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)
-    elif len(step.qubits) == 2:
+        return [Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)]
+    if len(step.qubits) == 2:
         error = snapshot.working_couplers[step.qubits[0], step.qubits[1]].error
-        yield Channel("gate", "depolarize", step.qubits, depolarizing_probability(error, 2))
-    else:
-        (qubit,) = step.qubits
-        error = snapshot.qubits[qubit].gate_error
-        yield Channel("gate", "depolarize", (qubit,), depolarizing_probability(error, 1))
+        return [Channel("gate", "depolarize", step.qubits, depolarizing_probability(error, 2))]
+    (qubit,) = step.qubits
+    error = snapshot.qubits[qubit].gate_error
+    return [Channel("gate", "depolarize", (qubit,), depolarizing_probability(error, 1))]
 
 
 def noisy_stim(events: Iterable[Event]) -> tuple[stim.Circuit, dict[int, int]]:

@@ -8,24 +8,26 @@ operation does not count as idling, nor does one after its last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from backends.errors import DoesNotFit
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, resources
 
-_VIRTUAL = frozenset({"rz", "barrier"})
+_VIRTUAL = frozenset({"rz", "barrier", "z", "id"})
+_PASSIVE = frozenset({"rz", "barrier", "delay"})
+_NO_IDLE: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TimedStep:
+class TimedStep(NamedTuple):
     """One operation in time.
 
     Attributes:
         step: the operation.
         start_seconds: when it starts, counted from the first operation of the circuit.
         seconds: how long it takes.
-        idle_seconds: for each of its qubits, how long that qubit idled before.
+        idle_seconds: for each of its qubits, how long that qubit idled before; empty for
+            operations that do nothing to a qubit.
     """
 
     step: Step
@@ -35,7 +37,9 @@ class TimedStep:
 
 
 def duration_seconds(step: Step, snapshot: DeviceSnapshot) -> float:
-    """Length of an operation on the device; Z rotations are virtual and take no time.
+    """Length of an operation on the device.
+
+    Z rotations are changes of frame, conditional or not: they take no time.
 
     Raises:
         DoesNotFit: if the operation is not native to the device.
@@ -58,39 +62,45 @@ def duration_seconds(step: Step, snapshot: DeviceSnapshot) -> float:
                 "couplers); compile the circuit for this device first"
             )
         return coupler.gate_seconds
-    # A Z-type correction is a change of frame on the device, conditional or not.
-    return 0.0 if step.name == "z" else snapshot.qubits[step.qubits[0]].gate_seconds
+    return snapshot.qubits[step.qubits[0]].gate_seconds
 
 
 def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[TimedStep, ...]:
     """Place the operations as late as possible; the order of the input is kept.
 
+    An idle is charged to the real operation that ends it, not to a virtual one inside it: the
+    noise of an idle is the same in X and Y, so it commutes with quarter turns about Z.
+
     Raises:
         DoesNotFit: if an operation is not native to the device.
     """
     ends: dict[int, float] = {}
-    from_end: list[tuple[float, float]] = []
+    placed: list[tuple[float, float]] = []
     for step in reversed(operations):
+        if step.name == "rz":
+            placed.append((ends.get(step.qubits[0], 0.0), 0.0))
+            continue
         seconds = duration_seconds(step, snapshot)
         used = resources(step)
         start = max([ends.get(one, 0.0) for one in used], default=0.0) + seconds
         for one in used:
             ends[one] = start
-        from_end.append((start, seconds))
-    from_end.reverse()
-    total = max((start for start, _ in from_end), default=0.0)
+        placed.append((start, seconds))
+    placed.reverse()
+    total = max(ends.values(), default=0.0)
 
     busy_until: dict[int, float] = {}
     timed = []
-    for step, (before_end, seconds) in zip(operations, from_end, strict=True):
+    for step, (before_end, seconds) in zip(operations, placed, strict=True):
         start = total - before_end
-        if step.name in ("barrier", "delay"):
-            idle = (0.0,) * len(step.qubits)
-        else:
+        idle = _NO_IDLE
+        if step.name not in _PASSIVE:
             # Differences of sums of the same durations: below a femtosecond is rounding.
             idle = tuple(
-                gap if (gap := start - busy_until.get(q, start)) > 1e-15 else 0.0
-                for q in step.qubits
+                [
+                    gap if (gap := start - busy_until.get(q, start)) > 1e-15 else 0.0
+                    for q in step.qubits
+                ]
             )
             for qubit in step.qubits:
                 busy_until[qubit] = start + seconds
