@@ -85,9 +85,7 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     except NotClifford as reason:
         flat = [i for i in compiled.data if i.operation.name != "barrier"]
         gates = sum(len(i.qubits) == 2 for i in flat)
-        layers = compiled.depth(
-            lambda i: len(i.qubits) == 2 and i.operation.name != "barrier"
-        )
+        layers = compiled.depth(lambda i: len(i.qubits) == 2 and i.operation.name != "barrier")
         return Certificate("unverified", gates, layers, remark=str(reason))
     checks = tuple(_checks(logical, wanted, _compact(found)))
     failed = [name for name, holds in checks if not holds]
@@ -143,14 +141,10 @@ def _checks(
 
 def _stages(operations: Sequence[Step]) -> list[tuple[str, int]]:
     """(label, index) of each labelled barrier."""
-    return [
-        (s.label, k) for k, s in enumerate(operations) if s.name == "barrier" and s.label
-    ]
+    return [(s.label, k) for k, s in enumerate(operations) if s.name == "barrier" and s.label]
 
 
-def _same_state(
-    logical: StabilizerState, compiled: StabilizerState, place: Sequence[int]
-) -> bool:
+def _same_state(logical: StabilizerState, compiled: StabilizerState, place: Sequence[int]) -> bool:
     """Whether the compiled state is the logical one, each qubit at its place.
 
     The logical state is pure, so if every generator of it, moved to its place, stabilizes the

@@ -27,6 +27,7 @@ from qiskit.transpiler.passes import (
     Optimize1qGatesDecomposition,
 )
 
+
 class CliffordBlocks(TransformationPass):
     """Replace every two-qubit ``unitary`` node by a CZ-optimal Clifford circuit.
 

@@ -75,7 +75,9 @@ def compile_point(
         DoesNotFit: if the device is too small or lacks an operation.
     """
     if snapshot is None:
-        return _evaluated(settings, [with_elementary_gates(s.circuit) for s in settings], value, None, None)
+        return _evaluated(
+            settings, [with_elementary_gates(s.circuit) for s in settings], value, None, None
+        )
     require_fit(settings, snapshot)
     compilers = [_stock_compiler(snapshot, seed) for seed in transpiler_seeds]
     candidates = []

@@ -19,20 +19,19 @@ _PREFIX = "fake_"
 
 
 @cache
-def _folder() -> Path | None:
+def _packaged_files() -> dict[str, Path]:
     # Found without importing the package: its import takes longer than a whole prediction.
     spec = find_spec("qiskit_ibm_runtime")
     if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "fake_provider" / "backends"
+        return {}
+    folder = Path(spec.origin).parent / "fake_provider" / "backends"
+    files = {_PREFIX + p.stem.removeprefix("props_"): p for p in folder.glob("*/props_*.json")}
+    return dict(sorted(files.items()))
 
 
 def packaged_devices() -> tuple[str, ...]:
     """Names of the snapshots that qiskit-ibm-runtime ships, such as ``fake_kingston``."""
-    folder = _folder()
-    if folder is None:
-        return ()
-    return tuple(sorted(_PREFIX + p.stem.removeprefix("props_") for p in folder.glob("*/props_*")))
+    return tuple(_packaged_files())
 
 
 def load_device(name: str) -> DeviceSnapshot:
@@ -54,11 +53,7 @@ def load_device(name: str) -> DeviceSnapshot:
             f"unknown device '{name}'{hint} (a name from 'enclone devices', or the path of a "
             "calibration file that ends in .json)"
         )
-    folder = _folder()
-    assert folder is not None, "a packaged device was listed"
-    short = name.removeprefix(_PREFIX)
-    (path,) = folder.glob(f"*/props_{short}.json")
-    return _read(path, name)
+    return _read(_packaged_files()[name], name)
 
 
 def _read(path: Path, name: str) -> DeviceSnapshot:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import stim
@@ -140,12 +141,16 @@ def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
     if step.name == "reset":
         (qubit,) = step.qubits
         return [Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)]
-    if len(step.qubits) == 2:
-        error = snapshot.working_couplers[step.qubits[0], step.qubits[1]].error
-        return [Channel("gate", "depolarize", step.qubits, depolarizing_probability(error, 2))]
-    (qubit,) = step.qubits
-    error = snapshot.qubits[qubit].gate_error
-    return [Channel("gate", "depolarize", (qubit,), depolarizing_probability(error, 1))]
+    return [_gate_channel(snapshot, step.qubits)]
+
+
+@lru_cache(maxsize=4096)
+def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
+    if len(qubits) == 2:
+        error = snapshot.working_couplers[qubits[0], qubits[1]].error
+    else:
+        error = snapshot.qubits[qubits[0]].gate_error
+    return Channel("gate", "depolarize", qubits, depolarizing_probability(error, len(qubits)))
 
 
 def noisy_stim(events: Iterable[Event]) -> tuple[stim.Circuit, dict[int, int]]:
@@ -163,8 +168,13 @@ def noisy_stim(events: Iterable[Event]) -> tuple[stim.Circuit, dict[int, int]]:
         elif event.kind == "record":
             # stim flips the record itself: the state after the measurement is not disturbed.
             flip_probability = event.probability
-        elif event.kind == "depolarize":
-            writer.line(f"DEPOLARIZE{len(event.qubits)}({event.probability!r})", event.qubits)
         else:
-            writer.line(f"{event.kind.upper()}_ERROR({event.probability!r})", event.qubits)
+            writer.line(_stim_name(event), event.qubits)
     return writer.circuit(), writer.record_of
+
+
+@lru_cache(maxsize=4096)
+def _stim_name(channel: Channel) -> str:
+    if channel.kind == "depolarize":
+        return f"DEPOLARIZE{len(channel.qubits)}({channel.probability!r})"
+    return f"{channel.kind.upper()}_ERROR({channel.probability!r})"

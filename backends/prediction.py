@@ -38,9 +38,7 @@ def predicted_success(
     wanted = products(checks)
     clean = noisy.without_noise().reference_sample()
     for index, check in enumerate(wanted):
-        targets = [
-            stim.target_rec(record_of[bit] - noisy.num_measurements) for bit in check.bits
-        ]
+        targets = [stim.target_rec(record_of[bit] - noisy.num_measurements) for bit in check.bits]
         noisy.append("OBSERVABLE_INCLUDE", targets, index)
     means = _means(noisy, len(wanted))
     for index, check in enumerate(wanted):

@@ -92,9 +92,7 @@ class LinearEstimator:
 
     def value(self, probabilities: Sequence[float]) -> float:
         """F at the given success probabilities, one a setting."""
-        return self.offset + sum(
-            w * p for w, p in zip(self.weights, probabilities, strict=True)
-        )
+        return self.offset + sum(w * p for w, p in zip(self.weights, probabilities, strict=True))
 
     def estimate(self, counts: Sequence[Counts], confidence: float = CONFIDENCE) -> Estimate:
         """F from the counts of the settings, in their order."""

@@ -38,8 +38,7 @@ def require_clone(n: int, clone: int) -> None:
     if not 0 <= clone <= n:
         lowest = 0 if n % 2 == 0 else 1
         raise ValueError(
-            f"clone = {clone} with n = {n}: there is no such clone; "
-            f"choose one from {lowest} to {n}"
+            f"clone = {clone} with n = {n}: there is no such clone; choose one from {lowest} to {n}"
         )
 
 
@@ -107,8 +106,6 @@ class DecryptGate(Gate):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DecryptGate) and (self.n, self.clone) == (other.n, other.clone)
-
-    __hash__ = None  # type: ignore[assignment]  # as every mutable Qiskit instruction
 
 
 def _decrypt_signal_qubit(n: int, clone: int) -> QuantumCircuit:

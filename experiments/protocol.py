@@ -99,7 +99,7 @@ class PauliFrame:
     flip: dict[str, int]
 
 
-NO_FRAME = PauliFrame({p: () for p in "ZYX"}, dict.fromkeys("ZYX", 0))
+NO_FRAME = PauliFrame(dict.fromkeys("ZYX", ()), dict.fromkeys("ZYX", 0))
 """The frame of a strategy that hands back the qubit itself."""
 
 

@@ -21,6 +21,7 @@ from qiskit.circuit import QuantumCircuit
 
 from experiments.clifford import Step, StimWriter, steps
 
+
 @dataclass(frozen=True)
 class StabilizerState:
     """A pure stabilizer state.

@@ -118,8 +118,7 @@ def run(config: str, overrides: Sequence[str], out: str | None, as_json: bool) -
         advance()
     _print_rows(rows, as_json)
     click.echo(
-        f"run {place.name}: {place}/report.html "
-        f"(simulation {times.simulation_seconds:.2f} s)",
+        f"run {place.name}: {place}/report.html (simulation {times.simulation_seconds:.2f} s)",
         err=True,
     )
     missing = sum(row.value is None for row in rows)
@@ -140,22 +139,21 @@ def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) ->
     from runner.config import load_config
     from runner.planning import sweep
 
-    reports = []
+    reports: list[dict[str, Any]] = []
     for file in configs:
         try:
             settings, _ = load_config(file, overrides)
-            points = len(sweep(settings)) * settings.repeats
-            reports.append({"file": file, "ok": True, "points": points, "problems": []})
         except ConfigError as error:
+            click.echo(str(error), err=True)
             problems = [{"place": p.place, "message": p.message} for p in error.problems]
             reports.append({"file": file, "ok": False, "points": None, "problems": problems})
+            continue
+        points = len(sweep(settings)) * settings.repeats
+        reports.append({"file": file, "ok": True, "points": points, "problems": []})
+        if not as_json:
+            click.echo(f"{file}: ok, {points} points")
     if as_json:
         click.echo(json.dumps(reports, indent=1))
-    for report in reports:
-        for problem in report["problems"]:  # type: ignore[attr-defined]
-            click.echo(f"{problem['place']}: {problem['message']}", err=True)
-        if report["ok"] and not as_json:
-            click.echo(f"{report['file']}: ok, {report['points']} points")
     if not all(report["ok"] for report in reports):
         sys.exit(EXIT_USAGE)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -34,35 +34,37 @@ def _sweep(value: Any) -> Any:
         first, last = int(found[1]), int(found[2])
         if not first <= last <= LARGEST_N:
             raise PydanticCustomError(
-                "range", "a range runs upwards and to at most {limit}, such as 2..15",
+                "range",
+                "a range runs upwards and to at most {limit}, such as 2..15",
                 {"limit": LARGEST_N},
             )
         return list(range(first, last + 1))
     return value if isinstance(value, list) else [value]
 
 
+_T = TypeVar("_T")
+Swept = Annotated[list[_T], Field(min_length=1), BeforeValidator(_sweep)]
+"""One value or several; each is a sweep."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _list_of(kind: Any) -> Any:
-    return Annotated[list[kind], Field(min_length=1), BeforeValidator(_sweep)]
 
 
 class DecryptConfig(_Section):
     """Which clone is decrypted, and how."""
 
-    clone: _list_of(int) = [1]
-    strategy: _list_of(Strategy) = ["unitary"]
+    clone: Swept[int] = [1]
+    strategy: Swept[Strategy] = ["unitary"]
 
 
 class ExperimentConfig(_Section):
     """What is measured; every list is a sweep."""
 
     kind: Kind
-    n: _list_of(int)
+    n: Swept[int]
     decrypt: DecryptConfig = DecryptConfig()
-    estimator: _list_of(Estimator) = ["parity"]
+    estimator: Swept[Estimator] = ["parity"]
 
 
 class BackendConfig(_Section):
@@ -224,9 +226,7 @@ def _problem(source: Source, detail: ErrorDetails) -> Problem:
     if kind == "extra_forbidden":
         known = list(_SECTIONS[named[:-1]].model_fields)
         near = get_close_matches(named[-1], known, n=1, cutoff=0.5)
-        remedy = (
-            f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
-        )
+        remedy = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
         return Problem(source.place(path, of_key=True), f"unknown key '{key}'; {remedy}")
     if kind == "missing":
         return Problem(

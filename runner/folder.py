@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -250,9 +251,12 @@ def _version(package: str) -> str | None:
 
 def _git_commit() -> str | None:
     """The commit of the source tree this package runs from, if it is one."""
+    git = shutil.which("git")
+    if git is None:
+        return None
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
+            [git, "rev-parse", "HEAD"],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

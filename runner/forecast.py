@@ -55,9 +55,7 @@ def forecast(
             "time on the device: shots × (length of the scheduled circuit + "
             f"{RESET_SECONDS * 1e6:.0f} µs between shots), without loading or queueing"
         )
-    return Forecast(
-        circuits, circuits * config.shots, 0.0, 0.0, device_seconds, tuple(assumptions)
-    )
+    return Forecast(circuits, circuits * config.shots, 0.0, 0.0, device_seconds, tuple(assumptions))
 
 
 def require_budget(cost: Forecast, budget: BudgetConfig) -> None:

@@ -14,9 +14,9 @@ def identity(description: Mapping[str, object]) -> str:
     with None as its default, keeps every old identity.
 
     >>> identity({"n": 2, "clone": 1})[:16]
-    'f16e4d8ecd3ae2bb'
+    '64f61e3e53b5f06e'
     >>> identity({"clone": 1, "level": None, "n": 2})[:16]
-    'f16e4d8ecd3ae2bb'
+    '64f61e3e53b5f06e'
     """
     content = {key: value for key, value in description.items() if value is not None}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

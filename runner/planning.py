@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from backends.compile import CompiledPoint, compile_point
+from backends.devices import IDEAL
 from backends.snapshot import DeviceSnapshot
 from experiments.entanglement import (
     NOISE_FLOOR,
@@ -104,7 +105,8 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
     """The result row of a point before it is measured."""
     parameters = planned.point.parameters
     certificates = [s.certificate for s in planned.compiled.settings]
-    published = planned.point.published()
+    # Beside a perfect device a measured value says nothing.
+    published = planned.point.published() if config.backend.device != IDEAL else None
     return ResultRow(
         experiment=str(parameters["experiment"]),
         n=planned.point.cloning.n,
@@ -148,6 +150,7 @@ def circuit_identity(
             "provider": config.backend.provider,
             "device": fingerprint,
             "compile": config.compile.model_dump(),
+            "suppression": config.suppression.model_dump(),
             "shots": config.shots,
             "seed": config.seed,
             "repeat": repeat,

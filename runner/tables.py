@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.protocol import HANDS_BACK
-from experiments.published import DEVICE, SOURCE
+from experiments.published import DEVICE, SOURCE, is_published_device
 from runner.rows import ResultRow
 
 _WIDTH = 132
@@ -49,9 +49,7 @@ def plan_table(rows: Sequence[ResultRow]) -> str:
     table.add_column("shots", justify="right")
     _trailing_columns(table)
     for row in rows:
-        table.add_row(
-            *_common_cells(row), str(row.qubits), f"{row.shots:,}", *_trailing_cells(row)
-        )
+        table.add_row(*_common_cells(row), str(row.qubits), f"{row.shots:,}", *_trailing_cells(row))
     return render(table)
 
 
@@ -69,8 +67,10 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
             f"published: measured on {DEVICE} ({SOURCE}, Extended Data Table I), other circuits "
             "and another day's calibration"
         )
-    for strategy in dict.fromkeys(row.strategy for row in rows):
-        lines.append(f"strategy {strategy}: hands back {_hands_back(strategy)}")
+    lines += [
+        f"strategy {strategy}: hands back {_hands_back(strategy)}"
+        for strategy in dict.fromkeys(row.strategy for row in rows)
+    ]
     for estimator in dict.fromkeys(row.estimator for row in rows):
         difference = published_difference([r for r in rows if r.estimator == estimator])
         if difference:
@@ -83,7 +83,10 @@ def published_difference(rows: Sequence[ResultRow], largest_n: int = 7) -> str:
     pairs = [
         (row.value, row.predicted, row.published)
         for row in rows
-        if row.published is not None and row.value is not None and row.n <= largest_n
+        if row.published is not None
+        and row.value is not None
+        and row.n <= largest_n
+        and is_published_device(row.device)
     ]
     if not pairs:
         return ""
@@ -128,5 +131,3 @@ def _trailing_cells(row: ResultRow) -> list[str]:
         str(row.two_qubit_gates),
         row.certificate,
     ]
-
-

@@ -30,6 +30,15 @@ class Published:
     two_qubit_layers: int | None
 
 
+def is_published_device(name: str) -> bool:
+    """Whether a device is the one the tables are for, or a snapshot of it.
+
+    >>> is_published_device("fake_kingston"), is_published_device("fake_aachen")
+    (True, False)
+    """
+    return name.removeprefix("fake_").removeprefix("ibm_") == DEVICE.removeprefix("ibm_")
+
+
 @cache
 def table(name: str) -> tuple[dict[str, str], ...]:
     """Rows of one table, e.g. ``table1_entanglement_fidelity``, as strings."""
