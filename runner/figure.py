@@ -28,6 +28,7 @@ _STYLE: dict[Any, Any] = {
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _SPREAD = 0.09
+_MOST_TICKS = 20
 
 
 def write_figures(folder: Path, rows: Sequence[ResultRow], title: str) -> list[Path]:
@@ -63,7 +64,11 @@ def draw(rows: Sequence[ResultRow], title: str) -> Figure:
     axes.set_xlabel("cloning parameter n (signal qubits)")
     axes.set_ylabel("entanglement fidelity $F_e$")
     axes.set_ylim(min(0.2, *_lowest(rows)), 1.01)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    sizes = sorted({row.n for row in rows})
+    if len(sizes) <= _MOST_TICKS:
+        axes.set_xticks(sizes)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.04)
     axes.set_title(title, fontsize=10, loc="left")
     labels = [_series_label(key, one_clone=len({k[0] for k in series}) == 1) for key in series]

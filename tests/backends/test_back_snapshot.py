@@ -1,0 +1,175 @@
+"""Calibration snapshots: what is read, what counts as broken, what survives a round trip."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from qiskit.transpiler import CouplingMap, Target
+from qiskit_ibm_runtime.fake_provider import FakeKingston, FakeSherbrooke
+
+from backends.devices import load_device, packaged_devices
+from backends.errors import UnknownDevice, UnusableDevice
+from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+
+GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
+
+
+def line(errors, qubits=None):
+    """A chain of qubits with one error a coupler."""
+    couplers = []
+    for k, error in enumerate(errors):
+        couplers += [
+            CouplerCalibration((k, k + 1), error, 68e-9),
+            CouplerCalibration((k + 1, k), error, 68e-9),
+        ]
+    qubits = qubits or (GOOD,) * (len(errors) + 1)
+    return DeviceSnapshot("chain", None, "cz", tuple(qubits), tuple(couplers))
+
+
+def test_kingston_is_read_as_its_calibration_states_it():
+    device = load_device("fake_kingston")
+    assert (device.name, device.num_qubits, device.entangler) == ("ibm_kingston", 156, "cz")
+    assert device.calibrated_at.startswith("2026-04-15")
+    first = device.qubits[0]
+    assert first.t1_seconds == pytest.approx(384.16052477415343e-6)
+    assert first.t2_seconds == pytest.approx(353.8457928146477e-6)
+    assert first.gate_error == 0.00020328557447001343
+    assert first.readout_error == 0.009521484375
+    assert first.readout_seconds == pytest.approx(2.28e-6)
+    assert device.working_couplers[0, 1].error == pytest.approx(0.0011502627373028707)
+
+
+def test_broken_qubits_and_couplers_are_left_out():
+    device = load_device("fake_kingston")
+    broken = {k for k, q in enumerate(device.qubits) if not q.works}
+    # Their √X is reported with error 1, and 146 has no T1 or T2 either.
+    assert broken == {96, 112, 113, 131, 146}
+    assert (120, 121) not in device.working_couplers
+    assert not broken & device.largest_region
+    assert len(device.largest_region) == 150
+    target = device.to_target()
+    assert (120, 121) not in target["cz"]
+    assert all((q,) not in target["sx"] for q in broken)
+
+
+@pytest.mark.parametrize(
+    ("fake", "name"), [(FakeKingston, "fake_kingston"), (FakeSherbrooke, "fake_sherbrooke")]
+)
+def test_a_target_and_the_properties_document_tell_the_same(fake, name):
+    read = load_device(name)
+    date = datetime(2026, 4, 15, tzinfo=UTC)
+    from_target = DeviceSnapshot.from_target(fake().target, read.name, date)
+    assert from_target.calibrated_at == "2026-04-15T00:00:00+00:00"
+    assert from_target.entangler == read.entangler
+    assert from_target.largest_region == read.largest_region
+    for pair, coupler in read.working_couplers.items():
+        assert from_target.working_couplers[pair].error == pytest.approx(coupler.error)
+        assert from_target.working_couplers[pair].gate_seconds == pytest.approx(
+            coupler.gate_seconds
+        )
+    for ours, theirs in zip(read.qubits, from_target.qubits, strict=True):
+        assert ours.works == theirs.works
+        if ours.works:
+            assert ours.t1_seconds == pytest.approx(theirs.t1_seconds)
+            assert ours.t2_seconds == pytest.approx(theirs.t2_seconds)
+            assert ours.gate_error == pytest.approx(theirs.gate_error)
+            assert ours.readout_error == pytest.approx(theirs.readout_error)
+
+
+def test_a_snapshot_survives_json_and_keeps_its_fingerprint(tmp_path):
+    device = load_device("fake_torino")
+    file = tmp_path / "device.json"
+    file.write_text(device.to_json(), encoding="utf-8")
+    again = load_device(str(file))
+    assert again == device
+    assert again.fingerprint == device.fingerprint
+    assert again.fingerprint != load_device("fake_kingston").fingerprint
+
+
+def test_the_properties_document_of_any_ibm_backend_is_a_device(tmp_path):
+    file = tmp_path / "props.json"
+    document = {
+        "backend_name": "ibm_test",
+        "last_update_date": "2026-01-02T03:04:05Z",
+        "qubits": [
+            [
+                {"name": "T1", "value": 100.0, "unit": "us"},
+                {"name": "T2", "value": 0.08, "unit": "ms"},
+                {"name": "readout_error", "value": 0.02, "unit": ""},
+                {"name": "readout_length", "value": 1500, "unit": "ns"},
+            ]
+        ]
+        * 2,
+        "gates": [
+            {
+                "gate": gate,
+                "qubits": on,
+                "parameters": [
+                    {"name": "gate_error", "value": error, "unit": ""},
+                    {"name": "gate_length", "value": 50, "unit": "ns"},
+                ],
+            }
+            for gate, on, error in (
+                ("sx", [0], 1e-4),
+                ("sx", [1], 2e-4),
+                ("ecr", [1, 0], 5e-3),
+            )
+        ],
+    }
+    file.write_text(json.dumps(document), encoding="utf-8")
+    device = load_device(str(file))
+    assert device.entangler == "ecr"
+    assert device.qubits[1] == QubitCalibration(
+        pytest.approx(1e-4), pytest.approx(8e-5), 2e-4, pytest.approx(5e-8), 0.02, 1.5e-6
+    )
+    assert list(device.working_couplers) == [(1, 0)]
+
+
+def test_a_device_in_parts_offers_its_largest_part():
+    assert line([0.01, 1.0, 0.01, 0.01]).largest_region == {2, 3, 4}
+
+
+def test_a_qubit_without_decay_times_takes_its_couplers_with_it():
+    blind = QubitCalibration(None, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
+    assert line([0.01] * 3, (GOOD, GOOD, blind, GOOD)).largest_region == {0, 1}
+
+
+def test_a_device_without_a_working_coupler_says_so():
+    with pytest.raises(UnusableDevice, match="no working coupler"):
+        line([1.0, 1.0]).to_target()
+
+
+def test_a_device_without_a_clifford_entangler_says_what_it_has():
+    target = Target.from_configuration(["rx", "rzz", "measure"], 2, CouplingMap([(0, 1)]))
+    with pytest.raises(UnusableDevice, match="looked for cz, ecr, cx, found .*rzz"):
+        DeviceSnapshot.from_target(target, "ions")
+
+
+def test_an_unknown_device_names_the_nearest_one():
+    with pytest.raises(UnknownDevice, match="did you mean 'fake_kingston'"):
+        load_device("fake_kingstn")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"backend_name": "x"}', "3"])
+def test_a_file_that_is_no_device_is_refused(tmp_path, content):
+    file = tmp_path / "odd.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(UnknownDevice, match=r"odd\.json"):
+        load_device(str(file))
+
+
+def test_a_missing_device_file_is_refused(tmp_path):
+    with pytest.raises(UnknownDevice, match="cannot be read"):
+        load_device(str(tmp_path / "none.json"))
+
+
+def test_every_packaged_device_is_read_or_refused_in_words():
+    unusable = []
+    for name in packaged_devices():
+        try:
+            assert load_device(name).to_target().num_qubits > 1
+        except UnusableDevice:
+            unusable.append(name)
+    assert len(packaged_devices()) > 50
+    # One has no two-qubit gate, the other reports every gate as broken.
+    assert unusable == ["fake_armonk", "fake_kyoto"]
