@@ -39,8 +39,11 @@ class EntanglementPoint:
     cloning: Cloning
     estimator: Estimator
 
+    noise_floor = NOISE_FLOOR
+    witness_threshold = WITNESS_THRESHOLD
+
     @property
-    def parameters(self) -> dict[str, object]:
+    def parameters(self) -> dict[str, int | str]:
         """What defines the point, under the names of a result row."""
         return {
             "experiment": KIND,
@@ -55,6 +58,11 @@ class EntanglementPoint:
         """Short name for files and progress, e.g. ``n05-clone1-unitary-parity``."""
         c = self.cloning
         return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{self.estimator}"
+
+    @property
+    def num_qubits(self) -> int:
+        """R, A, n signals and n noise qubits."""
+        return self.cloning.num_qubits
 
     @property
     def linear_estimator(self) -> LinearEstimator:

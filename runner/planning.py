@@ -7,21 +7,19 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from backends.compile import CompiledPoint, compile_point
 from backends.devices import IDEAL
 from backends.snapshot import DeviceSnapshot
-from experiments.entanglement import (
-    NOISE_FLOOR,
-    WITNESS_THRESHOLD,
-    EntanglementPoint,
-    points,
-)
+from experiments.entanglement import points
+from experiments.point import Point
 from runner.config import RunConfig
 from runner.identity import identity
 from runner.rows import ResultRow
 
 _WORST_FIRST = ("failed", "unverified", "proved")
+_UNUSED_PARAMETERS: dict[str, Any] = {"level": None, "r": None, "scenario": None}
 _PARALLEL_FROM_POINTS = 4
 """Below this, starting a second process costs more than it saves."""
 
@@ -35,7 +33,7 @@ class PlannedPoint:
         compiled: its circuits for the device.
     """
 
-    point: EntanglementPoint
+    point: Point
     compiled: CompiledPoint
 
     @property
@@ -45,7 +43,7 @@ class PlannedPoint:
         return next(status for status in _WORST_FIRST if status in found)
 
 
-def sweep(config: RunConfig) -> Sequence[EntanglementPoint]:
+def sweep(config: RunConfig) -> Sequence[Point]:
     """The points that a configuration asks for."""
     experiment = config.experiment
     return points(
@@ -79,7 +77,7 @@ def compile_sweep(
 
 
 def _compile(
-    arguments: tuple[EntanglementPoint, DeviceSnapshot | None, tuple[int, ...]],
+    arguments: tuple[Point, DeviceSnapshot | None, tuple[int, ...]],
 ) -> CompiledPoint:
     point, snapshot, seeds = arguments
     return compile_point(point.settings(), point.linear_estimator.value, snapshot, seeds)
@@ -103,24 +101,17 @@ def _map(
 
 def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> ResultRow:
     """The result row of a point before it is measured."""
-    parameters = planned.point.parameters
+    point = planned.point
     certificates = [s.certificate for s in planned.compiled.settings]
     # Beside a perfect device a measured value says nothing.
-    published = planned.point.published() if config.backend.device != IDEAL else None
+    published = point.published() if config.backend.device != IDEAL else None
     return ResultRow(
-        experiment=str(parameters["experiment"]),
-        n=planned.point.cloning.n,
-        level=None,
-        r=None,
-        scenario=None,
-        clone=planned.point.cloning.clone,
-        strategy=planned.point.cloning.strategy,
-        estimator=planned.point.estimator,
+        **{**_UNUSED_PARAMETERS, **point.parameters},
         backend=config.backend.provider,
         device=config.backend.device,
         seed=config.seed,
         repeat=repeat,
-        qubits=planned.point.cloning.num_qubits,
+        qubits=point.num_qubits,
         two_qubit_layers=max(c.two_qubit_layers for c in certificates),
         two_qubit_gates=max(c.two_qubit_gates for c in certificates),
         shots=config.shots,
@@ -128,8 +119,8 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         std_err=None,
         ci_low=None,
         ci_high=None,
-        noise_floor=NOISE_FLOOR,
-        witness_threshold=WITNESS_THRESHOLD,
+        noise_floor=point.noise_floor,
+        witness_threshold=point.witness_threshold,
         witnessed=None,
         predicted=planned.compiled.predicted,
         published=published.value if published else None,
@@ -140,7 +131,7 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
 
 
 def circuit_identity(
-    config: RunConfig, point: EntanglementPoint, label: str, repeat: int, fingerprint: str | None
+    config: RunConfig, point: Point, label: str, repeat: int, fingerprint: str | None
 ) -> str:
     """What defines the counts of one circuit within a run, as a hash."""
     return identity(
