@@ -51,7 +51,7 @@ def main() -> None:
             if row["estimator"] == estimator and row["n"] <= 7
         ]
         difference = sum(abs(v - p) for v, p in pairs) / len(pairs)
-        show(f"mean |predicted run - published|, n = 2 ... 7, {estimator}", f"{difference:.3f}")
+        show(f"mean |simulated - published|, n = 2 ... 7, {estimator}", f"{difference:.3f}")
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def test_a_device_without_a_working_coupler_says_so():
 
 def test_a_device_without_a_clifford_entangler_says_what_it_has():
     target = Target.from_configuration(["rx", "rzz", "measure"], 2, CouplingMap([(0, 1)]))
-    with pytest.raises(UnusableDevice, match="looked for cz, ecr, cx, found .*rzz"):
+    with pytest.raises(UnusableDevice, match=r"looked for cz, ecr, cx, found .*rzz"):
         DeviceSnapshot.from_target(target, "ions")
 
 
