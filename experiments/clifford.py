@@ -139,6 +139,8 @@ def _branch(
     for block, value in zip(operation.blocks, (1, 0), strict=False):
         watched, wanted = _parity_condition(operation.condition, clbit_index)
         parity = wanted if value == 1 else 1 - wanted
+        if not watched and parity == 1:
+            continue  # the bits cancel: their parity is always 0
         for step in _steps(block, on, bits, watched, parity):
             if step.name != "barrier":
                 yield _pauli_correction(step)
@@ -229,6 +231,7 @@ class StimWriter:
         self._record_qubits_from = record_qubits_from
         self._lines: list[str] = []
         self._records = 0
+        self._touched: set[int] = set()
 
     def circuit(self) -> stim.Circuit:
         """What was written so far."""
@@ -242,21 +245,42 @@ class StimWriter:
         """Append one step; ``flip_probability`` is the chance of a wrong readout."""
         if step.name == "barrier":
             self._lines.append("TICK")
-        elif step.name == "delay":
             return
-        elif step.name == "measure" and self._record_qubits_from is not None:
-            self.line("CX", (step.qubits[0], self._record_qubits_from + step.clbits[0]))
-        elif step.name == "measure":
-            self.record_of[step.clbits[0]] = self._records
-            self._records += 1
-            self.line(f"M({flip_probability!r})" if flip_probability else "M", step.qubits)
+        if step.name == "delay":
+            return
+        if step.name == "measure":
+            self._write_measurement(step, flip_probability)
         elif step.condition:
             self._write_conditional(step)
         elif step.name == "ecr":
             for name, *on in _ECHOED_CROSS_RESONANCE:
                 self.line(str(name), [step.qubits[int(k)] for k in on])
         else:
+            if step.name == "reset" and self._record_qubits_from is not None:
+                self._require_fresh(step)
             self.line(STIM_NAMES[step.clifford_name], step.qubits)
+        self._touched.update(step.qubits)
+
+    def _write_measurement(self, step: Step, flip_probability: float) -> None:
+        (bit,) = step.clbits
+        if self._record_qubits_from is None:
+            self.line(f"M({flip_probability!r})" if flip_probability else "M", step.qubits)
+        elif bit in self.record_of:
+            raise NotClifford(
+                f"classical bit {bit} is written twice, which a deferred measurement cannot "
+                "follow; measure into another bit"
+            )
+        else:
+            self.line("CX", (step.qubits[0], self._record_qubits_from + bit))
+        self.record_of[bit] = self._records
+        self._records += 1
+
+    def _require_fresh(self, step: Step) -> None:
+        if self._touched.intersection(step.qubits):
+            raise NotClifford(
+                f"qubit {step.qubits[0]} is reset after it was used: what it held is lost to the "
+                "environment, and the state is no longer pure; use a fresh qubit"
+            )
 
     def _write_conditional(self, step: Step) -> None:
         if step.name == "id":
@@ -264,6 +288,8 @@ class StimWriter:
         (qubit,) = step.qubits
         controlled = {"x": "CX", "y": "CY", "z": "CZ"}[step.name]
         for bit in step.condition:
+            if bit not in self.record_of:
+                continue  # never measured: it is 0
             if self._record_qubits_from is not None:
                 self.line(controlled, (self._record_qubits_from + bit, qubit))
             else:
