@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import UnknownDevice
-from backends.snapshot import DeviceSnapshot
+from backends.snapshot import ENTANGLERS, DeviceSnapshot
 
 IDEAL = "ideal"
 """The device without noise or connectivity limits."""
@@ -63,14 +64,42 @@ def _read(path: Path, name: str) -> DeviceSnapshot:
         raise UnknownDevice(
             f"device file '{name}' cannot be read: {error.strerror or error}"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnknownDevice(f"device file '{name}' is not JSON: {error}") from error
     try:
         if "backend_name" in document:
-            return DeviceSnapshot.from_ibm_properties(document)
-        return DeviceSnapshot.from_json(document)
-    except (KeyError, TypeError, AttributeError) as error:
+            return _checked(DeviceSnapshot.from_ibm_properties(document))
+        return _checked(DeviceSnapshot.from_json(document))
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise UnknownDevice(
             f"device file '{name}' is neither the properties document of an IBM backend nor a "
-            f"device.json of a run: {type(error).__name__} {error}"
+            f"device.json of a run: {type(error).__name__}: {error}"
         ) from error
+
+
+def _checked(device: DeviceSnapshot) -> DeviceSnapshot:
+    """Raise ``TypeError`` or ``ValueError`` where a value cannot be a calibration."""
+    if device.entangler not in ENTANGLERS:
+        raise ValueError(f"the two-qubit gate '{device.entangler}' is not one of {ENTANGLERS}")
+    if not device.qubits:
+        raise ValueError("a device has qubits")
+    for qubit in device.qubits:
+        for value in (qubit.t1_seconds, qubit.t2_seconds):
+            _require_number("a decay time", 0.0 if value is None else value, math.inf)
+        _require_number("a gate error", qubit.gate_error, 1.0)
+        _require_number("a readout error", qubit.readout_error, 1.0)
+        _require_number("a duration", qubit.gate_seconds, math.inf)
+        _require_number("a duration", qubit.readout_seconds, math.inf)
+    for coupler in device.couplers:
+        _require_number("a gate error", coupler.error, 1.0)
+        _require_number("a duration", coupler.gate_seconds, math.inf)
+        if len(set(coupler.qubits)) != 2 or not set(coupler.qubits) <= set(
+            range(device.num_qubits)
+        ):
+            raise ValueError(f"a coupler joins {coupler.qubits} of {device.num_qubits} qubits")
+    return device
+
+
+def _require_number(what: str, value: float, most: float) -> None:
+    if not 0 <= value <= most:
+        raise ValueError(f"{what} of {value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -44,6 +45,12 @@ class _Commands(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(EXIT_FAILED)
+        except OSError as error:
+            if ctx.params["debug"]:
+                raise
+            name = f": '{error.filename}'" if error.filename else ""
+            click.echo(f"the system refused: {error.strerror or error}{name}", err=True)
+            sys.exit(EXIT_FAILED)
         except Exception as error:
             if ctx.params["debug"] or not _is_backend_error(error):
                 raise
@@ -81,6 +88,10 @@ def main(debug: bool) -> None:
 
     Start with 'enclone run configs/quickstart.yaml'.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character shows a question mark instead of failing.
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -91,13 +102,13 @@ def run(config: str, overrides: Sequence[str], out: str | None, as_json: bool) -
     from backends.providers import open_adapter
     from runner import folder as folders
     from runner.config import load_config
-    from runner.figure import write_figures
     from runner.forecast import forecast, require_budget
     from runner.planning import compile_sweep, sweep
-    from runner.report import report_title, write_report
+    from runner.report import draw_and_report
     from runner.running import run_points
 
     settings, source = load_config(config, overrides)
+    folders.require_place(folders.runs_folder(out))
     adapter = open_adapter(settings.backend.provider, settings.backend.device)
     snapshot = adapter.snapshot()
     with _progress("compiling", len(sweep(settings))) as advance:
@@ -109,12 +120,10 @@ def run(config: str, overrides: Sequence[str], out: str | None, as_json: bool) -
     with _progress("running", len(planned) * settings.repeats) as advance:
         collected, times = run_points(settings, adapter, planned, advance)
     rows = [point.row for point in collected]
-    with _progress("writing", 3) as advance:
+    with _progress("writing", 2) as advance:
         folders.write_results(place, collected, times)
         advance()
-        write_figures(place, rows, report_title(settings.model_dump()))
-        advance()
-        write_report(place)
+        draw_and_report(place)
         advance()
     _print_rows(rows, as_json)
     click.echo(
@@ -197,13 +206,10 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
 def report(run: str, out: str | None, as_json: bool) -> None:
     """Show the results of RUN again and write its figures and report.html anew."""
     from runner import folder as folders
-    from runner.figure import write_figures
-    from runner.report import report_title, write_report
+    from runner.report import draw_and_report
 
     place = folders.find(folders.runs_folder(out), run)
-    rows = folders.read_rows(place)
-    write_figures(place, rows, report_title(folders.read_json(place, "resolved.json")))
-    write_report(place)
+    rows = draw_and_report(place)
     _print_rows(rows, as_json)
     click.echo(f"{place}/report.html", err=True)
 

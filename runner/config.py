@@ -16,7 +16,7 @@ from backends.providers import PROVIDERS, Provider
 from experiments.gates import require_clone, require_signals
 from experiments.protocol import STRATEGIES, Strategy
 from experiments.readout import ESTIMATORS, Estimator
-from runner.errors import ConfigError, Problem
+from runner.errors import ConfigError, Problem, printable
 from runner.source import Source, read_source
 
 Kind = Literal["entanglement"]
@@ -24,6 +24,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LARGEST_N = 1000
 """Bounds a sweep given as a range; no device comes near it."""
+
+_LONGEST_VALUE = 80
 
 _RANGE = re.compile(r"^\s*(\d{1,6})\s*\.\.\s*(\d{1,6})\s*$")
 
@@ -92,8 +94,8 @@ class SuppressionConfig(_Section):
 class BudgetConfig(_Section):
     """What a run may cost at most; None sets no limit."""
 
-    qpu_seconds: Annotated[float, Field(ge=0)] | None = None
-    usd: Annotated[float, Field(ge=0)] | None = None
+    qpu_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class RunConfig(_Section):
@@ -114,77 +116,106 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
     """Read, override and check a configuration.
 
     Raises:
-        ConfigError: with every problem found, each with its place.
+        ConfigError: with every problem found, in the order of the file.
     """
     source = read_source(file)
     for assignment in overrides:
         source.override(assignment)
+    found: list[tuple[tuple[int, int], Problem]] = []
+    config: RunConfig | None = None
     try:
         config = RunConfig.model_validate(source.data)
     except ValidationError as error:
-        raise ConfigError([_problem(source, d) for d in error.errors()]) from None
-    problems = [
-        Problem(source.place(path), message) for path, message in _physical_problems(config)
-    ]
-    if problems:
-        raise ConfigError(problems)
+        found += [_problem(source, detail) for detail in error.errors()]
+    experiment = config.experiment if config else _section(ExperimentConfig, source, "experiment")
+    backend = config.backend if config else _section(BackendConfig, source, "backend")
+    if experiment is not None:
+        for path, message in _physical_problems(experiment, backend):
+            found.append((source.position(path), Problem(source.place(path), message)))
+    if config is None or found:
+        raise ConfigError([problem for _, problem in sorted(found, key=lambda one: one[0])])
     return config, source
 
 
-def _physical_problems(config: RunConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is well-formed but cannot be run."""
-    experiment = config.experiment
+_S = TypeVar("_S", bound=_Section)
+
+
+def _section(kind: type[_S], source: Source, key: str) -> _S | None:
+    """One section by itself, so that its values are looked at though others are wrong."""
+    try:
+        return kind.model_validate(source.data.get(key, {}))
+    except ValidationError:
+        return None
+
+
+_Problems = Iterator[tuple[tuple[str | int, ...], str]]
+
+
+def _physical_problems(experiment: ExperimentConfig, backend: BackendConfig | None) -> _Problems:
+    """What is well-formed but cannot be run, each with its path."""
+    decrypt = experiment.decrypt
     for path, values in (
         (("experiment", "n"), experiment.n),
         (("experiment", "estimator"), experiment.estimator),
-        (("experiment", "decrypt", "clone"), experiment.decrypt.clone),
-        (("experiment", "decrypt", "strategy"), experiment.decrypt.strategy),
+        (("experiment", "decrypt", "clone"), decrypt.clone),
+        (("experiment", "decrypt", "strategy"), decrypt.strategy),
     ):
         if len(set(values)) != len(values):
             yield path, "a value is given twice; give each value once"
     sound = []
-    for n in experiment.n:
+    for index, n in enumerate(experiment.n):
         try:
             require_signals(n)
-            sound.append(n)
         except ValueError as error:
-            yield ("experiment", "n"), str(error)
-    for clone in experiment.decrypt.clone:
-        for n in sound:
+            yield ("experiment", "n", index), str(error)
+        else:
+            sound.append((index, n))
+    for index, clone in enumerate(decrypt.clone):
+        for _, n in sound:
             try:
                 require_clone(n, clone)
             except ValueError as error:
-                yield ("experiment", "decrypt", "clone"), str(error)
+                yield ("experiment", "decrypt", "clone", index), str(error)
                 break
-    if experiment.estimator == ["bsm"] and "witness" in experiment.decrypt.strategy:
+    if experiment.estimator == ["bsm"] and "witness" in decrypt.strategy:
         yield (
             ("experiment", "estimator"),
             "strategy 'witness' decrypts nothing, so there is no clone for a Bell measurement; "
             "add estimator 'parity'",
         )
-    if config.backend.device == IDEAL:
+    if backend is not None and backend.device != IDEAL:
+        yield from _device_problems(backend.device, sound, decrypt.strategy)
         return
+    for index, n in sound:
+        if n > LARGEST_N:
+            message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
+            yield ("experiment", "n", index), message
+
+
+def _device_problems(
+    device: str, sizes: Sequence[tuple[int, int]], strategies: Sequence[Strategy]
+) -> _Problems:
     try:
-        snapshot = load_device(config.backend.device)
+        snapshot = load_device(device)
         snapshot.to_target()
     except BackendError as error:
         yield ("backend", "device"), str(error)
         return
     available = len(snapshot.largest_region)
-    for n in sound:
+    for index, n in sizes:
         if 2 * n + 2 > available:
             yield (
-                ("experiment", "n"),
-                f"n = {n} needs {2 * n + 2} connected qubits, but device "
-                f"'{config.backend.device}' has {available} that work and are connected; "
-                f"the largest n there is {available // 2 - 1}",
+                ("experiment", "n", index),
+                f"n = {n} needs {2 * n + 2} connected qubits, but device '{device}' has "
+                f"{available} that work and are connected; the largest n there is "
+                f"{available // 2 - 1}",
             )
             break
-    if "feedforward" in experiment.decrypt.strategy and not snapshot.dynamic_circuits:
+    if "feedforward" in strategies and not snapshot.dynamic_circuits:
         yield (
             ("experiment", "decrypt", "strategy"),
-            f"device '{config.backend.device}' offers no conditional gates, which 'feedforward' "
-            "needs; 'frame' gives the same clone up to a known Pauli",
+            f"device '{device}' offers no conditional gates, which 'feedforward' needs; "
+            "'frame' gives the same clone up to a known Pauli",
         )
 
 
@@ -216,38 +247,45 @@ _TYPE_NAMES = {
 }
 
 
-def _problem(source: Source, detail: ErrorDetails) -> Problem:
-    """A validation error as one line in the user's words."""
+def _problem(source: Source, detail: ErrorDetails) -> tuple[tuple[int, int], Problem]:
+    """A validation error as one line in the user's words, with its position for sorting."""
+    path, of_key, message = _explained(detail)
+    place = source.place(path, of_key=of_key)
+    return source.position(path, of_key=of_key), Problem(place, message)
+
+
+def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
+    """Path of an error, whether its key is meant, and what is wrong and would be right."""
     path = tuple(detail["loc"])
     named = tuple(p for p in path if isinstance(p, str))
     key = ".".join(named)
-    value = detail["input"]
+    value = printable(repr(detail["input"]), _LONGEST_VALUE)
     kind = detail["type"]
     if kind == "extra_forbidden":
         known = list(_SECTIONS[named[:-1]].model_fields)
         near = get_close_matches(named[-1], known, n=1, cutoff=0.5)
         remedy = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
-        return Problem(source.place(path, of_key=True), f"unknown key '{key}'; {remedy}")
+        return path, True, f"unknown key '{key}'; {remedy}"
     if kind == "missing":
-        return Problem(
-            source.place(path[:-1]), f"'{key}' is missing; add it, as in configs/quickstart.yaml"
-        )
+        return path[:-1], False, f"'{key}' is missing; add it, as in configs/quickstart.yaml"
     if kind == "literal_error":
         choices = _CHOICES.get(named)
         wanted = ", ".join(choices) if choices else detail["ctx"]["expected"]
-        near = get_close_matches(str(value), choices or (), n=1)
+        near = get_close_matches(str(detail["input"]), choices or (), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        message = f"'{key}' is {value!r}, but this version knows only: {wanted}{hint}"
+        message = f"'{key}' is {value}, but this version knows only: {wanted}{hint}"
     elif kind in _TYPE_NAMES:
-        message = f"'{key}' is {value!r}, but must be {_TYPE_NAMES[kind]}"
+        message = f"'{key}' is {value}, but must be {_TYPE_NAMES[kind]}"
     elif kind == "string_pattern_mismatch":
         message = (
-            f"'{key}' is {value!r}, but may hold letters, digits, '.', '_' and '-' only, must "
+            f"'{key}' is {value}, but may hold letters, digits, '.', '_' and '-' only, must "
             "start with a letter or digit, and has at most 64 characters"
         )
+    elif kind == "too_short":
+        message = f"'{key}' is {value}, but must have at least one value"
     else:
         words = detail["msg"].removeprefix("Input should be ")
-        message = f"'{key}' is {value!r}, but must be {words}"
+        message = f"'{key}' is {value}, but must be {words}"
         if kind == "range":
-            message = f"'{key}' is {value!r}: {detail['msg']}"
-    return Problem(source.place(path), message)
+            message = f"'{key}' is {value}: {detail['msg']}"
+    return path, False, message

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from runner.errors import RunFolderError
+from runner.folder import require_place
 
 _NEEDED = {
     "qiskit": "compiles circuits",
@@ -87,11 +89,8 @@ def _simulation() -> Finding:
 
 
 def _runs(runs: Path) -> Finding:
-    parent = runs if runs.exists() else runs.absolute().parent
-    good = os.access(parent, os.W_OK)
-    return Finding(
-        "run folder",
-        good,
-        f"{runs} ({'writable' if good else 'not writable'})",
-        "" if good else "choose another place with --out or ENCLONE_RUNS",
-    )
+    try:
+        require_place(runs)
+    except RunFolderError as error:
+        return Finding("run folder", False, str(error), "--out or ENCLONE_RUNS")
+    return Finding("run folder", True, f"{runs} (writable)")

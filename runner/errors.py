@@ -32,6 +32,19 @@ class OverBudget(UserError):
     exit_code = EXIT_OVER_BUDGET
 
 
+def printable(text: str, longest: int = 400) -> str:
+    r"""A text as one line that leaves a terminal alone, its middle cut out if it is very long.
+
+    >>> print(printable("a\nb"))
+    a\nb
+    """
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    if len(escaped) <= longest:
+        return escaped
+    half = (longest - 3) // 2
+    return f"{escaped[:half]} … {escaped[-half:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with a configuration.
@@ -43,6 +56,10 @@ class Problem:
 
     place: str
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", printable(self.place))
+        object.__setattr__(self, "message", printable(self.message))
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}"

@@ -62,7 +62,7 @@ def draw(rows: Sequence[ResultRow], title: str) -> Figure:
         colours.append(_draw_series(axes, members, index, len(series)))
     _draw_marks(axes, rows[0])
     axes.set_xlabel("cloning parameter n (signal qubits)")
-    axes.set_ylabel("entanglement fidelity $F_e$")
+    axes.set_ylabel("entanglement fidelity Fe")
     axes.set_ylim(min(0.2, *_lowest(rows)), 1.01)
     sizes = sorted({row.n for row in rows})
     if len(sizes) <= _MOST_TICKS:
@@ -70,7 +70,7 @@ def draw(rows: Sequence[ResultRow], title: str) -> Figure:
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.04)
-    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
     labels = [_series_label(key, one_clone=len({k[0] for k in series}) == 1) for key in series]
     entries = [*zip(colours, labels, strict=True), *_meanings(rows)]
     figure.legend(

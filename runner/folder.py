@@ -29,7 +29,7 @@ from backends.adapter import CircuitFailure
 from backends.snapshot import DeviceSnapshot
 from runner import __version__
 from runner.config import RunConfig
-from runner.errors import RunFolderError
+from runner.errors import RunFolderError, printable
 from runner.rows import ResultRow, to_csv
 from runner.running import CollectedPoint, RunTimes
 from runner.source import Source
@@ -51,7 +51,7 @@ def create(runs: Path, config: RunConfig, now: datetime) -> Path:
         RunFolderError: if it cannot be made.
     """
     stem = f"{now:%Y%m%dT%H%M%SZ}-{config.name}"
-    for suffix in ("", *(f"-{k}" for k in range(2, 1000))):
+    for suffix in ("", *(f"-{k:03}" for k in range(2, 1000))):
         folder = runs / (stem + suffix)
         try:
             folder.mkdir(parents=True)
@@ -165,27 +165,33 @@ def read_rows(folder: Path) -> list[ResultRow]:
     """
     try:
         document = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-        return [ResultRow.from_dict(row) for row in document]
+        rows = [ResultRow.from_dict(row) for row in document]
     except FileNotFoundError:
         raise RunFolderError(
             f"run '{folder.name}' has no results: it was cut short; run its config.yaml again"
         ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunFolderError(
-            f"the results of run '{folder.name}' cannot be read: {error}"
+            f"the results of run '{folder.name}' cannot be read: {printable(str(error))}"
         ) from None
+    if not rows:
+        raise RunFolderError(f"the results of run '{folder.name}' are damaged: there is no row")
+    return rows
 
 
-def read_json(folder: Path, name: str) -> Any:
+def read_json(folder: Path, name: str) -> dict[str, Any]:
     """One of the JSON files of a run folder.
 
     Raises:
         RunFolderError: if it cannot be read.
     """
     try:
-        return json.loads((folder / name).read_text(encoding="utf-8"))
+        document = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"'{name}' of run '{folder.name}' cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise RunFolderError(f"'{name}' of run '{folder.name}' is damaged: it holds no object")
+    return document
 
 
 def find(runs: Path, wanted: str) -> Path:
@@ -194,11 +200,9 @@ def find(runs: Path, wanted: str) -> Path:
     Raises:
         RunFolderError: if there is no such run, or several.
     """
-    if (Path(wanted) / "resolved.json").is_file():
+    if _is_run(Path(wanted)):
         return Path(wanted)
-    known = sorted(
-        p.name for p in (runs.iterdir() if runs.is_dir() else ()) if (p / "resolved.json").is_file()
-    )
+    known = sorted(p.name for p in (runs.iterdir() if runs.is_dir() else ()) if _is_run(p))
     if not known:
         raise RunFolderError(
             f"there is no run in '{runs}'; start one with 'enclone run CONFIG', or name another "
@@ -219,6 +223,24 @@ def find(runs: Path, wanted: str) -> Path:
         f"'{wanted}' could be any of {len(matching)} runs, from '{matching[0]}' to "
         f"'{matching[-1]}'; give more of the name"
     )
+
+
+def require_place(runs: Path) -> None:
+    """Raise :class:`RunFolderError` where no run could be written, before any work is done."""
+    place = runs.absolute()
+    nearest = next(p for p in (place, *place.parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise RunFolderError(
+            f"the run folder '{runs}/' cannot be made: '{nearest.name}' is no folder that may be "
+            "written to; choose another place with --out or ENCLONE_RUNS"
+        )
+
+
+def _is_run(place: Path) -> bool:
+    try:
+        return (place / "resolved.json").is_file()
+    except OSError:
+        return False  # such a name cannot exist
 
 
 def utc_now() -> datetime:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from backends.compile import CompiledPoint, compile_point
@@ -93,10 +97,25 @@ def _map(
     # Spawned, not forked: the transpiler's own threads do not survive a fork.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
-            yield from pool.map(function, arguments)
+            with _interrupts_ignored():
+                results = pool.map(function, arguments)
+            yield from results
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one: they inherit that it is ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> ResultRow:
@@ -108,7 +127,7 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
     return ResultRow(
         **{**_UNUSED_PARAMETERS, **point.parameters},
         backend=config.backend.provider,
-        device=config.backend.device,
+        device=Path(config.backend.device).name,
         seed=config.seed,
         repeat=repeat,
         qubits=point.num_qubits,

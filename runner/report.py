@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
+from runner.errors import RunFolderError, printable
+from runner.figure import write_figures
 from runner.folder import read_json, read_rows
 from runner.rows import ResultRow
 from runner.tables import footnotes
@@ -20,19 +22,40 @@ def report_title(resolved: dict[str, Any]) -> str:
     return f"{resolved['name']}: {backend['provider']}, {backend['device']}"
 
 
-def write_report(folder: Path) -> Path:
-    """Write ``report.html`` from the other files of a run folder.
+def draw_and_report(folder: Path) -> list[ResultRow]:
+    """Write figures and ``report.html`` from the other files of a run folder.
+
+    Returns:
+        The rows of the run.
 
     Raises:
-        RunFolderError: if the run has no results.
+        RunFolderError: if the run has no results, is damaged, or cannot be written to.
     """
     rows = read_rows(folder)
     resolved = read_json(folder, "resolved.json")
+    try:
+        write_figures(folder, rows, report_title(resolved))
+        html = _rendered(folder, rows, resolved)
+        (folder / "report.html").write_text(html, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RunFolderError(
+            f"the report of run '{folder.name}' cannot be written: {error.strerror}: "
+            f"'{Path(error.filename or folder).name}'"
+        ) from error
+    except (KeyError, TypeError, ValueError, UndefinedError) as error:
+        raise RunFolderError(
+            f"run '{folder.name}' is damaged: {type(error).__name__}: {printable(str(error))}; "
+            "run its config.yaml again"
+        ) from error
+    return rows
+
+
+def _rendered(folder: Path, rows: Sequence[ResultRow], resolved: dict[str, Any]) -> str:
     provenance = read_json(folder, "provenance.json")
     environment = Environment(
         loader=PackageLoader("runner"), autoescape=True, undefined=StrictUndefined
     )
-    html = environment.get_template("report.html").render(
+    return environment.get_template("report.html").render(
         title=report_title(resolved),
         run=folder.resolve().name,
         rows=rows,
@@ -44,9 +67,6 @@ def write_report(folder: Path) -> Path:
         cell=_cell,
         clone=lambda row: "A" if row.clone == 0 else f"S{row.clone}",
     )
-    path = folder / "report.html"
-    path.write_text(html, encoding="utf-8", newline="\n")
-    return path
 
 
 def _figures(folder: Path) -> Sequence[str]:

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, with_config
+
 from experiments.estimators import Estimate
 
 MEASURED = ("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs")
 """Fields that a plan does not have."""
 
 
+@with_config(ConfigDict(extra="forbid"))
 @dataclass(frozen=True)
 class ResultRow:
     """One measured (or planned) point.
@@ -102,8 +105,15 @@ class ResultRow:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ResultRow:
-        """The row that :meth:`as_dict` gave."""
-        return cls(**{**document, "jobs": tuple(document["jobs"])})
+        """The row that :meth:`as_dict` gave.
+
+        Raises:
+            ValueError: if a field is missing, unknown, or of another type.
+        """
+        return _ROWS.validate_python(document)
+
+
+_ROWS = TypeAdapter(ResultRow)
 
 
 def to_csv(rows: Iterable[ResultRow]) -> str:

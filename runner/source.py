@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, StreamMark, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from runner.errors import ConfigError, Problem
+from runner.errors import ConfigError, Problem, printable
 
 MAXIMUM_BYTES = 1_000_000
 """Far more than any sensible configuration; keeps a wrong file from being parsed for minutes."""
 
-Path_ = Sequence[str | int]
+MOST_VALUES = 100_000
+"""Bounds what aliases may unfold to."""
+
+_LONGEST_NUMBER = 1000
+_DEEPEST = 50
+
+Place = Sequence[str | int]
 
 
 class Source:
@@ -28,11 +34,13 @@ class Source:
         data: plain mappings, lists and scalars, overrides applied.
     """
 
-    def __init__(self, name: str, text: str, tree: CommentedMap) -> None:
+    def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
-        self.data: dict[str, Any] = _plain(tree)
-        self._tree = tree
+        reader = _Reader(lambda mark: f"{name}:{mark.line + 1}:{mark.column + 1}")
+        self.data: dict[str, Any] = _mapping(reader.read(text.removeprefix("\ufeff")), name)
+        self._marks = reader.marks
+        self._key_marks = reader.key_marks
         self._overridden: dict[tuple[str | int, ...], str] = {}
 
     def override(self, assignment: str) -> None:
@@ -46,10 +54,7 @@ class Source:
         keys = path.strip().split(".")
         if not equals or not all(keys):
             raise ConfigError([Problem(place, "an override must read key.path=value")])
-        try:
-            value = _plain(_parser().load(text))
-        except YAMLError as error:
-            raise ConfigError([Problem(place, f"the value is not YAML: {_brief(error)}")]) from None
+        value = _Reader(lambda _: place).read(text)
         node = self.data
         for key in keys[:-1]:
             node = node.setdefault(key, {})
@@ -60,24 +65,23 @@ class Source:
         node[keys[-1]] = value
         self._overridden[tuple(keys)] = place
 
-    def place(self, path: Path_, *, of_key: bool = False) -> str:
+    def place(self, path: Place, *, of_key: bool = False) -> str:
         """``file:line:column`` of the value (or key) at a path, or of what encloses it."""
+        line, column = self.position(path, of_key=of_key)
         for length in range(len(path), 0, -1):
             if tuple(path[:length]) in self._overridden:
                 return self._overridden[tuple(path[:length])]
-        line, column = 1, 1
-        node: Any = self._tree
-        for depth, key in enumerate(path):
-            if isinstance(node, CommentedMap) and key in node:
-                wants_key = of_key and depth == len(path) - 1
-                mark = node.lc.key(key) if wants_key else node.lc.value(key)
-            elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-                mark = node.lc.item(key)
-            else:
-                break
-            line, column = mark[0] + 1, mark[1] + 1
-            node = node[key]
         return f"{self.name}:{line}:{column}"
+
+    def position(self, path: Place, *, of_key: bool = False) -> tuple[int, int]:
+        """Line and column, from 1, of the value (or key) at a path, or of what encloses it."""
+        full = tuple(path)
+        if of_key and full in self._key_marks:
+            return self._key_marks[full]
+        for length in range(len(full), 0, -1):
+            if full[:length] in self._marks:
+                return self._marks[full[:length]]
+        return 1, 1
 
 
 def read_source(file: str) -> Source:
@@ -86,46 +90,130 @@ def read_source(file: str) -> Source:
     Raises:
         ConfigError: if it is missing, too large, not text, or not YAML with unique keys.
     """
-    text = _read_text(file)
-    try:
-        tree = _parser().load(text)
-    except DuplicateKeyError as error:
-        mark = error.problem_mark
-        raise ConfigError(
-            [
-                Problem(
-                    f"{file}:{mark.line + 1}:{mark.column + 1}",
-                    f"{_duplicate_key(error)} is given twice; keep one of the two",
-                )
-            ]
-        ) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else f"{file}:1:1"
-        raise ConfigError([Problem(place, f"this is not valid YAML: {_brief(error)}")]) from None
-    except (YAMLError, ValueError) as error:
-        raise ConfigError(
-            [Problem(f"{file}:1:1", f"this is not valid YAML: {_brief(error)}")]
-        ) from None
-    if not isinstance(tree, CommentedMap):
-        raise ConfigError(
-            [
-                Problem(
-                    f"{file}:1:1",
-                    "a configuration is a mapping with sections such as 'experiment:' and "
-                    "'backend:'; see configs/quickstart.yaml",
-                )
-            ]
+    return Source(file, _read_text(file))
+
+
+class _Reader:
+    """Builds plain values from YAML nodes and notes where each stands."""
+
+    def __init__(self, place: Callable[[StreamMark], str]) -> None:
+        self.marks: dict[tuple[str | int, ...], tuple[int, int]] = {}
+        self.key_marks: dict[tuple[str | int, ...], tuple[int, int]] = {}
+        self._place = place
+        self._values = 0
+
+    def read(self, text: str) -> Any:
+        """The value of a text with one YAML document.
+
+        Raises:
+            ConfigError: if it is not YAML, or holds what no configuration needs.
+        """
+        start = StreamMark("", 0, 0, 0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ReusedAnchorWarning)
+                node = YAML(typ="safe", pure=True).compose(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark or start
+            raise self._error(mark, f"this is not valid YAML: {_brief(error)}") from None
+        except RecursionError:
+            raise self._error(start, "values are nested too deeply for a configuration") from None
+        except (YAMLError, ValueError, OverflowError) as error:
+            raise self._error(start, f"this is not valid YAML: {_brief(error)}") from None
+        return None if node is None else self._build(node, ())
+
+    def _build(self, node: Node, path: tuple[str | int, ...]) -> Any:
+        self.marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+        self._values += 1
+        if self._values > MOST_VALUES or len(path) > _DEEPEST:
+            raise self._error(node.start_mark, "there are far too many values here")
+        if isinstance(node, MappingNode) and _kind(node) == "map":
+            return self._build_mapping(node, path)
+        if isinstance(node, SequenceNode) and _kind(node) == "seq":
+            return [self._build(item, (*path, k)) for k, item in enumerate(node.value)]
+        if isinstance(node, ScalarNode):
+            return self._build_scalar(node)
+        raise self._error(
+            node.start_mark, f"'!!{_kind(node)}' has no place in a configuration; remove the tag"
         )
-    return Source(file, text, tree)
+
+    def _build_mapping(self, node: MappingNode, path: tuple[str | int, ...]) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            mark = key_node.start_mark
+            if not isinstance(key_node, ScalarNode) or _kind(key_node) == "merge":
+                raise self._error(mark, "a key must be a plain word")
+            if key in built:
+                raise self._error(mark, f"key '{key}' is given twice; keep one of the two")
+            self.key_marks[*path, key] = (mark.line + 1, mark.column + 1)
+            built[key] = self._build(value_node, (*path, key))
+        return built
+
+    def _build_scalar(self, node: ScalarNode) -> Any:
+        kind, text = _kind(node), node.value
+        if kind in ("str", "timestamp"):
+            return text
+        if kind in _SCALARS and len(text) <= _LONGEST_NUMBER:
+            try:
+                return _SCALARS[kind](text)
+            except (KeyError, ValueError, OverflowError):
+                pass  # told below, with the values that are none of these kinds
+        shown = printable(text, 60)
+        raise self._error(
+            node.start_mark, f"'{shown}' cannot be read as '!!{kind}'; write a plain value"
+        )
+
+    def _error(self, mark: StreamMark, message: str) -> ConfigError:
+        return ConfigError([Problem(self._place(mark), message)])
+
+
+def _integer(text: str) -> int:
+    digits = text.replace("_", "").lower()
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.lstrip("+-")
+    for prefix, base in (("0x", 16), ("0o", 8), ("0b", 2)):
+        if digits.startswith(prefix):
+            return sign * int(digits[2:], base)
+    return sign * int(digits)
+
+
+def _number(text: str) -> float:
+    return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").lower())
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "int": _integer,
+    "float": _number,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "null": lambda text: {"": None, "~": None, "null": None}[text.lower()],
+}
+
+
+def _kind(node: Node) -> str:
+    return str(node.tag or "").rpartition(":")[2]
+
+
+def _mapping(data: Any, name: str) -> dict[str, Any]:
+    if isinstance(data, dict):
+        return data
+    raise ConfigError(
+        [
+            Problem(
+                f"{name}:1:1",
+                "a configuration is a mapping with sections such as 'experiment:' and "
+                "'backend:'; see configs/quickstart.yaml",
+            )
+        ]
+    )
 
 
 def _read_text(file: str) -> str:
     path = Path(file)
     try:
-        size = path.stat().st_size
         if path.is_dir():
             raise ConfigError([Problem(f"{file}:1:1", "this is a folder; give a YAML file")])
+        size = path.stat().st_size
         if size > MAXIMUM_BYTES:
             raise ConfigError(
                 [
@@ -154,33 +242,12 @@ def _read_text(file: str) -> str:
                 )
             ]
         ) from None
-
-
-def _parser() -> YAML:
-    parser = YAML(typ="rt", pure=True)
-    parser.allow_duplicate_keys = False
-    return parser
-
-
-def _plain(node: Any) -> Any:
-    """The same content as built-in types."""
-    if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
+    except ValueError as error:
+        raise ConfigError(
+            [Problem(f"{file}:1:1", f"no file can bear this name: {error}")]
+        ) from None
 
 
 def _brief(error: Exception) -> str:
     problem = getattr(error, "problem", None) or str(error)
     return " ".join(str(problem).split())
-
-
-def _duplicate_key(error: DuplicateKeyError) -> str:
-    words = str(error.problem).split('"')
-    return f"key '{words[1]}'" if len(words) > 1 else "a key"

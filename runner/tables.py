@@ -25,14 +25,14 @@ def render(table: Table) -> str:
 def result_table(rows: Sequence[ResultRow]) -> str:
     """Measured value with interval, prediction, published value, marks and circuit size."""
     table = Table(box=None, pad_edge=False, header_style="none")
-    _common_columns(table)
+    _common_columns(table, rows)
     table.add_column("Fe", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("> witness", justify="left")
     _trailing_columns(table)
     for row in rows:
         table.add_row(
-            *_common_cells(row),
+            *_common_cells(row, rows),
             "-" if row.value is None else f"{row.value:.4f}",
             "-" if row.ci_low is None else f"{row.ci_low:.4f} … {row.ci_high:.4f}",
             "-" if row.witnessed is None else ("yes" if row.witnessed else "no"),
@@ -44,12 +44,14 @@ def result_table(rows: Sequence[ResultRow]) -> str:
 def plan_table(rows: Sequence[ResultRow]) -> str:
     """What would run, without the measured columns."""
     table = Table(box=None, pad_edge=False, header_style="none")
-    _common_columns(table)
+    _common_columns(table, rows)
     table.add_column("qubits", justify="right")
     table.add_column("shots", justify="right")
     _trailing_columns(table)
     for row in rows:
-        table.add_row(*_common_cells(row), str(row.qubits), f"{row.shots:,}", *_trailing_cells(row))
+        table.add_row(
+            *_common_cells(row, rows), str(row.qubits), f"{row.shots:,}", *_trailing_cells(row)
+        )
     return render(table)
 
 
@@ -103,15 +105,28 @@ def _hands_back(strategy: str) -> str:
     return known[strategy]
 
 
-def _common_columns(table: Table) -> None:
+def _common_columns(table: Table, rows: Sequence[ResultRow]) -> None:
+    if _has_repeats(rows):
+        table.add_column("repeat", justify="right")
     table.add_column("n", justify="right")
     table.add_column("clone", justify="right")
     table.add_column("strategy")
     table.add_column("estimator")
 
 
-def _common_cells(row: ResultRow) -> list[str]:
-    return [str(row.n), "A" if row.clone == 0 else f"S{row.clone}", row.strategy, row.estimator]
+def _has_repeats(rows: Sequence[ResultRow]) -> bool:
+    return any(row.repeat > 0 for row in rows)
+
+
+def _common_cells(row: ResultRow, rows: Sequence[ResultRow]) -> list[str]:
+    repeat = [str(row.repeat)] if _has_repeats(rows) else []
+    return [
+        *repeat,
+        str(row.n),
+        "A" if row.clone == 0 else f"S{row.clone}",
+        row.strategy,
+        row.estimator,
+    ]
 
 
 def _trailing_columns(table: Table) -> None:

@@ -1,0 +1,521 @@
+"""The run folder: everything in it can be read back and recomputed without the application."""
+
+import base64
+import csv
+import hashlib
+import html
+import json
+import math
+import re
+import shutil
+import struct
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from html.parser import HTMLParser
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import openqasm3
+import pytest
+from click.testing import Result
+from qiskit import qasm3, qpy
+from qiskit.circuit import QuantumCircuit
+from scipy.stats import beta
+from test_run_support import ALL_STRATEGIES, Finished
+
+import runner
+from experiments.protocol import Cloning
+from experiments.readout import settings
+
+Row = dict[str, Any]
+Finish = Callable[..., Finished]
+Invoke = Callable[..., Result]
+
+WEIGHTS = {"bsm": (0.0, [1.0]), "parity": (-0.5, [0.5, 0.5, 0.5])}
+LABELS = {
+    "bsm": ["bell"],
+    "parity": ["ZZ", "YY", "XX"],
+    "witness": ["stabilizer-Z", "stabilizer-Y", "stabilizer-X"],
+}
+ONE = "experiment: {kind: entanglement, n: 2}\nshots: 300\n"
+
+
+def label(row: Row) -> str:
+    return f"n{row['n']:02d}-clone{row['clone']}-{row['strategy']}-{row['estimator']}"
+
+
+def index_of(run: Finished) -> dict[str, Row]:
+    return {entry["name"]: entry for entry in run.read_json("circuits/index.json")}
+
+
+def entries_of(run: Finished, row: Row) -> list[Row]:
+    """The circuits behind a row, in the order of the estimator's weights."""
+    kind = "witness" if row["strategy"] == "witness" else row["estimator"]
+    index = index_of(run)
+    return [index[f"{label(row)}-{one}-r{row['repeat']}"] for one in LABELS[kind]]
+
+
+def outcomes(run: Finished, entry: Row) -> list[int]:
+    """One integer a shot, bit c of the circuit being bit c."""
+    with np.load(run.folder / "counts" / f"{entry['name']}.npz") as stored:
+        return [int.from_bytes(shot.tobytes(), "big") for shot in stored["shots"]]
+
+
+def circuit_file(run: Finished, stage: str, entry: Row, suffix: str) -> Path:
+    return run.folder / "circuits" / stage / f"{entry['circuit']}.{suffix}"
+
+
+def load_qpy(path: Path) -> QuantumCircuit:
+    with path.open("rb") as file:
+        (circuit,) = qpy.load(file)
+    assert isinstance(circuit, QuantumCircuit)
+    return circuit
+
+
+def elementary(circuit: QuantumCircuit) -> QuantumCircuit:
+    # Read back, a gate of our own is a gate of that name and definition, not of that class.
+    return circuit.decompose(["encrypt", "decrypt"])
+
+
+def instructions(circuit: QuantumCircuit) -> list[tuple[Any, ...]]:
+    """What a circuit does, without the names of its registers and barriers."""
+    plain = elementary(circuit)
+    return [
+        (
+            one.operation.name,
+            [float(parameter) for parameter in one.operation.params],
+            [plain.find_bit(bit).index for bit in one.qubits],
+            [plain.find_bit(bit).index for bit in one.clbits],
+        )
+        for one in plain.data
+    ]
+
+
+# --- files
+
+
+def test_the_folder_holds_what_is_promised(small: Finished) -> None:
+    assert sorted(path.name for path in small.folder.iterdir()) == [
+        "circuits",
+        "config.yaml",
+        "counts",
+        "device.json",
+        "figures",
+        "provenance.json",
+        "report.html",
+        "resolved.json",
+        "results.csv",
+        "results.json",
+    ]
+
+
+def test_an_ideal_run_has_no_device(ideal: Finished) -> None:
+    assert not (ideal.folder / "device.json").exists()
+    assert ideal.read_json("provenance.json")["device"] is None
+    assert "ideal: no noise" in (ideal.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_configuration_is_kept_as_given(finish: Finish) -> None:
+    given = "\ufeff# naïve – comment\r\n" + ONE.replace("\n", "\r\n") + "# no end of line"
+    run = finish(given, "-o", "backend.device=ideal")
+    kept = (run.folder / "config.yaml").read_bytes()
+    assert kept == given.encode()
+    assert run.read_json("provenance.json")["config_sha256"] == hashlib.sha256(kept).hexdigest()
+    assert run.read_json("provenance.json")["overrides"] == ["backend.device=ideal"]
+
+
+def test_every_default_is_resolved(small: Finished) -> None:
+    resolved = small.read_json("resolved.json")
+    assert resolved["experiment"]["n"] == [2, 3]
+    assert resolved["compile"] == {"strategy": "stock", "seeds": 4}
+    assert (resolved["seed"], resolved["repeats"], resolved["shots"]) == (7, 1, 500)
+
+
+def test_what_was_resolved_runs_to_the_same_counts(finish: Finish, small: Finished) -> None:
+    text = (small.folder / "resolved.json").read_text(encoding="utf-8")
+    again = finish(text, "-o", "experiment.n=2", "-o", "experiment.decrypt.strategy=frame")
+    expected = [row for row in small.rows if row["n"] == 2 and row["strategy"] == "frame"]
+    assert again.rows == expected
+
+
+# --- provenance
+
+
+def test_provenance_names_versions(small: Finished) -> None:
+    provenance = small.read_json("provenance.json")
+    assert provenance["enclone"] == runner.__version__
+    assert {"qiskit", "stim", "numpy"} <= set(provenance["packages"])
+    assert provenance["packages"] == {name: version(name) for name in provenance["packages"]}
+    assert re.fullmatch(r"3\.\d+\.\d+\S*", provenance["python"])
+    commit = provenance["git_commit"]
+    assert commit is None or re.fullmatch(r"[0-9a-f]{40}", commit)
+
+
+def test_provenance_names_the_calibration(small: Finished) -> None:
+    device = small.read_json("provenance.json")["device"]
+    archived = (small.folder / "device.json").read_bytes()
+    assert device["name"] == "ibm_kingston"
+    assert datetime.fromisoformat(device["calibrated_at"]).year >= 2025
+    assert device["sha256"] == hashlib.sha256(archived).hexdigest()
+    assert json.loads(archived)["calibrated_at"] == device["calibrated_at"]
+
+
+# --- circuits
+
+
+def test_every_circuit_is_listed_once_and_proved(small: Finished) -> None:
+    entries = small.read_json("circuits/index.json")
+    assert len({entry["name"] for entry in entries}) == len(entries) == 2 * (3 * 4 + 3)
+    assert len({entry["identity"] for entry in entries}) == len(entries)
+    assert {entry["certificate"]["status"] for entry in entries} == {"proved"}
+    for stage in ("logical", "compiled"):
+        names = {path.name for path in (small.folder / "circuits" / stage).iterdir()}
+        assert names == {f"{e['circuit']}.{s}" for e in entries for s in ("qasm", "qpy")}
+    counted = {path.stem for path in (small.folder / "counts").iterdir()}
+    assert counted == {entry["name"] for entry in entries}
+
+
+def test_logical_circuits_are_the_protocol_with_named_registers(small: Finished) -> None:
+    for row in small.rows:
+        cloning = Cloning(row["n"], row["clone"], row["strategy"])
+        for entry, setting in zip(
+            entries_of(small, row), settings(cloning, row["estimator"]), strict=True
+        ):
+            circuit = load_qpy(circuit_file(small, "logical", entry, "qpy"))
+            assert elementary(circuit) == elementary(setting.circuit)
+            assert circuit.count_ops() == setting.circuit.count_ops()
+            assert [register.name for register in circuit.qregs] == ["R", "A", "S", "N"]
+
+
+@pytest.mark.parametrize("stage", ["logical", "compiled"])
+def test_openqasm_says_what_qpy_says(small: Finished, stage: str) -> None:
+    for entry in small.read_json("circuits/index.json"):
+        text = circuit_file(small, stage, entry, "qasm").read_text(encoding="utf-8")
+        assert text == qasm3.dumps(load_qpy(circuit_file(small, stage, entry, "qpy")))
+
+
+@pytest.mark.parametrize("stage", ["logical", "compiled"])
+def test_openqasm_loads_back_as_the_same_circuit(small: Finished, stage: str) -> None:
+    # Qiskit's importer does not know the exclusive or in the conditions of feedforward.
+    entries = [e for e in small.read_json("circuits/index.json") if "feedforward" not in e["name"]]
+    assert len(entries) == 22
+    for entry in entries:
+        text = circuit_file(small, stage, entry, "qasm").read_text(encoding="utf-8")
+        original = load_qpy(circuit_file(small, stage, entry, "qpy"))
+        assert instructions(qasm3.loads(text)) == instructions(original)
+
+
+@pytest.mark.parametrize("stage", ["logical", "compiled"])
+def test_openqasm_of_feedforward_is_read_by_the_reference_parser(
+    small: Finished, stage: str
+) -> None:
+    for entry in small.read_json("circuits/index.json"):
+        if "feedforward" in entry["name"]:
+            text = circuit_file(small, stage, entry, "qasm").read_text(encoding="utf-8")
+            statements = openqasm3.parse(text).statements
+            conditions = [s for s in statements if isinstance(s, openqasm3.ast.BranchingStatement)]
+            assert len(conditions) == 2
+
+
+def test_compiled_circuits_use_what_the_device_offers(small: Finished) -> None:
+    device = small.read_json("device.json")
+    pairs = {tuple(coupler["qubits"]) for coupler in device["couplers"]}
+    native = {"rz", "sx", "x", "cz", "measure", "barrier", "if_else", "delay", "reset"}
+    for entry in small.read_json("circuits/index.json"):
+        circuit = load_qpy(circuit_file(small, "compiled", entry, "qpy"))
+        assert set(circuit.count_ops()) <= native
+        used = {
+            tuple(circuit.find_bit(q).index for q in one.qubits)
+            for one in circuit.get_instructions("cz")
+        }
+        assert used <= pairs
+
+
+def test_certificates_count_the_two_qubit_gates(small: Finished) -> None:
+    for row in small.rows:
+        entries = entries_of(small, row)
+        gates, layers = [], []
+        for entry in entries:
+            circuit = load_qpy(circuit_file(small, "compiled", entry, "qpy"))
+            gates.append(circuit.count_ops()["cz"])
+            layers.append(circuit.depth(lambda one: one.operation.name == "cz"))
+            certificate = entry["certificate"]
+            assert certificate["two_qubit_gates"] == gates[-1]
+            assert certificate["two_qubit_layers"] == layers[-1]
+        assert (row["two_qubit_gates"], row["two_qubit_layers"]) == (max(gates), max(layers))
+
+
+# --- counts and results
+
+
+def successes(run: Finished, entry: Row) -> tuple[int, int]:
+    shots = outcomes(run, entry)
+    good = [
+        shot
+        for shot in shots
+        if all(
+            sum(shot >> bit & 1 for bit in check["bits"]) % 2 == check["parity"]
+            for check in entry["checks"]
+        )
+    ]
+    return len(good), len(shots)
+
+
+def recomputed(run: Finished, row: Row) -> dict[str, float]:
+    """Value, error and MOVER interval of exact binomial limits, from nothing but the files."""
+    offset, weights = WEIGHTS[row["estimator"]]
+    value, below, above, variance = offset, 0.0, 0.0, 0.0
+    for weight, entry in zip(weights, entries_of(run, row), strict=True):
+        good, shots = successes(run, entry)
+        low = beta.ppf(0.025, good, shots - good + 1) if good else 0.0
+        high = beta.ppf(0.975, good + 1, shots - good) if good < shots else 1.0
+        value += weight * good / shots
+        below += (weight * (good / shots - low)) ** 2
+        above += (weight * (high - good / shots)) ** 2
+        smooth = (good + 0.5) / (shots + 1)
+        variance += weight**2 * smooth * (1 - smooth) / shots
+    return {
+        "value": value,
+        "std_err": math.sqrt(variance),
+        "ci_low": max(0.0, value - math.sqrt(below)),
+        "ci_high": min(1.0, value + math.sqrt(above)),
+    }
+
+
+@pytest.mark.parametrize("run", ["small", "ideal"])
+def test_results_follow_from_the_counts(run: str, request: pytest.FixtureRequest) -> None:
+    finished: Finished = request.getfixturevalue(run)
+    for row in finished.rows:
+        numbers = recomputed(finished, row)
+        assert {key: row[key] for key in numbers} == pytest.approx(numbers, abs=1e-9)
+        assert row["witnessed"] == (numbers["ci_low"] > 0.5)
+
+
+def test_counts_hold_every_shot_of_every_bit(small: Finished) -> None:
+    for entry in small.read_json("circuits/index.json"):
+        with np.load(small.folder / "counts" / f"{entry['name']}.npz") as stored:
+            bits = int(stored["num_bits"])
+            assert stored["shots"].dtype == np.uint8
+            assert stored["shots"].shape == (500, math.ceil(bits / 8))
+        assert entry["shots"] == 500
+        assert max(outcomes(small, entry)).bit_length() <= bits
+        circuit = load_qpy(circuit_file(small, "compiled", entry, "qpy"))
+        assert circuit.num_clbits == bits
+
+
+def test_counts_are_an_archive_without_a_date(small: Finished) -> None:
+    for path in (small.folder / "counts").iterdir():
+        with zipfile.ZipFile(path) as archive:
+            assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_predictions_follow_from_those_of_the_circuits(small: Finished) -> None:
+    for row in small.rows:
+        offset, weights = WEIGHTS[row["estimator"]]
+        chances = [entry["predicted_success"] for entry in entries_of(small, row)]
+        value = offset + sum(w * p for w, p in zip(weights, chances, strict=True))
+        assert row["predicted"] == pytest.approx(value, abs=1e-12)
+
+
+def test_a_row_names_the_jobs_of_its_circuits(small: Finished) -> None:
+    for row in small.rows:
+        assert {entry["job"] for entry in entries_of(small, row)} == set(row["jobs"])
+    jobs = [job for row in small.rows for job in row["jobs"]]
+    assert len(set(jobs)) == len(jobs)
+
+
+def test_the_csv_says_what_the_json_says(small: Finished) -> None:
+    def cell(value: Any) -> str:
+        if isinstance(value, list):
+            return " ".join(value)
+        return "" if value is None else str(value)
+
+    with (small.folder / "results.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert table == [{key: cell(value) for key, value in row.items()} for row in small.rows]
+
+
+def test_text_files_end_their_lines_alike_on_every_system(small: Finished) -> None:
+    for name in ("results.csv", "results.json", "provenance.json", "report.html"):
+        assert b"\r" not in (small.folder / name).read_bytes()
+
+
+# --- figures
+
+
+def test_the_png_is_a_picture_of_sensible_size(small: Finished) -> None:
+    for path in (small.folder / "figures").glob("*.png"):
+        content = path.read_bytes()
+        width, height = struct.unpack(">II", content[16:24])
+        assert content.startswith(b"\x89PNG\r\n\x1a\n")
+        assert 800 <= width <= 4000
+        assert 500 <= height <= 4000
+        pixels = matplotlib.image.imread(path)
+        assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20
+
+
+def test_the_svg_holds_its_words_as_text(small: Finished) -> None:
+    svg = (small.folder / "figures" / "entanglement_fidelity.svg").read_text(encoding="utf-8")
+    words = html.unescape(" ".join(re.findall(r"<(?:text|tspan)[^>]*>([^<]*)", svg)))
+    wanted = [
+        "cloning parameter n (signal qubits)",
+        "entanglement fidelity",
+        "entanglement witnessed above",
+        "noise floor",
+        "small: stim, fake_kingston",
+        "feedforward, parity",
+        "witness, parity",
+    ]
+    assert [text for text in wanted if text not in words] == []
+
+
+def test_a_figure_is_accompanied_by_its_data(small: Finished) -> None:
+    figures = {path.suffix for path in (small.folder / "figures").iterdir()}
+    assert figures == {".png", ".svg", ".csv"}
+    data = small.folder / "figures" / "entanglement_fidelity.csv"
+    assert data.read_bytes() == (small.folder / "results.csv").read_bytes()
+
+
+# --- report
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, run and show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+        self.handlers: list[str] = []
+        self.rows: list[list[str]] = []
+        self.in_cell = False
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attributes if name.startswith("on")]
+        fetching = ("src", "href", "srcset", "data", "action", "poster", "background", "style")
+        self.fetched += [value or "" for name, value in attributes if name in fetching]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self.in_cell = False
+
+    def handle_data(self, text: str) -> None:
+        self.words.append(text)
+        if self.in_cell:
+            self.rows[-1][-1] += text
+
+
+@pytest.fixture(scope="module")
+def page(small: Finished) -> Page:
+    return Page((small.folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_report_fetches_nothing(small: Finished, page: Page) -> None:
+    text = (small.folder / "report.html").read_text(encoding="utf-8")
+    assert len(page.fetched) == 1
+    assert all(value.startswith("data:image/") for value in page.fetched)
+    assert re.findall(r"url\(|@import|<link|<base|http-equiv", text) == []
+    svg = base64.b64decode(page.fetched[0].partition("base64,")[2]).decode()
+    assert re.findall(r'(?:href|src)="(?!#)[^"]*"', svg) == []
+
+
+def test_the_report_shows_the_figure_of_the_run(small: Finished, page: Page) -> None:
+    svg = (small.folder / "figures" / "entanglement_fidelity.svg").read_bytes()
+    assert page.fetched == ["data:image/svg+xml;base64," + base64.b64encode(svg).decode()]
+
+
+def test_the_report_shows_every_row(small: Finished, page: Page) -> None:
+    header, *rows = page.rows
+    assert header[:4] == ["n", "clone", "strategy", "estimator"]
+    for shown, row in zip(rows, small.rows, strict=True):
+        assert len(shown) == len(header)
+        assert shown[:4] == [str(row["n"]), "S1", row["strategy"], row["estimator"]]
+        wanted = [f"{row[key]:.4f}" for key in ("value", "std_err", "predicted")]
+        wanted += [f"{row['ci_low']:.4f} … {row['ci_high']:.4f}", row["certificate"]]
+        wanted += [str(row[key]) for key in ("shots", "two_qubit_layers", "two_qubit_gates")]
+        if row["published"] is not None:
+            wanted.append(f"{row['published']:.3f} ± {row['published_err']:.3f}")
+        assert [text for text in wanted if text not in shown] == []
+
+
+def test_the_report_names_run_device_and_versions(small: Finished, page: Page) -> None:
+    provenance = small.read_json("provenance.json")
+    words = "".join(page.words)
+    for text in (
+        small.folder.name,
+        provenance["started_at"],
+        provenance["device"]["calibrated_at"],
+        provenance["device"]["sha256"],
+        provenance["packages"]["qiskit"],
+    ):
+        assert text in words
+
+
+def test_the_report_shows_a_hostile_configuration_as_text(small: Finished, page: Page) -> None:
+    assert "<script>" in ALL_STRATEGIES
+    assert "script" not in page.tags
+    assert page.handlers == []
+    assert page.tags.count("pre") == 1
+    assert ALL_STRATEGIES.strip() in "".join(page.words)
+
+
+def test_the_report_shows_a_hostile_device_as_text(
+    invoke: Invoke, small: Finished, tmp_path: Path
+) -> None:
+    hostile = '<img src=x onerror="alert(1)">'
+    device = {**small.read_json("device.json"), "name": hostile, "calibrated_at": hostile}
+    Path("d.json").write_text(json.dumps(device), encoding="utf-8")
+    Path("c.yaml").write_text(ONE, encoding="utf-8")
+    assert invoke("run", "c.yaml", "-o", "backend.device=d.json").exit_code == 0
+    (report,) = tmp_path.glob("runs/*/report.html")
+    text = report.read_text(encoding="utf-8")
+    assert hostile not in text
+    assert html.escape(hostile) in text.replace("&#34;", "&quot;")
+
+
+# --- the archived device
+
+
+def test_the_archived_device_gives_the_same_run(
+    invoke: Invoke, small: Finished, tmp_path: Path
+) -> None:
+    shutil.copy(small.folder / "device.json", "archived.json")
+    shutil.copy(small.folder / "config.yaml", "c.yaml")
+    narrowed = ["-o", "experiment.n=2", "-o", "experiment.decrypt.strategy=feedforward"]
+    result = invoke("run", "c.yaml", "--json", "-o", "backend.device=archived.json", *narrowed)
+    assert result.exit_code == 0
+    expected = [r for r in small.rows if r["n"] == 2 and r["strategy"] == "feedforward"]
+    rows = json.loads(result.stdout)
+    assert [{**row, "device": "fake_kingston"} for row in rows] == expected
+    (again,) = tmp_path.glob("runs/*/device.json")
+    assert again.read_bytes() == (small.folder / "device.json").read_bytes()
+
+
+def test_results_do_not_tell_where_the_device_file_lay(
+    invoke: Invoke, small: Finished, tmp_path: Path
+) -> None:
+    shutil.copy(small.folder / "device.json", "archived.json")
+    Path("c.yaml").write_text(ONE, encoding="utf-8")
+    path = tmp_path / "archived.json"
+    result = invoke("run", "c.yaml", "--json", "-o", f"backend.device={path}")
+    assert result.exit_code == 0
+    assert str(tmp_path) not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["cal$_$.json", "ü ß.json", "%s{0}.json"])
+def test_a_device_file_may_bear_any_name(invoke: Invoke, small: Finished, name: str) -> None:
+    shutil.copy(small.folder / "device.json", name)
+    Path("c.yaml").write_text(ONE, encoding="utf-8")
+    assert invoke("run", "c.yaml", "-o", f"backend.device='{name}'").exit_code == 0
