@@ -82,12 +82,12 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     wanted = list(steps(logical))
     try:
         found = list(steps(compiled))
+        checks = tuple(_checks(logical, wanted, _compact(found)))
     except NotClifford as reason:
         flat = [i for i in compiled.data if i.operation.name != "barrier"]
         gates = sum(len(i.qubits) == 2 for i in flat)
         layers = compiled.depth(lambda i: len(i.qubits) == 2 and i.operation.name != "barrier")
         return Certificate("unverified", gates, layers, remark=str(reason))
-    checks = tuple(_checks(logical, wanted, _compact(found)))
     failed = [name for name, holds in checks if not holds]
     return Certificate(
         status="failed" if failed else "proved",
