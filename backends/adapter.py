@@ -42,6 +42,29 @@ class Refused(ProviderError):
     """The call certainly had no effect: no job was made."""
 
 
+class RateLimited(Refused):
+    """Too many calls: nothing was made, and the same call may be sent again later.
+
+    Attributes:
+        retry_after_seconds: how long the provider asks to wait; None where it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "429",
+        remedy: str = "",
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(ProviderError):
+    """A question got no usable answer; asking again changes nothing and is safe."""
+
+
 class Doubtful(ProviderError):
     """The call may have had its effect: look by tag before sending again."""
 
@@ -57,10 +80,16 @@ class Limits:
     Attributes:
         circuits_per_job: most circuits in a job.
         shots_per_circuit: most shots of a circuit.
+        shots_per_job: most shots of all circuits of a job together.
+        listing_lag_seconds: how long a job may exist before :meth:`Adapter.find` shows it.
+        poll_seconds: the provider's own pace for asking where a job stands.
     """
 
     circuits_per_job: int
     shots_per_circuit: int
+    shots_per_job: int
+    listing_lag_seconds: float = 0.0
+    poll_seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +113,12 @@ class Job:
 
     Attributes:
         tag: unique text under which the provider can be asked for the job.
+        token: idempotency token for providers that honour one; the same for the same tag.
         requests: the circuits, in the order of the results.
     """
 
     tag: str
+    token: str
     requests: tuple[Request, ...]
 
 
@@ -98,16 +129,37 @@ class CircuitFailure:
     Attributes:
         message: the provider's own words.
         code: the provider's own code; empty where it has none.
+        safe_to_retry: whether the provider says that the circuit did not run and may be sent
+            again at no double cost.
     """
 
     message: str
     code: str = ""
+    safe_to_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a job cost, as the provider bills it. Two are merged by adding both numbers.
+
+    Attributes:
+        qpu_seconds: billed time on the processor.
+        usd: billed money.
+    """
+
+    qpu_seconds: float = 0.0
+    usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.qpu_seconds + other.qpu_seconds, self.usd + other.usd)
 
 
 class Adapter(Protocol):
     """One device of one provider."""
 
     provider: str
+    ephemeral: bool
+    """Whether jobs end with the process: an unknown job then may be run again at no cost."""
 
     def snapshot(self) -> DeviceSnapshot | None:
         """The device's calibration now; None for a simulator without noise.
@@ -150,6 +202,17 @@ class Adapter(Protocol):
         Raises:
             UnknownJob: if there is no such job.
             ProviderError: if the results cannot be had.
+        """
+
+    def forecast(self, requests: Sequence[Request]) -> Usage:
+        """What one job of these circuits is expected to cost. Raises nothing."""
+
+    def usage(self, job_id: str) -> Usage:
+        """What a finished job cost.
+
+        Raises:
+            UnknownJob: if there is no such job.
+            ProviderError: if the provider cannot be asked.
         """
 
     def cancel(self, job_id: str) -> None:

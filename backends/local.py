@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
-from backends.adapter import CircuitFailure, Job, JobState, Limits, UnknownJob
+from backends.adapter import CircuitFailure, Job, JobState, Limits, Request, UnknownJob, Usage
 from backends.snapshot import DeviceSnapshot
 
 Sampler = Callable[[QuantumCircuit, DeviceSnapshot | None, int, int], BitArray]
@@ -30,9 +30,11 @@ class LocalAdapter:
 
     def __init__(self, provider: str, device: DeviceSnapshot | None, sampler: Sampler) -> None:
         self.provider = provider
+        self.ephemeral = True
         self._device = device
         self._sampler = sampler
         self._done: dict[str, tuple[BitArray, ...]] = {}
+        self._tags: dict[str, str] = {}
 
     def snapshot(self) -> DeviceSnapshot | None:
         """The simulated device."""
@@ -40,11 +42,16 @@ class LocalAdapter:
 
     def limits(self) -> Limits:
         """Memory is the only limit."""
-        return Limits(circuits_per_job=1000, shots_per_circuit=10_000_000)
+        return Limits(
+            circuits_per_job=1000, shots_per_circuit=10_000_000, shots_per_job=10_000_000_000
+        )
 
     def submit(self, job: Job) -> str:
-        """Run the job; its id follows from its tag."""
-        job_id = self._id(job.tag)
+        """Run the job."""
+        # From the content, not the tag: equal configurations then give equal result files.
+        content = ",".join(f"{r.seed}:{r.shots}" for r in job.requests)
+        job_id = f"{self.provider}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        self._tags[job.tag] = job_id
         self._done[job_id] = tuple(
             self._sampler(request.circuit, self._device, request.shots, request.seed)
             for request in job.requests
@@ -53,7 +60,7 @@ class LocalAdapter:
 
     def find(self, tag: str) -> Sequence[str]:
         """Jobs of this process only."""
-        return [self._id(tag)] if self._id(tag) in self._done else []
+        return [self._tags[tag]] if tag in self._tags else []
 
     def state(self, job_id: str) -> JobState:
         """Always ``done``."""
@@ -69,9 +76,15 @@ class LocalAdapter:
             )
         return self._done[job_id]
 
+    def forecast(self, requests: Sequence[Request]) -> Usage:
+        """Simulating costs nothing."""
+        return Usage()
+
+    def usage(self, job_id: str) -> Usage:
+        """Simulating costs nothing."""
+        self.results(job_id)
+        return Usage()
+
     def cancel(self, job_id: str) -> None:
         """A local job is done before it can be cancelled."""
         self.results(job_id)
-
-    def _id(self, tag: str) -> str:
-        return f"{self.provider}-{hashlib.sha256(tag.encode()).hexdigest()[:12]}"

@@ -12,7 +12,7 @@ from backends.adapter import Adapter, CircuitFailure, Job, Request
 from backends.compile import CompiledSetting
 from experiments.estimators import Counts, Estimate
 from runner.config import RunConfig
-from runner.identity import derived_seed
+from runner.identity import derived_seed, identity
 from runner.planning import PlannedPoint, circuit_identity, planned_row
 from runner.rows import ResultRow
 
@@ -87,10 +87,11 @@ def run_points(
                 for s in one.compiled.settings
             ]
             job = Job(
-                tag="-".join(identity[:16] for identity in identities),
+                tag=identity({"circuits": identities}),
+                token=identity({"token": identities}),
                 requests=tuple(
-                    Request(s.circuit, config.shots, derived_seed(config.seed, identity))
-                    for s, identity in zip(one.compiled.settings, identities, strict=True)
+                    Request(s.circuit, config.shots, derived_seed(config.seed, one_identity))
+                    for s, one_identity in zip(one.compiled.settings, identities, strict=True)
                 ),
             )
             started = time.perf_counter()
@@ -109,13 +110,13 @@ def run_points(
                     one.compiled.settings, identities, shots, strict=True
                 )
             )
-            row = planned_row(config, one, repeat).measured(_estimate(one, circuits), [job_id])
+            row = planned_row(config, one, repeat).measured(estimate(one, circuits), [job_id])
             collected.append(CollectedPoint(one, circuits, row))
             finished()
     return collected, RunTimes(seconds)
 
 
-def _estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Estimate | None:
+def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Estimate | None:
     """The point's value; None where a certificate failed or counts are missing."""
     if planned.certificate == "failed":
         return None

@@ -131,7 +131,7 @@ def test_bit_order_is_qiskits(provider):
     circuit.measure(1, 0)
     circuit.measure(2, 2)
     adapter = open_adapter(provider, "ideal")
-    job = adapter.submit(Job("order", (Request(circuit, 10, 1),)))
+    job = adapter.submit(Job("order", "token", (Request(circuit, 10, 1),)))
     (shots,) = adapter.results(job)
     assert shots.get_counts() == {"010": 10}
 
@@ -142,7 +142,7 @@ def test_bit_order_is_qiskits_on_a_noisy_device(provider):
     circuit.x(40)
     circuit.measure([40, 3, 99], [2, 0, 1])
     adapter = open_adapter(provider, "fake_kingston")
-    (shots,) = adapter.results(adapter.submit(Job("order", (Request(circuit, 200, 1),))))
+    (shots,) = adapter.results(adapter.submit(Job("order", "token", (Request(circuit, 200, 1),))))
     assert max(shots.get_counts().items(), key=lambda item: item[1])[0] == "100"
 
 
@@ -158,7 +158,7 @@ def test_the_adapter_contract_of_local_providers(provider):
     assert adapter.limits().circuits_per_job > 1
     assert adapter.find("a") == []
     requests = (Request(circuit, 100, 7), Request(circuit, 50, 8), Request(circuit, 100, 7))
-    job = adapter.submit(Job("a", requests))
+    job = adapter.submit(Job("a", "token", requests))
     assert adapter.find("a") == [job]
     assert adapter.state(job) == "done"
     results = adapter.results(job)

@@ -1,0 +1,1 @@
+"""The job manager: every circuit is paid for once, whatever breaks."""

@@ -1,0 +1,38 @@
+"""Circuits into as few jobs as the provider's limits allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from backends.adapter import Limits
+from runner.errors import UserError
+from runner.store.records import CircuitRecord
+
+
+class DoesNotFitJob(UserError):
+    """One circuit alone exceeds what a job may hold."""
+
+
+def groups(circuits: Iterable[CircuitRecord], limits: Limits) -> Iterator[list[CircuitRecord]]:
+    """Fill jobs in order; a job is closed when the next circuit would exceed a limit.
+
+    Raises:
+        DoesNotFitJob: if one circuit alone has more shots than a circuit or job may have.
+    """
+    group: list[CircuitRecord] = []
+    shots = 0
+    for circuit in circuits:
+        most = min(limits.shots_per_circuit, limits.shots_per_job)
+        if circuit.shots > most:
+            raise DoesNotFitJob(
+                f"{circuit.shots:,} shots in one circuit, but the provider takes at most "
+                f"{most:,}; take fewer shots and more repeats"
+            )
+        full = len(group) == limits.circuits_per_job
+        if group and (full or shots + circuit.shots > limits.shots_per_job):
+            yield group
+            group, shots = [], 0
+        group.append(circuit)
+        shots += circuit.shots
+    if group:
+        yield group

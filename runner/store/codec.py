@@ -1,0 +1,36 @@
+"""Circuits and shots as compressed bytes."""
+
+from __future__ import annotations
+
+import io
+import zlib
+
+import numpy as np
+from qiskit import qpy
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+
+def circuit_to_bytes(circuit: QuantumCircuit) -> bytes:
+    """A circuit as compressed QPY."""
+    buffer = io.BytesIO()
+    qpy.dump(circuit, buffer)
+    return zlib.compress(buffer.getvalue())
+
+
+def circuit_from_bytes(content: bytes) -> QuantumCircuit:
+    """The circuit that :func:`circuit_to_bytes` wrote."""
+    (circuit,) = qpy.load(io.BytesIO(zlib.decompress(content)))
+    return circuit
+
+
+def pack_shots(shots: BitArray) -> bytes:
+    """The outcomes of every shot, in order."""
+    return zlib.compress(np.ascontiguousarray(shots.array).tobytes())
+
+
+def unpack_shots(content: bytes, num_bits: int) -> BitArray:
+    """The shots that :func:`pack_shots` wrote."""
+    width = (num_bits + 7) // 8
+    array = np.frombuffer(zlib.decompress(content), dtype=np.uint8).reshape(-1, width)
+    return BitArray(array, num_bits)

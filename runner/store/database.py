@@ -1,0 +1,114 @@
+"""Opening the store: engine, durability, migrations, and what can go wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError
+
+from runner.errors import UserError
+
+LOCK_WAIT_SECONDS = 30
+
+
+class StoreError(UserError):
+    """The store cannot be used; nothing that was paid for is forgotten by that."""
+
+
+def store_url(runs: Path) -> str:
+    """``ENCLONE_STORE``, or the SQLite file in the folder of runs."""
+    return os.environ.get("ENCLONE_STORE") or f"sqlite:///{runs / 'enclone.sqlite'}"
+
+
+def open_engine(url: str) -> Engine:
+    """Open the store and bring its tables up to date.
+
+    Raises:
+        StoreError: if it cannot be opened, read or written.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise StoreError(
+            f"the store cannot be opened: {error}; ENCLONE_STORE must be an SQLAlchemy URL such "
+            "as sqlite:////path/store.sqlite or postgresql+psycopg://user@host/database"
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"the folder of the store '{url}' cannot be made: {error.strerror}; choose another "
+            "place with --out or ENCLONE_STORE"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    with translated(engine), engine.begin() as connection:
+        _migrate(connection)
+    return engine
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn database errors into one line that says what happened and what to do."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        raise StoreError(_explained(engine, str(error.orig))) from error
+
+
+def _explained(engine: Engine, reason: str) -> str:
+    place = engine.url.render_as_string(hide_password=True)
+    cause = reason.lower()
+    if "locked" in cause:
+        remedy = (
+            f"another process has held it for over {LOCK_WAIT_SECONDS} s; let it finish or stop "
+            "it, then run 'enclone resume'"
+        )
+    elif "disk is full" in cause or "disk i/o" in cause:
+        remedy = "make room on the disk, then run 'enclone resume': accepted jobs are not lost"
+    elif "readonly" in cause or "unable to open" in cause or "permission" in cause:
+        remedy = "give this user the right to write there, or choose another place"
+    elif "malformed" in cause or "not a database" in cause:
+        remedy = (
+            "the file is damaged: restore a copy, or start a new store and take the provider's "
+            "jobs over with 'enclone adopt'"
+        )
+    else:
+        remedy = "check that the database runs and can be reached, then run 'enclone resume'"
+    return f"the store {place} cannot be used: {reason}; {remedy}"
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver would begin transactions late and by itself; the listener below does it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: a commit is on the disk when it returns, which an intent must be before it is sent.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # Immediate: two writers queue up instead of failing when the second tries to upgrade.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Two first commands at once must not both create the tables.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x656E63})
+    config = Config()
+    config.set_main_option("script_location", "runner.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

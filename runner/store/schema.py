@@ -1,0 +1,130 @@
+"""Tables of the store.
+
+A run has points (rows of its result), programs (compiled circuits) and circuits (one program with
+shots, seed and repeat). Submissions send circuits; moves are their history.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SubmissionState = Literal[
+    "planned",
+    "intent",
+    "sent",
+    "accepted",
+    "running",
+    "done",
+    "failed",
+    "cancelled",
+    "lost",
+    "analysed",
+]
+OPEN: tuple[SubmissionState, ...] = ("planned", "intent", "sent", "accepted", "running", "done")
+"""States from which a submission still goes on."""
+
+AT_PROVIDER: tuple[SubmissionState, ...] = ("accepted", "running", "done")
+"""States in which the provider has the job for certain."""
+
+CircuitState = Literal["pending", "assigned", "counted", "failed", "cancelled", "lost"]
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(120), primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Column("provider", String(40), nullable=False),
+    Column("cancelled", Integer, nullable=False, default=0),
+    Column("document", Text, nullable=False),
+)
+
+points = Table(
+    "points",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("row", Text, nullable=False),
+)
+
+programs = Table(
+    "programs",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("stem", String(200), primary_key=True),
+    Column("logical", LargeBinary, nullable=False),
+    Column("compiled", LargeBinary, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("identity", String(64), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("point", Integer, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("stem", String(200), nullable=False),
+    Column("shots", Integer, nullable=False),
+    # Seeds reach 2^63, beyond what every database calls an integer.
+    Column("seed", String(20), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("counts", LargeBinary),
+    Column("num_bits", Integer),
+    Column("job", String(200)),
+    Column("failure", Text),
+    Index("circuits_by_state", "run_id", "state", "position"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("tag", String(120), primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("token", String(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("provider_id", String(200)),
+    Column("sent_at", Float),
+    Column("sends", Integer, nullable=False, default=0),
+    Column("forecast_qpu_seconds", Float, nullable=False, default=0.0),
+    Column("forecast_usd", Float, nullable=False, default=0.0),
+    Column("billed_qpu_seconds", Float),
+    Column("billed_usd", Float),
+    Column("message", Text, nullable=False, default=""),
+)
+
+submission_circuits = Table(
+    "submission_circuits",
+    metadata,
+    Column("tag", ForeignKey("submissions.tag"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("identity", String(64), nullable=False),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("tag", ForeignKey("submissions.tag"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("source", String(12), nullable=False),
+    Column("target", String(12), nullable=False),
+    Column("note", Text, nullable=False, default=""),
+)

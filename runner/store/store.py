@@ -1,0 +1,387 @@
+"""Every change of the store: one method, one transaction."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from backends.adapter import Usage
+from runner.store.database import StoreError, open_engine, translated
+from runner.store.records import (
+    CircuitOutcome,
+    CircuitRecord,
+    PointRecord,
+    ProgramRecord,
+    RunRecord,
+    Submission,
+    Tally,
+)
+from runner.store.schema import (
+    SubmissionState,
+    circuits,
+    moves,
+    points,
+    programs,
+    runs,
+    submission_circuits,
+    submissions,
+)
+
+
+class StaleState(StoreError):
+    """A submission is not where its worker left it: another process moved it."""
+
+
+class Store:
+    """All runs, in any database that SQLAlchemy reaches.
+
+    Args:
+        url: SQLAlchemy URL.
+        clock: seconds since 1970, for the history of moves.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
+        self.engine = open_engine(url)
+        self._clock = clock
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with translated(self.engine), self.engine.begin() as connection:
+            yield connection
+
+    # Runs
+
+    def create_run(
+        self,
+        run: RunRecord,
+        rows: Sequence[PointRecord],
+        compiled: Sequence[ProgramRecord],
+        todo: Sequence[CircuitRecord],
+    ) -> None:
+        """Write a whole run; from here on it can be resumed."""
+        with self._transaction() as connection:
+            connection.execute(
+                insert(runs).values(
+                    id=run.id,
+                    created_at=run.created_at,
+                    provider=run.provider,
+                    cancelled=int(run.cancelled),
+                    document=json.dumps(run.document),
+                )
+            )
+            connection.execute(
+                insert(points),
+                [
+                    {"run_id": run.id, "position": k, "row": json.dumps(vars(row))}
+                    for k, row in enumerate(rows)
+                ],
+            )
+            connection.execute(
+                insert(programs),
+                [
+                    {**vars(p), "run_id": run.id, "document": json.dumps(p.document)}
+                    for p in compiled
+                ],
+            )
+            connection.execute(
+                insert(circuits),
+                [{**vars(c), "run_id": run.id, "seed": str(c.seed), "failure": None} for c in todo],
+            )
+
+    def run_ids(self) -> list[str]:
+        """All runs, oldest first."""
+        with self._transaction() as connection:
+            return list(connection.scalars(select(runs.c.id).order_by(runs.c.id)))
+
+    def run(self, run_id: str) -> RunRecord:
+        """One run.
+
+        Raises:
+            StoreError: if there is no such run.
+        """
+        with self._transaction() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
+        if row is None:
+            raise StoreError(f"the store has no run '{run_id}'; 'enclone list' shows all runs")
+        document = json.loads(row.document)
+        return RunRecord(row.id, row.created_at, row.provider, bool(row.cancelled), document)
+
+    def cancel_run(self, run_id: str) -> None:
+        """Send nothing new for this run; circuits that were not sent are cancelled."""
+        with self._transaction() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(cancelled=1))
+            connection.execute(
+                update(circuits)
+                .where(circuits.c.run_id == run_id, circuits.c.state == "pending")
+                .values(state="cancelled")
+            )
+
+    def points(self, run_id: str) -> list[PointRecord]:
+        """The points of a run, in order."""
+        query = select(points.c.row).where(points.c.run_id == run_id).order_by(points.c.position)
+        with self._transaction() as connection:
+            documents = [json.loads(text) for text in connection.scalars(query)]
+        return [PointRecord(**{**d, "candidates": tuple(d["candidates"])}) for d in documents]
+
+    def programs(self, run_id: str) -> dict[str, ProgramRecord]:
+        """The programs of a run by their stem."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(programs).where(programs.c.run_id == run_id)).all()
+        return {r.stem: _program(r) for r in rows}
+
+    def circuits(self, run_id: str) -> list[CircuitRecord]:
+        """The circuits of a run, in order."""
+        query = select(circuits).where(circuits.c.run_id == run_id).order_by(circuits.c.position)
+        with self._transaction() as connection:
+            return [_circuit(row) for row in connection.execute(query)]
+
+    def pending(self, run_id: str) -> list[CircuitRecord]:
+        """Circuits that no submission carries, in order."""
+        query = (
+            select(circuits)
+            .where(circuits.c.run_id == run_id, circuits.c.state == "pending")
+            .order_by(circuits.c.position)
+        )
+        with self._transaction() as connection:
+            return [_circuit(row) for row in connection.execute(query)]
+
+    def tally(self, run_id: str) -> Tally:
+        """How many circuits stand where."""
+        query = (
+            select(circuits.c.state, func.count())
+            .where(circuits.c.run_id == run_id)
+            .group_by(circuits.c.state)
+        )
+        with self._transaction() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        return Tally(sum(found.values()), found)
+
+    # Submissions
+
+    def submissions(
+        self, run_id: str, states: Sequence[SubmissionState] | None = None
+    ) -> list[Submission]:
+        """The submissions of a run in order, all or those in the given states."""
+        query = select(submissions).where(submissions.c.run_id == run_id)
+        if states is not None:
+            query = query.where(submissions.c.state.in_(states))
+        with self._transaction() as connection:
+            rows = connection.execute(query.order_by(submissions.c.number)).all()
+        return [_submission(row) for row in rows]
+
+    def add_submissions(
+        self, run_id: str, groups: Sequence[tuple[str, str, Usage, Sequence[str]]]
+    ) -> None:
+        """Plan submissions: (tag, token, forecast, identities of pending circuits) each."""
+        with self._transaction() as connection:
+            last = connection.scalar(
+                select(func.max(submissions.c.number)).where(submissions.c.run_id == run_id)
+            )
+            first = 0 if last is None else last + 1
+            for number, (tag, token, forecast, identities) in enumerate(groups, start=first):
+                connection.execute(
+                    insert(submissions).values(
+                        tag=tag,
+                        run_id=run_id,
+                        number=number,
+                        token=token,
+                        state="planned",
+                        sends=0,
+                        forecast_qpu_seconds=forecast.qpu_seconds,
+                        forecast_usd=forecast.usd,
+                        message="",
+                    )
+                )
+                connection.execute(
+                    insert(submission_circuits),
+                    [
+                        {"tag": tag, "position": k, "identity": identity}
+                        for k, identity in enumerate(identities)
+                    ],
+                )
+                connection.execute(
+                    update(circuits)
+                    .where(
+                        circuits.c.run_id == run_id,
+                        circuits.c.identity.in_(_carried(tag)),
+                        circuits.c.state == "pending",
+                    )
+                    .values(state="assigned")
+                )
+
+    def carried(self, tag: str) -> list[CircuitRecord]:
+        """The circuits of a submission in the order of its job."""
+        query = (
+            select(circuits)
+            .join(submissions, submissions.c.run_id == circuits.c.run_id)
+            .join(
+                submission_circuits,
+                (submission_circuits.c.tag == submissions.c.tag)
+                & (submission_circuits.c.identity == circuits.c.identity),
+            )
+            .where(submissions.c.tag == tag)
+            .order_by(submission_circuits.c.position)
+        )
+        with self._transaction() as connection:
+            return [_circuit(row) for row in connection.execute(query)]
+
+    def move(
+        self,
+        submission: Submission,
+        target: SubmissionState,
+        note: str = "",
+        **changes: Any,
+    ) -> Submission:
+        """Move a submission from the state it is known in to another.
+
+        Raises:
+            StaleState: if it is no longer in that state.
+        """
+        with self._transaction() as connection:
+            self._move(connection, submission, target, note, changes)
+            row = connection.execute(
+                select(submissions).where(submissions.c.tag == submission.tag)
+            ).one()
+        return _submission(row)
+
+    def mark_sent(self, submission: Submission) -> Submission:
+        """Write, before the call, that a submission is about to be sent."""
+        now = self._clock()
+        with self._transaction() as connection:
+            changes = {"sent_at": now, "sends": submission.sends + 1}
+            self._move(connection, submission, "sent", f"attempt {submission.sends + 1}", changes)
+            connection.execute(
+                update(circuits)
+                .where(
+                    circuits.c.run_id == submission.run_id,
+                    circuits.c.identity.in_(_carried(submission.tag)),
+                )
+                .values(attempts=circuits.c.attempts + 1)
+            )
+            row = connection.execute(
+                select(submissions).where(submissions.c.tag == submission.tag)
+            ).one()
+        return _submission(row)
+
+    def settle(
+        self,
+        submission: Submission,
+        target: SubmissionState,
+        outcomes: Sequence[CircuitOutcome],
+        billed: Usage | None,
+        note: str = "",
+    ) -> None:
+        """Write what a finished job brought; counts that are there already never change."""
+        with self._transaction() as connection:
+            changes: dict[str, Any] = {}
+            if billed is not None:
+                changes = {"billed_qpu_seconds": billed.qpu_seconds, "billed_usd": billed.usd}
+            self._move(connection, submission, target, note, changes)
+            for outcome in outcomes:
+                connection.execute(
+                    update(circuits)
+                    .where(
+                        circuits.c.run_id == submission.run_id,
+                        circuits.c.identity == outcome.identity,
+                        circuits.c.counts.is_(None),
+                    )
+                    .values(
+                        state=outcome.state,
+                        counts=outcome.counts,
+                        num_bits=outcome.num_bits,
+                        job=submission.provider_id,
+                        failure=json.dumps(outcome.failure) if outcome.failure else None,
+                    )
+                )
+
+    def reopen(self, submission: Submission, provider_id: str) -> Submission:
+        """Take a submission up again with a job that was found for it."""
+        with self._transaction() as connection:
+            note = f"adopted job {provider_id}"
+            self._move(connection, submission, "accepted", note, {"provider_id": provider_id})
+            connection.execute(
+                update(circuits)
+                .where(
+                    circuits.c.run_id == submission.run_id,
+                    circuits.c.identity.in_(_carried(submission.tag)),
+                    circuits.c.counts.is_(None),
+                )
+                .values(state="assigned", failure=None)
+            )
+            row = connection.execute(
+                select(submissions).where(submissions.c.tag == submission.tag)
+            ).one()
+        return _submission(row)
+
+    def history(self, tag: str) -> list[tuple[float, str, str, str]]:
+        """The moves of a submission: (when, from, to, note)."""
+        query = select(moves).where(moves.c.tag == tag).order_by(moves.c.id)
+        with self._transaction() as connection:
+            return [(m.at, m.source, m.target, m.note) for m in connection.execute(query)]
+
+    def _move(
+        self,
+        connection: Connection,
+        submission: Submission,
+        target: SubmissionState,
+        note: str,
+        changes: dict[str, Any],
+    ) -> None:
+        done = connection.execute(
+            update(submissions)
+            .where(submissions.c.tag == submission.tag, submissions.c.state == submission.state)
+            .values(state=target, **({"message": note} if note else {}), **changes)
+        )
+        if done.rowcount != 1:
+            raise StaleState(
+                f"submission {submission.tag} is no longer '{submission.state}': another process "
+                "works on this run; look on with 'enclone status'"
+            )
+        connection.execute(
+            insert(moves).values(
+                tag=submission.tag,
+                at=self._clock(),
+                source=submission.state,
+                target=target,
+                note=note,
+            )
+        )
+
+
+def _carried(tag: str) -> Any:
+    return select(submission_circuits.c.identity).where(submission_circuits.c.tag == tag)
+
+
+def _circuit(row: Row[Any]) -> CircuitRecord:
+    fields = {k: v for k, v in row._mapping.items() if k in CircuitRecord.__dataclass_fields__}
+    fields["seed"] = int(fields["seed"])
+    fields["failure"] = json.loads(fields["failure"]) if fields["failure"] else None
+    return CircuitRecord(**fields)
+
+
+def _program(row: Row[Any]) -> ProgramRecord:
+    return ProgramRecord(row.stem, row.logical, row.compiled, json.loads(row.document))
+
+
+def _submission(row: Row[Any]) -> Submission:
+    billed = None
+    if row.billed_qpu_seconds is not None:
+        billed = Usage(row.billed_qpu_seconds, row.billed_usd)
+    return Submission(
+        tag=row.tag,
+        run_id=row.run_id,
+        number=row.number,
+        token=row.token,
+        state=row.state,
+        provider_id=row.provider_id,
+        sent_at=row.sent_at,
+        sends=row.sends,
+        forecast=Usage(row.forecast_qpu_seconds, row.forecast_usd),
+        billed=billed,
+        message=row.message,
+    )

@@ -1,0 +1,156 @@
+"""A rehearsal cloud, a stored run, and a worker that can be killed at any point of its life."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from backends.rehearsal.adapter import open_rehearsal
+from backends.rehearsal.cloud import Cloud
+from runner.config import RunConfig
+from runner.jobs.manager import JobManager
+from runner.jobs.runs import store_run
+from runner.planning import compile_sweep
+from runner.store.records import RunRecord
+from runner.store.store import Store
+
+RUN = "20260101T000000Z-test"
+CALLS = ("submit", "find", "state", "results", "usage", "cancel")
+WRITES = ("add_submissions", "move", "mark_sent", "settle", "cancel_run", "reopen")
+
+
+@dataclass
+class VirtualClock:
+    """Time that passes only when somebody sleeps."""
+
+    time: float = 1_800_000_000.0
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds < 3600, "nobody should wait for hours"
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+def config(repeats: int = 3, budget_usd: float | None = None) -> RunConfig:
+    """A small run: one Bell measurement, repeated."""
+    document: dict[str, Any] = {
+        "name": "test",
+        "experiment": {"kind": "entanglement", "n": 2, "estimator": "bsm"},
+        "backend": {"provider": "stim", "device": "ideal"},
+        "shots": 20,
+        "repeats": repeats,
+        "budget": {"usd": budget_usd},
+        "seed": 1,
+    }
+    return RunConfig.model_validate(document)
+
+
+@cache
+def template(**changes: Any) -> bytes:
+    """A new store with one run in it, as the bytes of its file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "store.sqlite"
+        store = Store(f"sqlite:///{file}")
+        store_into(store, config(**changes))
+        store.engine.dispose()
+        return file.read_bytes()
+
+
+def stored_run(place: Path, **changes: Any) -> str:
+    """Write a new store with one run into a folder; return its URL."""
+    (place / "store.sqlite").write_bytes(template(**changes))
+    return f"sqlite:///{place / 'store.sqlite'}"
+
+
+def store_into(store: Store, run: RunConfig) -> None:
+    """Compile and write a run into a store."""
+    document = {"resolved": run.model_dump(mode="json"), "config": "", "device": None}
+    record = RunRecord(RUN, 0.0, "rehearsal", False, document)
+    store_run(store, record, run, None, compile_sweep(run, None))
+
+
+def cloud_options(place: Path, **changes: Any) -> dict[str, Any]:
+    """A cloud that takes one circuit a job, so that a small run has several jobs."""
+    return {"cloud": str(place / "cloud.sqlite"), "circuits_per_job": 1, **changes}
+
+
+def cloud(place: Path, clock: VirtualClock | None = None) -> Cloud:
+    """The cloud's own memory, for looking at what was paid."""
+    return Cloud(place / "cloud.sqlite", clock.now if clock else time.time)
+
+
+def counts(store: Store) -> dict[str, bytes | None]:
+    """Identity → shots."""
+    return {c.identity: c.counts for c in store.circuits(RUN)}
+
+
+class Killer:
+    """Counts the points at which a process may die, and kills it at one of them.
+
+    A point lies before and after every call of the provider, before and after every write of
+    the store, and before every commit.
+    """
+
+    def __init__(self, at: int | None) -> None:
+        self.at = at
+        self.passed = 0
+
+    def point(self, *_: object) -> None:
+        self.passed += 1
+        if self.passed == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, owner: object, names: tuple[str, ...]) -> None:
+        for name in names:
+            setattr(owner, name, self._wrapped(getattr(owner, name)))
+
+    def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.point()
+            answer = function(*args, **kwargs)
+            self.point()
+            return answer
+
+        return call
+
+
+def work(url: str, options: dict[str, Any], killer: Killer | None = None) -> int:
+    """Let a manager work on the run; return how many points it passed."""
+    store = Store(url)
+    adapter = open_rehearsal("ideal", options)
+    if killer is not None:
+        killer.around(store, WRITES)
+        killer.around(adapter, CALLS)
+        event.listen(store.engine, "commit", killer.point)
+    JobManager(store, adapter).work(RUN)
+    store.engine.dispose()
+    return killer.passed if killer else 0
+
+
+def in_a_process_of_its_own(task: Callable[[], object]) -> int:
+    """Run a task in a forked process; return its exit code, negative for a signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            task()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

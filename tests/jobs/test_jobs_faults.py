@@ -1,0 +1,222 @@
+"""Every call of the provider × everything that can happen to it."""
+
+import pytest
+from harness import (
+    CALLS,
+    RUN,
+    VirtualClock,
+    cloud,
+    cloud_options,
+    counts,
+    stored_run,
+)
+
+from backends.rehearsal.adapter import open_rehearsal
+from backends.rehearsal.transport import FAULT_KINDS
+from runner.errors import UserError
+from runner.jobs.manager import JobManager, ProviderRefused
+from runner.store.store import Store
+
+
+class Scene:
+    """A store, a cloud with faults, and virtual time."""
+
+    def __init__(self, place, faults=(), run=None, **settings):
+        self.place = place
+        self.clock = VirtualClock()
+        self.store = Store(stored_run(place, **(run or {})), self.clock.now)
+        self.options = cloud_options(place, faults=faults, **settings)
+        self.told = []
+
+    def manager(self):
+        adapter = open_rehearsal("ideal", self.options, self.clock.now, self.clock.sleep)
+        return JobManager(self.store, adapter, clock=self.clock, tell=self.told.append)
+
+    def work(self):
+        return self.manager().work(RUN)
+
+    def jobs(self):
+        return cloud(self.place, self.clock).jobs()
+
+    def paid(self):
+        return [job for job in self.jobs() if job.state != "cancelled"]
+
+    def assert_exactly_once(self):
+        assert self.store.tally(RUN).by_state == {"counted": 3}
+        submissions = self.store.submissions(RUN)
+        assert {s.state for s in submissions} == {"analysed"}
+        assert sorted(j.id for j in self.paid()) == sorted(s.provider_id for s in submissions)
+        assert sorted(j.tag for j in self.paid()) == sorted(s.tag for s in submissions)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    scene = Scene(tmp_path_factory.mktemp("undisturbed"), [])
+    scene.work()
+    scene.assert_exactly_once()
+    return counts(scene.store)
+
+
+@pytest.mark.parametrize("lag", [0.0, 30.0])
+@pytest.mark.parametrize("kind", FAULT_KINDS)
+@pytest.mark.parametrize("call", CALLS)
+def test_one_job_survives_each_fault_and_the_message_says_what_to_do(
+    place, undisturbed, call, kind, lag
+):
+    # A queue, so that duplicates can be found and cancelled before they run.
+    scene = Scene(
+        place,
+        [{"call": call, "kind": kind, "first": 1, "times": 2}],
+        listing_lag_seconds=lag,
+        queue_seconds=200.0,
+        poll_seconds=5.0,
+    )
+    for _ in range(3):
+        try:
+            scene.work()
+        except ProviderRefused as error:
+            scene.told.append(str(error))
+    scene.assert_exactly_once()
+    assert counts(scene.store) == undisturbed
+    happened = cloud(scene.place, scene.clock).count_call(call) > 1
+    if (
+        happened
+        and kind != "clock_skew"
+        and not (call == "submit" and kind == "accepted_502_twice")
+    ):
+        assert any(len(line.split()) > 6 for line in scene.told)
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "accepted_500", "dropped", "truncated"])
+def test_a_lost_answer_is_never_answered_by_sending_again(place, kind):
+    scene = Scene(
+        place, [{"call": "submit", "kind": kind, "first": 1, "times": 3}], listing_lag_seconds=30
+    )
+    scene.work()
+    assert len(scene.jobs()) == 3
+    assert {s.sends for s in scene.store.submissions(RUN)} == {1}
+
+
+def test_a_call_that_never_arrived_is_sent_again_once_the_listing_is_sure(place):
+    scene = Scene(
+        place,
+        [{"call": "submit", "kind": "timeout_before", "first": 1, "times": 1}],
+        listing_lag_seconds=30,
+    )
+    scene.work()
+    scene.assert_exactly_once()
+    assert sorted(s.sends for s in scene.store.submissions(RUN)) == [1, 1, 2]
+    assert sum(scene.clock.slept) >= 60
+
+
+def test_duplicates_of_a_client_that_repeats_calls_are_cancelled_and_told(place):
+    scene = Scene(
+        place,
+        [{"call": "submit", "kind": "accepted_502_twice", "first": 2, "times": 1}],
+        queue_seconds=60,
+        poll_seconds=1,
+    )
+    scene.work()
+    scene.assert_exactly_once()
+    assert len(scene.jobs()) == 5
+    assert sum("duplicate" in line for line in scene.told) == 2
+
+
+def test_a_wait_that_the_provider_names_is_kept(place):
+    scene = Scene(place, [{"call": "submit", "kind": "rate_limited_retry_after"}])
+    started = scene.clock.now()
+    scene.work()
+    scene.assert_exactly_once()
+    assert scene.clock.now() - started >= 7
+
+
+def test_a_refusal_stops_sending_but_not_the_jobs_that_run(place):
+    scene = Scene(
+        place,
+        [{"call": "submit", "kind": "refused", "first": 2, "times": 5}],
+        queue_seconds=10,
+        poll_seconds=1,
+    )
+    with pytest.raises(ProviderRefused):
+        scene.work()
+    assert scene.store.tally(RUN).by_state == {"counted": 1, "assigned": 2}
+    for _ in range(4):
+        with pytest.raises(ProviderRefused):
+            scene.work()
+    scene.work()
+    scene.assert_exactly_once()
+
+
+def test_cancelling_waits_for_the_providers_word(place):
+    scene = Scene(place, queue_seconds=100, poll_seconds=1)
+    scene.manager().work(RUN, wait=False)
+    assert [job.state for job in scene.jobs()] == ["queued"] * 3
+    scene.manager().cancel(RUN)
+    assert [job.state for job in scene.jobs()] == ["cancelled"] * 3
+    assert scene.store.tally(RUN).by_state == {"cancelled": 3}
+    assert {s.state for s in scene.store.submissions(RUN)} == {"cancelled"}
+
+
+def test_what_ran_before_it_could_be_cancelled_is_kept(place):
+    scene = Scene(place, queue_seconds=10, seconds_per_circuit=50, poll_seconds=1)
+    scene.manager().work(RUN, wait=False)
+    scene.clock.sleep(20)
+    scene.manager().cancel(RUN)
+    scene.assert_exactly_once()
+
+
+def test_circuits_are_grouped_into_as_few_jobs_as_the_limits_allow(place):
+    scene = Scene(place, run={"repeats": 7}, circuits_per_job=3)
+    scene.work()
+    assert [job.circuits for job in scene.jobs()] == [3, 3, 1]
+
+
+def test_a_budget_stops_before_the_submission_that_would_exceed_it(place):
+    scene = Scene(place, run={"budget_usd": 0.65}, usd_per_job=0.3)
+    with pytest.raises(UserError, match=r"budget\.usd allows 0\.65"):
+        scene.work()
+    assert len(scene.jobs()) == 2
+    assert scene.store.tally(RUN).by_state == {"counted": 2, "assigned": 1}
+
+
+def test_a_failing_circuit_hides_no_other_and_is_sent_again_only_if_safe(place):
+    scene = Scene(
+        place,
+        circuits_per_job=3,
+        fail_circuits={
+            0: {"message": "lost calibration", "safe_to_retry": True},
+            1: {"message": "bad"},
+        },
+    )
+    scene.work()
+    by_state = scene.store.tally(RUN).by_state
+    assert by_state == {"counted": 2, "failed": 1}
+    assert [job.circuits for job in scene.jobs()] == [3, 1]
+
+
+def lost(scene):
+    """A scene whose first submission was given up though the cloud has its job."""
+    scene.manager().work(RUN, wait=False)
+    (first, *_) = scene.store.submissions(RUN)
+    return scene.store.move(first, "lost", "given up", provider_id=None)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_orphan_is_adopted_by_its_tag_or_by_hand(place, by_hand):
+    scene = Scene(place, queue_seconds=10, poll_seconds=1)
+    submission = lost(scene)
+    (job,) = [job.id for job in scene.jobs() if job.tag == submission.tag]
+    adopted = scene.manager().adopt(RUN, submission.tag, job if by_hand else None)
+    assert (adopted.state, adopted.provider_id) == ("accepted", job)
+    scene.work()
+    scene.assert_exactly_once()
+
+
+def test_what_cannot_be_adopted_is_explained(place):
+    scene = Scene(place)
+    scene.work()
+    (first, *_) = scene.store.submissions(RUN)
+    with pytest.raises(UserError, match="already has job"):
+        scene.manager().adopt(RUN, first.tag)
+    with pytest.raises(UserError, match="has no submission 'nonsense'"):
+        scene.manager().adopt(RUN, "nonsense")
