@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -143,7 +144,10 @@ def work(url: str, options: dict[str, Any], killer: Killer | None = None) -> int
 
 def in_a_process_of_its_own(task: Callable[[], object]) -> int:
     """Run a task in a forked process; return its exit code, negative for a signal."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        # Newer Pythons warn of threads, which a test runner has; the child starts none.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child == 0:
         code = 1
         try:
