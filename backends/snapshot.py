@@ -75,9 +75,12 @@ class CouplerCalibration:
     gate_seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DeviceSnapshot:
     """A device on the day it was calibrated.
+
+    Two snapshots are equal when their fingerprints are: snapshots are keys of caches, and
+    comparing thousands of calibration values at every look-up would cost more than it saves.
 
     Attributes:
         name: the device's own name, such as ``ibm_kingston``.
@@ -94,6 +97,9 @@ class DeviceSnapshot:
     qubits: tuple[QubitCalibration, ...]
     couplers: tuple[CouplerCalibration, ...]
     dynamic_circuits: bool = True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DeviceSnapshot) and self.fingerprint == other.fingerprint
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
