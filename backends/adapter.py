@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-from qiskit.circuit import QuantumCircuit
-from qiskit.primitives import BitArray
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from backends.errors import BackendError
-from backends.snapshot import DeviceSnapshot
+
+if TYPE_CHECKING:
+    # Looking at stored runs must not wait for Qiskit to be imported.
+    from qiskit.circuit import QuantumCircuit
+    from qiskit.primitives import BitArray
+
+    from backends.snapshot import DeviceSnapshot
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -154,6 +157,46 @@ class Usage:
         return Usage(self.qpu_seconds + other.qpu_seconds, self.usd + other.usd)
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a job is expected to cost. Two are merged by adding each number.
+
+    Attributes:
+        qpu_seconds: billed time on the processor.
+        job_fees_usd: what is asked for each job, whatever is in it.
+        shot_fees_usd: what is asked for the shots.
+    """
+
+    qpu_seconds: float = 0.0
+    job_fees_usd: float = 0.0
+    shot_fees_usd: float = 0.0
+
+    def __add__(self, other: Quote) -> Quote:
+        return Quote(
+            self.qpu_seconds + other.qpu_seconds,
+            self.job_fees_usd + other.job_fees_usd,
+            self.shot_fees_usd + other.shot_fees_usd,
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """Time and money in all, as they stand on a bill."""
+        return Usage(self.qpu_seconds, self.job_fees_usd + self.shot_fees_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What every forecast of an adapter rests on.
+
+    Attributes:
+        queue_seconds: how long a job waits before it runs; None if nobody knows.
+        assumptions: one sentence for each number of a forecast.
+    """
+
+    queue_seconds: float | None
+    assumptions: tuple[str, ...]
+
+
 class Adapter(Protocol):
     """One device of one provider."""
 
@@ -204,8 +247,11 @@ class Adapter(Protocol):
             ProviderError: if the results cannot be had.
         """
 
-    def forecast(self, requests: Sequence[Request]) -> Usage:
+    def forecast(self, requests: Sequence[Request]) -> Quote:
         """What one job of these circuits is expected to cost. Raises nothing."""
+
+    def terms(self) -> Terms:
+        """What forecasts rest on, and how long jobs wait. Raises nothing."""
 
     def usage(self, job_id: str) -> Usage:
         """What a finished job cost.

@@ -57,6 +57,18 @@ def load_device(name: str) -> DeviceSnapshot:
     return _read(_packaged_files()[name], name)
 
 
+def as_snapshot(device: str | DeviceSnapshot) -> DeviceSnapshot | None:
+    """A snapshot as it is, by name or by file; None for the ideal device.
+
+    Raises:
+        UnknownDevice: if there is no such device or the file cannot be read as one.
+        UnusableDevice: if the device cannot run Clifford circuits.
+    """
+    if isinstance(device, DeviceSnapshot):
+        return device
+    return None if device == IDEAL else load_device(device)
+
+
 def _read(path: Path, name: str) -> DeviceSnapshot:
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))

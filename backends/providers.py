@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from backends.adapter import Adapter
-from backends.devices import IDEAL, load_device
-from backends.local import LocalAdapter
+from backends.devices import as_snapshot
+from backends.snapshot import DeviceSnapshot
 
-Provider = Literal["stim", "aer"]
+Provider = Literal["stim", "aer", "rehearsal"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
 DESCRIPTIONS: dict[Provider, str] = {
     "stim": "stabilizer simulation with the noise of a calibration snapshot (default)",
     "aer": "Qiskit Aer with the same noise, or without any; slower, independent",
+    "rehearsal": "a simulated cloud with queue, bill and faults, to practise a hardware run",
 }
 
+_SLOW_CIRCUITS_PER_JOB = 8
 
-def open_adapter(provider: Provider, device: str) -> Adapter:
+
+def open_adapter(
+    provider: Provider,
+    device: str | DeviceSnapshot,
+    options: Mapping[str, Any] | None = None,
+) -> Adapter:
     """Open a device of a provider.
 
     Args:
         provider: one of :data:`PROVIDERS`.
-        device: a snapshot's name or file, or ``ideal`` for no noise and no connectivity limit.
+        device: a snapshot, its name or file, or ``ideal`` for no noise and no connectivity limit.
+        options: of the provider; see :func:`backends.rehearsal.adapter.open_rehearsal`. Local
+            simulators have none.
 
     Raises:
         UnknownDevice: if there is no such device.
+        ProviderError: if the provider cannot be reached, or an option is wrong.
     """
-    snapshot = None if device == IDEAL else load_device(device)
+    if provider == "rehearsal":
+        from backends.rehearsal.adapter import open_rehearsal
+
+        return open_rehearsal(device, options or {})
+    from backends.local import LocalAdapter
+
+    snapshot = as_snapshot(device)
     if provider == "aer":
         from backends.aer_sampler import sample as sample_with_aer
 
-        return LocalAdapter(provider, snapshot, sample_with_aer)
+        return LocalAdapter(provider, snapshot, sample_with_aer, _SLOW_CIRCUITS_PER_JOB)
     from backends.stim_sampler import sample as sample_with_stim
 
     return LocalAdapter(provider, snapshot, sample_with_stim)

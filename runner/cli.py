@@ -5,26 +5,23 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from runner import __version__
-from runner.errors import (
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_PARTLY_FAILED,
-    EXIT_USAGE,
-    ConfigError,
-    UserError,
+from runner.cli_jobs import COMMANDS as JOB_COMMANDS
+from runner.cli_output import (
+    json_option,
+    out_option,
+    override_option,
+    print_pairs,
+    print_rows,
+    progress,
+    shared,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from runner.rows import ResultRow
+from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, UserError
 
 
 class _Commands(click.Group):
@@ -64,22 +61,6 @@ def _is_backend_error(error: Exception) -> bool:
     return isinstance(error, BackendError)
 
 
-def _shared(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
-_out = click.option("--out", metavar="DIR", help="Where runs are kept (default: ./runs).")
-_override = click.option(
-    "-o", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a config value."
-)
-
-
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="enclone")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -95,54 +76,8 @@ def main(debug: bool) -> None:
 
 
 @main.command()
-@click.argument("config")
-@_shared(_override, _out, _json)
-def run(config: str, overrides: Sequence[str], out: str | None, as_json: bool) -> None:
-    """Plan, compile, run and analyse CONFIG; the result table goes to stdout."""
-    from backends.providers import open_adapter
-    from runner import folder as folders
-    from runner.config import load_config
-    from runner.forecast import forecast, require_budget
-    from runner.planning import compile_sweep, sweep
-    from runner.report import draw_and_report
-    from runner.running import run_points
-
-    settings, source = load_config(config, overrides)
-    folders.require_place(folders.runs_folder(out))
-    adapter = open_adapter(settings.backend.provider, settings.backend.device)
-    snapshot = adapter.snapshot()
-    with _progress("compiling", len(sweep(settings))) as advance:
-        planned = compile_sweep(settings, snapshot, advance)
-    require_budget(forecast(settings, snapshot, planned), settings.budget)
-    now = folders.utc_now()
-    place = folders.create(folders.runs_folder(out), settings, now)
-    folders.write_inputs(place, settings, source, snapshot, overrides, now)
-    with _progress("running", len(planned) * settings.repeats) as advance:
-        collected, times = run_points(settings, adapter, planned, advance)
-    rows = [point.row for point in collected]
-    with _progress("writing", 2) as advance:
-        folders.write_results(place, collected, times)
-        advance()
-        draw_and_report(place)
-        advance()
-    _print_rows(rows, as_json)
-    click.echo(
-        f"run {place.name}: {place}/report.html (simulation {times.simulation_seconds:.2f} s)",
-        err=True,
-    )
-    missing = sum(row.value is None for row in rows)
-    if missing:
-        click.echo(
-            f"{missing} of {len(rows)} points have no value: their certificate failed or their "
-            "counts are missing; see circuits/index.json in the run folder",
-            err=True,
-        )
-        sys.exit(EXIT_FAILED if missing == len(rows) else EXIT_PARTLY_FAILED)
-
-
-@main.command()
 @click.argument("configs", nargs=-1, required=True)
-@_shared(_override, _json)
+@shared(override_option, json_option)
 def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
     """Check configuration files; every error names its place and what would be right."""
     from runner.config import load_config
@@ -169,30 +104,38 @@ def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) ->
 
 @main.command()
 @click.argument("config")
-@_shared(_override, _json)
+@shared(override_option, json_option)
 def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
     """Show what CONFIG would run, predict and cost; no job is made."""
     from dataclasses import asdict
 
-    from backends.providers import open_adapter
     from runner.config import load_config
     from runner.forecast import forecast, require_budget
+    from runner.places import runs_folder
     from runner.planning import compile_sweep, planned_row, sweep
+    from runner.session import Session
     from runner.tables import plan_table
 
     settings, _ = load_config(config, overrides)
-    snapshot = open_adapter(settings.backend.provider, settings.backend.device).snapshot()
-    with _progress("compiling", len(sweep(settings))) as advance:
-        planned = compile_sweep(settings, snapshot, advance)
+    adapter = Session(runs_folder(None)).planning_adapter(settings)
+    with progress("compiling", len(sweep(settings))) as advance:
+        planned = compile_sweep(settings, adapter.snapshot(), advance)
     rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]
-    cost = forecast(settings, snapshot, planned)
+    cost = forecast(settings, adapter, planned)
     if as_json:
         document = {"rows": [row.planned() for row in rows], "forecast": asdict(cost)}
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(plan_table(rows))
-        click.echo(f"{cost.circuits} circuits, {cost.shots:,} shots")
-        click.echo(f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD")
+        click.echo(f"{cost.circuits} circuits in {cost.jobs} jobs, {cost.shots:,} shots")
+        click.echo(
+            f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD ({cost.job_fees_usd:g} "
+            f"for jobs, {cost.shot_fees_usd:g} for shots)"
+        )
+        if cost.queue_seconds is None:
+            click.echo("queue: unknown")
+        elif cost.queue_seconds:
+            click.echo(f"queue: {cost.queue_seconds:g} s before the first job runs")
         if cost.device_seconds is not None:
             click.echo(f"the same shots on the device: {cost.device_seconds:.0f} s")
         for assumption in cost.assumptions:
@@ -202,29 +145,29 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
 
 @main.command()
 @click.argument("run", default="latest")
-@_shared(_out, _json)
+@shared(out_option, json_option)
 def report(run: str, out: str | None, as_json: bool) -> None:
     """Show the results of RUN again and write its figures and report.html anew."""
-    from runner import folder as folders
+    from runner.places import find, runs_folder
     from runner.report import draw_and_report
 
-    place = folders.find(folders.runs_folder(out), run)
+    place = find(runs_folder(out), run)
     rows = draw_and_report(place)
-    _print_rows(rows, as_json)
+    print_rows(rows, as_json=as_json)
     click.echo(f"{place}/report.html", err=True)
 
 
 @main.command()
-@_json
+@json_option
 def experiments(as_json: bool) -> None:
     """List the experiments that can be run."""
     from experiments.entanglement import KIND, TITLE
 
-    _print_pairs({KIND: TITLE}, as_json, ("kind", "description"))
+    print_pairs({KIND: TITLE}, ("kind", "description"), as_json=as_json)
 
 
 @main.command()
-@_json
+@json_option
 def devices(as_json: bool) -> None:
     """List the devices that can be simulated, with size and date of calibration."""
     from backends.devices import IDEAL, load_device, packaged_devices
@@ -270,13 +213,13 @@ def devices(as_json: bool) -> None:
 
 
 @main.command()
-@_shared(_out, _json)
+@shared(out_option, json_option)
 def doctor(out: str | None, as_json: bool) -> None:
     """Show what is set up, what is missing, and the command that mends it."""
     from dataclasses import asdict
 
     from runner.doctor import examine
-    from runner.folder import runs_folder
+    from runner.places import runs_folder
 
     findings = examine(runs_folder(out))
     if as_json:
@@ -290,35 +233,5 @@ def doctor(out: str | None, as_json: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
-def _print_rows(rows: Sequence[ResultRow], as_json: bool) -> None:
-    from runner.tables import result_table
-
-    if as_json:
-        click.echo(json.dumps([row.as_dict() for row in rows], indent=1))
-    else:
-        click.echo(result_table(rows), nl=False)
-
-
-def _print_pairs(pairs: dict[str, str], as_json: bool, names: tuple[str, str]) -> None:
-    if as_json:
-        click.echo(json.dumps([dict(zip(names, p, strict=True)) for p in pairs.items()], indent=1))
-        return
-    for key, value in pairs.items():
-        click.echo(f"{key}: {value}")
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], object]]:
-    """A progress bar on stderr; yields the function that advances it by one."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+for _command in JOB_COMMANDS:
+    main.add_command(_command)

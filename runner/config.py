@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, fields
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from backends.devices import IDEAL, load_device
 from backends.errors import BackendError
 from backends.providers import PROVIDERS, Provider
+from backends.rehearsal.cloud import CloudSettings, FailingCircuit
+from backends.rehearsal.transport import CALLS, FAULT_KINDS, Fault
 from experiments.gates import require_clone, require_signals
 from experiments.protocol import STRATEGIES, Strategy
 from experiments.readout import ESTIMATORS, Estimator
-from runner.errors import ConfigError, Problem, printable
+from runner.errors import ConfigError, Problem, RunFolderError, printable
 from runner.source import Source, read_source
 
 Kind = Literal["entanglement"]
@@ -69,11 +74,25 @@ class ExperimentConfig(_Section):
     estimator: Swept[Estimator] = ["parity"]
 
 
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class RehearsalConfig(CloudSettings):
+    """The simulated cloud of provider ``rehearsal``.
+
+    Attributes:
+        cloud: its file, from the folder of runs; None for a new cloud for every run.
+        faults: what goes wrong, decided beforehand.
+    """
+
+    cloud: Annotated[str, Field(min_length=1)] | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+
 class BackendConfig(_Section):
-    """Where it runs."""
+    """Where it runs; ``rehearsal`` belongs to the provider of that name."""
 
     provider: Provider = "stim"
     device: str = "fake_kingston"
+    rehearsal: RehearsalConfig | None = None
 
 
 class CompileConfig(_Section):
@@ -110,6 +129,24 @@ class RunConfig(_Section):
     repeats: Annotated[int, Field(ge=1, le=10_000)] = 1
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     budget: BudgetConfig = BudgetConfig()
+
+
+def run_config(resolved: Mapping[str, Any]) -> RunConfig:
+    """The configuration that ``model_dump(mode="json")`` gave.
+
+    Raises:
+        RunFolderError: if it is none, or one of another version.
+    """
+    try:
+        # As JSON: whole numbers that name circuits are text there.
+        return RunConfig.model_validate_json(json.dumps(resolved))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise RunFolderError(
+            f"the configuration kept with the run cannot be read: {place}: {first['msg']}; it was "
+            "written by another version of enclone"
+        ) from error
 
 
 def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, Source]:
@@ -183,6 +220,12 @@ def _physical_problems(experiment: ExperimentConfig, backend: BackendConfig | No
             "strategy 'witness' decrypts nothing, so there is no clone for a Bell measurement; "
             "add estimator 'parity'",
         )
+    if backend is not None and backend.rehearsal and backend.provider != "rehearsal":
+        yield (
+            ("backend", "rehearsal"),
+            f"'backend.rehearsal' describes a simulated cloud, but the provider is "
+            f"'{backend.provider}'; leave it out, or set provider: rehearsal",
+        )
     if backend is not None and backend.device != IDEAL:
         yield from _device_problems(backend.device, sound, decrypt.strategy)
         return
@@ -219,14 +262,21 @@ def _device_problems(
         )
 
 
-_SECTIONS: dict[tuple[str, ...], type[_Section]] = {
-    (): RunConfig,
-    ("experiment",): ExperimentConfig,
-    ("experiment", "decrypt"): DecryptConfig,
-    ("backend",): BackendConfig,
-    ("compile",): CompileConfig,
-    ("suppression",): SuppressionConfig,
-    ("budget",): BudgetConfig,
+def _keys(section: type[_Section]) -> tuple[str, ...]:
+    return tuple(section.model_fields)
+
+
+_KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
+    (): _keys(RunConfig),
+    ("experiment",): _keys(ExperimentConfig),
+    ("experiment", "decrypt"): _keys(DecryptConfig),
+    ("backend",): _keys(BackendConfig),
+    ("backend", "rehearsal"): tuple(f.name for f in fields(RehearsalConfig)),
+    ("backend", "rehearsal", "faults"): tuple(f.name for f in fields(Fault)),
+    ("backend", "rehearsal", "fail_circuits"): tuple(f.name for f in fields(FailingCircuit)),
+    ("compile",): _keys(CompileConfig),
+    ("suppression",): _keys(SuppressionConfig),
+    ("budget",): _keys(BudgetConfig),
 }
 
 _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
@@ -234,6 +284,8 @@ _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     ("experiment", "decrypt", "strategy"): STRATEGIES,
     ("experiment", "estimator"): ESTIMATORS,
     ("backend", "provider"): PROVIDERS,
+    ("backend", "rehearsal", "faults", "call"): CALLS,
+    ("backend", "rehearsal", "faults", "kind"): FAULT_KINDS,
 }
 
 _TYPE_NAMES = {
@@ -257,12 +309,12 @@ def _problem(source: Source, detail: ErrorDetails) -> tuple[tuple[int, int], Pro
 def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     """Path of an error, whether its key is meant, and what is wrong and would be right."""
     path = tuple(detail["loc"])
-    named = tuple(p for p in path if isinstance(p, str))
+    named = tuple(p for p in path if isinstance(p, str) and not p.isdigit())
     key = ".".join(named)
     value = printable(repr(detail["input"]), _LONGEST_VALUE)
     kind = detail["type"]
-    if kind == "extra_forbidden":
-        known = list(_SECTIONS[named[:-1]].model_fields)
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _KEYS[named[:-1]]
         near = get_close_matches(named[-1], known, n=1, cutoff=0.5)
         remedy = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
         return path, True, f"unknown key '{key}'; {remedy}"

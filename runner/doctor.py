@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from runner.errors import RunFolderError
-from runner.folder import require_place
+from runner.places import require_place
 
 _NEEDED = {
     "qiskit": "compiles circuits",

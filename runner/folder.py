@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,24 +24,20 @@ from typing import Any
 import numpy as np
 from qiskit import qasm3, qpy
 from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
 from backends.snapshot import DeviceSnapshot
 from runner import __version__
+from runner.collected import CollectedCircuit, CollectedPoint
 from runner.config import RunConfig
 from runner.errors import RunFolderError, printable
 from runner.rows import ResultRow, to_csv
-from runner.running import CollectedPoint, RunTimes
 from runner.source import Source
 
 RESULTS = "results.json"
 _PACKAGES = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "stim", "numpy", "scipy")
 _FORMAT = 1
-
-
-def runs_folder(out: str | None) -> Path:
-    """Where runs are kept: ``--out``, else ``ENCLONE_RUNS``, else ``./runs``."""
-    return Path(out or os.environ.get("ENCLONE_RUNS") or "runs")
 
 
 def create(runs: Path, config: RunConfig, now: datetime) -> Path:
@@ -66,20 +62,19 @@ def create(runs: Path, config: RunConfig, now: datetime) -> Path:
     raise RunFolderError(f"there are too many runs named '{stem}' in '{runs}'")
 
 
-def write_inputs(
-    folder: Path,
+def describe(
     config: RunConfig,
     source: Source,
     snapshot: DeviceSnapshot | None,
     overrides: Sequence[str],
     now: datetime,
-) -> None:
-    """Write what is known before anything runs."""
-    _write(folder / "config.yaml", source.text)
-    _write_json(folder / "resolved.json", config.model_dump(mode="json"))
-    _write_json(
-        folder / "provenance.json",
-        {
+) -> dict[str, Any]:
+    """All that is known before anything runs; it is kept in the store and in the run folder."""
+    return {
+        "config": source.text,
+        "resolved": config.model_dump(mode="json"),
+        "device": None if snapshot is None else snapshot.to_json(),
+        "provenance": {
             "format": _FORMAT,
             "started_at": now.isoformat(timespec="seconds"),
             "enclone": __version__,
@@ -96,65 +91,106 @@ def write_inputs(
                 "sha256": snapshot.fingerprint,
             },
         },
-    )
-    if snapshot is not None:
-        _write(folder / "device.json", snapshot.to_json())
+    }
 
 
-def write_results(folder: Path, collected: Sequence[CollectedPoint], times: RunTimes) -> None:
-    """Write circuits, counts and results; ``results.json`` comes last and marks a whole run."""
-    index = []
+def write_inputs(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write what is known before anything runs: the document of :func:`describe`.
+
+    Raises:
+        RunFolderError: if the folder cannot be written.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "config.yaml", document["config"])
+        _write_json(folder / "provenance.json", document["provenance"])
+        if document["device"] is not None:
+            _write(folder / "device.json", document["device"])
+        # Last: it is what makes the folder that of a run.
+        _write_json(folder / "resolved.json", document["resolved"])
+
+
+def write_results(
+    folder: Path, collected: Iterable[CollectedPoint], outcome: Mapping[str, Any]
+) -> None:
+    """Write circuits, counts and results; ``results.json`` comes last.
+
+    Args:
+        folder: the run folder, with its inputs.
+        collected: the points, which may be read one by one.
+        outcome: how far the run is and what it cost, for ``provenance.json``.
+
+    Raises:
+        RunFolderError: if the folder cannot be written.
+    """
+    index: list[dict[str, Any]] = []
+    rows: list[ResultRow] = []
     written: set[str] = set()
-    for point in collected:
-        for circuit in point.circuits:
-            compiled = circuit.compiled
-            stem = circuit.name.rsplit("-r", 1)[0]
-            if stem not in written:
-                written.add(stem)
-                _write_circuit(folder / "circuits" / "logical", stem, compiled.setting.circuit)
-                _write_circuit(folder / "circuits" / "compiled", stem, compiled.circuit)
-            certificate = compiled.certificate
-            entry: dict[str, Any] = {
-                "name": circuit.name,
-                "circuit": stem,
-                "identity": circuit.identity,
-                "job": circuit.job,
-                "checks": [
-                    {"bits": list(c.bits), "parity": c.parity} for c in compiled.setting.checks
-                ],
-                "predicted_success": compiled.predicted_success,
-                "transpiler_seed": point.planned.compiled.transpiler_seed,
-                "certificate": {
-                    "status": certificate.status,
-                    "two_qubit_gates": certificate.two_qubit_gates,
-                    "two_qubit_layers": certificate.two_qubit_layers,
-                    "ran_two_qubit_gates": certificate.ran_two_qubit_gates,
-                    "ran_two_qubit_layers": certificate.ran_two_qubit_layers,
-                    "checks": dict(certificate.checks),
-                    "remark": certificate.remark,
-                },
-            }
-            if isinstance(circuit.shots, CircuitFailure):
-                entry["failure"] = {"message": circuit.shots.message, "code": circuit.shots.code}
-            else:
-                path = folder / "counts" / f"{circuit.name}.npz"
-                path.parent.mkdir(exist_ok=True)
-                buffer = io.BytesIO()
-                np.savez_compressed(
-                    buffer,
-                    shots=circuit.shots.array,
-                    num_bits=np.array(circuit.shots.num_bits),
-                )
-                path.write_bytes(buffer.getvalue())
-                entry["shots"] = circuit.shots.num_shots
-            index.append(entry)
-    _write_json(folder / "circuits" / "index.json", index)
-    provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    provenance["simulation_seconds"] = round(times.simulation_seconds, 3)
-    _write_json(folder / "provenance.json", provenance)
-    rows = [point.row for point in collected]
-    _write(folder / "results.csv", to_csv(rows))
-    _write_json(folder / RESULTS, [row.as_dict() for row in rows])
+    with _writing(folder):
+        for point in collected:
+            rows.append(point.row)
+            for circuit in point.circuits:
+                if circuit.stem not in written:
+                    written.add(circuit.stem)
+                    logical, compiled = circuit.compiled.setting.circuit, circuit.compiled.circuit
+                    _write_circuit(folder / "circuits" / "logical", circuit.stem, logical)
+                    _write_circuit(folder / "circuits" / "compiled", circuit.stem, compiled)
+                if not isinstance(circuit.shots, CircuitFailure):
+                    _write_counts(folder / "counts" / f"{circuit.name}.npz", circuit.shots)
+                index.append(_entry(point, circuit))
+        _write_json(folder / "circuits" / "index.json", index)
+        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        _write_json(folder / "provenance.json", {**provenance, **outcome})
+        _write(folder / "results.csv", to_csv(rows))
+        _write_json(folder / RESULTS, [row.as_dict() for row in rows])
+
+
+def _entry(point: CollectedPoint, circuit: CollectedCircuit) -> dict[str, Any]:
+    """What ``circuits/index.json`` says of a circuit."""
+    compiled = circuit.compiled
+    certificate = compiled.certificate
+    entry: dict[str, Any] = {
+        "name": circuit.name,
+        "circuit": circuit.stem,
+        "identity": circuit.identity,
+        "job": circuit.job,
+        "checks": [{"bits": list(c.bits), "parity": c.parity} for c in compiled.setting.checks],
+        "predicted_success": compiled.predicted_success,
+        "transpiler_seed": point.planned.compiled.transpiler_seed,
+        "certificate": {
+            "status": certificate.status,
+            "two_qubit_gates": certificate.two_qubit_gates,
+            "two_qubit_layers": certificate.two_qubit_layers,
+            "ran_two_qubit_gates": certificate.ran_two_qubit_gates,
+            "ran_two_qubit_layers": certificate.ran_two_qubit_layers,
+            "checks": dict(certificate.checks),
+            "remark": certificate.remark,
+        },
+    }
+    if isinstance(circuit.shots, CircuitFailure):
+        entry["failure"] = {"message": circuit.shots.message, "code": circuit.shots.code}
+    else:
+        entry["shots"] = circuit.shots.num_shots
+    return entry
+
+
+def _write_counts(path: Path, shots: BitArray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, shots=shots.array, num_bits=np.array(shots.num_bits))
+    path.write_bytes(buffer.getvalue())
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"the run folder '{folder}' cannot be written: {error.strerror}; make room, or choose "
+            f"another place with --out. Nothing that was paid for is lost: it is in the store, and "
+            f"'enclone collect {folder.name}' writes the folder again"
+        ) from error
 
 
 def read_rows(folder: Path) -> list[ResultRow]:
@@ -168,7 +204,8 @@ def read_rows(folder: Path) -> list[ResultRow]:
         rows = [ResultRow.from_dict(row) for row in document]
     except FileNotFoundError:
         raise RunFolderError(
-            f"run '{folder.name}' has no results: it was cut short; run its config.yaml again"
+            f"run '{folder.name}' has no results: it was cut short; go on with "
+            f"'enclone resume {folder.name}'"
         ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunFolderError(
@@ -192,55 +229,6 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RunFolderError(f"'{name}' of run '{folder.name}' is damaged: it holds no object")
     return document
-
-
-def find(runs: Path, wanted: str) -> Path:
-    """A run folder by path, id, unambiguous prefix, or ``latest``.
-
-    Raises:
-        RunFolderError: if there is no such run, or several.
-    """
-    if _is_run(Path(wanted)):
-        return Path(wanted)
-    known = sorted(p.name for p in (runs.iterdir() if runs.is_dir() else ()) if _is_run(p))
-    if not known:
-        raise RunFolderError(
-            f"there is no run in '{runs}'; start one with 'enclone run CONFIG', or name another "
-            "place with --out or ENCLONE_RUNS"
-        )
-    if wanted == "latest":
-        return runs / known[-1]
-    matching = [name for name in known if name.startswith(wanted)]
-    if wanted in matching:
-        matching = [wanted]
-    if len(matching) == 1:
-        return runs / matching[0]
-    if not matching:
-        raise RunFolderError(
-            f"no run in '{runs}' starts with '{wanted}'; the latest is '{known[-1]}'"
-        )
-    raise RunFolderError(
-        f"'{wanted}' could be any of {len(matching)} runs, from '{matching[0]}' to "
-        f"'{matching[-1]}'; give more of the name"
-    )
-
-
-def require_place(runs: Path) -> None:
-    """Raise :class:`RunFolderError` where no run could be written, before any work is done."""
-    place = runs.absolute()
-    nearest = next(p for p in (place, *place.parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise RunFolderError(
-            f"the run folder '{runs}/' cannot be made: '{nearest.name}' is no folder that may be "
-            "written to; choose another place with --out or ENCLONE_RUNS"
-        )
-
-
-def _is_run(place: Path) -> bool:
-    try:
-        return (place / "resolved.json").is_file()
-    except OSError:
-        return False  # such a name cannot exist
 
 
 def utc_now() -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -26,14 +27,16 @@ from backends.adapter import (
     JobState,
     Limits,
     ProviderError,
+    Quote,
     RateLimited,
     Refused,
     Request,
+    Terms,
     Unavailable,
     UnknownJob,
     Usage,
 )
-from backends.devices import IDEAL, load_device
+from backends.devices import as_snapshot
 from backends.errors import DoesNotFit
 from backends.noise import noisy_events, noisy_stim
 from backends.rehearsal.cloud import SETTINGS, Cloud, CloudSettings
@@ -118,7 +121,7 @@ class RehearsalAdapter:
         self.provider = "rehearsal"
         self.ephemeral = False
         self._device = device
-        self._device_name = cloud.add_device(device)
+        self._cloud = cloud
         self._settings = cloud.settings
         self._transport = transport
 
@@ -142,10 +145,17 @@ class RehearsalAdapter:
         for request in job.requests:
             self._check(request.circuit)
             sent.append(SentCircuit(pack(request.circuit), request.shots, request.seed))
+        try:
+            device = self._cloud.add_device(self._device)
+        except sqlite3.Error as error:
+            raise Refused(
+                f"job '{job.tag}' was not sent: the cloud's own memory failed: {error}",
+                remedy="mend what its file lacks, then send the job again",
+            ) from error
         payload = {
             "tag": job.tag,
             "token": job.token,
-            "device": self._device_name,
+            "device": device,
             "circuits": [asdict(circuit) for circuit in sent],
         }
         what = f"submitting the job with tag '{job.tag}'"
@@ -192,11 +202,28 @@ class RehearsalAdapter:
         except ValueError as error:
             raise _no_answer("results", _ABOUT["results"].format(job_id), str(error)) from error
 
-    def forecast(self, requests: Sequence[Request]) -> Usage:
+    def forecast(self, requests: Sequence[Request]) -> Quote:
         """What one job of these circuits costs by the cloud's price list."""
         prices, shots = self._settings, sum(request.shots for request in requests)
-        usd = prices.usd_per_job + prices.usd_per_shot * shots
-        return Usage(prices.qpu_seconds_per_shot * shots, usd)
+        return Quote(
+            prices.qpu_seconds_per_shot * shots, prices.usd_per_job, prices.usd_per_shot * shots
+        )
+
+    def terms(self) -> Terms:
+        """The cloud's price list and queue."""
+        prices = self._settings
+        return Terms(
+            prices.queue_seconds,
+            (
+                "provider 'rehearsal' is a simulated cloud: its bill is play money",
+                f"QPU time: {prices.qpu_seconds_per_shot:g} s a shot, by the cloud's settings",
+                f"money: {prices.usd_per_job:g} USD a job and {prices.usd_per_shot:g} USD a shot, "
+                "by the cloud's settings; a circuit that is sent again is paid again unless the "
+                "cloud says that it did not run",
+                f"queue: {prices.queue_seconds:g} s for every job, by the cloud's settings; real "
+                "queues tell less",
+            ),
+        )
 
     def usage(self, job_id: str) -> Usage:
         """What a job cost."""
@@ -263,7 +290,7 @@ def _first(error: ValidationError) -> str:
 
 
 def open_rehearsal(
-    device: str,
+    device: str | DeviceSnapshot,
     options: Mapping[str, Any],
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
@@ -271,8 +298,9 @@ def open_rehearsal(
     """Open a device of a rehearsal cloud, which is made if there is none.
 
     Args:
-        device: a snapshot's name or file, or ``ideal`` for a perfect device.
+        device: a snapshot, its name or file, or ``ideal`` for a perfect device.
         options: ``cloud``, the path of the cloud's file (default ``rehearsal.sqlite``);
+            ``used``, whether it was used before, so that its file has to be there;
             ``faults``, a list of :class:`~backends.rehearsal.transport.Fault` as mappings; any
             field of :class:`~backends.rehearsal.cloud.CloudSettings`.
         clock: time in seconds, the same for all processes.
@@ -282,9 +310,14 @@ def open_rehearsal(
         UnknownDevice: if there is no such device.
         ProviderError: if an option is wrong, or the file cannot be used or was made otherwise.
     """
-    snapshot = None if device == IDEAL else load_device(device)
+    snapshot = as_snapshot(device)
     wanted = dict(options)
     path = Path(wanted.pop("cloud", "rehearsal.sqlite"))
+    if wanted.pop("used", False) and not path.exists():
+        raise ProviderError(
+            f"the rehearsal cloud's file '{path}', which has jobs of this run, is gone",
+            remedy="put it back: without it nobody knows what became of them",
+        )
     try:
         script = FAULT_SCRIPT.validate_python({"faults": wanted.pop("faults", ())})
         settings = SETTINGS.validate_python(wanted) if wanted else None

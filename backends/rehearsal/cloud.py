@@ -7,6 +7,7 @@ transaction, so any number of processes may use it and each may be killed at any
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -24,8 +25,8 @@ from backends.rehearsal.transport import EXACT, HttpError, SentCircuit, unpack
 from backends.snapshot import DeviceSnapshot
 from backends.stim_sampler import sample
 
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS settings (document TEXT NOT NULL);
@@ -76,13 +77,15 @@ class CloudSettings:
     seconds_per_circuit: NotNegative = 0.0
     listing_lag_seconds: NotNegative = 0.0
     poll_seconds: NotNegative = 0.0
-    honours_tokens: bool = False
+    honours_tokens: Annotated[bool, Field(strict=True)] = False
     usd_per_job: NotNegative = 0.0
     usd_per_shot: NotNegative = 0.0
     qpu_seconds_per_shot: NotNegative = 0.0
     circuits_per_job: Positive = 1000
     shots_per_job: Positive = 10_000_000
-    fail_circuits: Mapping[int, FailingCircuit] = field(default_factory=dict)
+    fail_circuits: Mapping[Annotated[int, Field(ge=0)], FailingCircuit] = field(
+        default_factory=dict
+    )
 
 
 SETTINGS = TypeAdapter(CloudSettings)
@@ -113,7 +116,7 @@ class Cloud:
     """The service. Its calls raise HttpError with what it would answer: 400, 404 or 409.
 
     Args:
-        path: its file, made if missing.
+        path: its file; if missing, it is made when the cloud is first called.
         clock: time in seconds, the same for all processes.
         settings: its behaviour; None for that of the file, or the defaults in a new one.
 
@@ -126,25 +129,37 @@ class Cloud:
     ) -> None:
         self._path = path
         self._clock = clock
+        self._made = False
+        self.settings = settings or CloudSettings()
+        self._wanted = settings
+        if path.exists():
+            self._make()
+        nearest = next(p for p in path.absolute().parents if p.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise _unusable(path, f"'{nearest.name}' is no folder that may be written to")
+
+    def _make(self) -> None:
+        """Make the file, or read how an old one behaves."""
         try:
-            self.settings = self._open(settings)
-        except (sqlite3.Error, ValueError) as error:
-            raise ProviderError(
-                f"the rehearsal cloud's file '{path}' cannot be used: {error}",
-                remedy="name a file in a folder that exists, or one that a rehearsal has made",
-            ) from error
-        if settings is not None and settings != self.settings:
-            kept, asked = asdict(self.settings), asdict(settings)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.settings = self._open(self._wanted)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise _unusable(self._path, str(error)) from error
+        self._made = True
+        wanted = self._wanted
+        if wanted is not None and wanted != self.settings:
+            kept, asked = asdict(self.settings), asdict(wanted)
             other = ", ".join(
                 f"{k} {kept[k]!r}, not {asked[k]!r}" for k in kept if kept[k] != asked[k]
             )
             raise ProviderError(
-                f"the rehearsal cloud in '{path}' keeps the settings it was made with: {other}",
+                f"the rehearsal cloud in '{self._path}' keeps the settings it was made with: "
+                f"{other}",
                 remedy="leave its settings out, or name a new file",
             )
 
     def _open(self, settings: CloudSettings | None) -> CloudSettings:
-        with self._transaction() as db:
+        with self._exclusively() as db:
             for statement in _TABLES.split(";"):
                 db.execute(statement)
             row = db.execute("SELECT document FROM settings").fetchone()
@@ -163,6 +178,13 @@ class Cloud:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if not self._made:
+            self._make()
+        with self._exclusively() as connection:
+            yield connection
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[sqlite3.Connection]:
         with closing(self._connect()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             # An exception closes the connection, which rolls the transaction back.
@@ -290,6 +312,13 @@ class Cloud:
             state, usage = "cancelled" if row["cancelled"] else "queued", Usage()
         job_id = f"rh-{row['number']:06d}"
         return CloudJob(job_id, row["tag"], state, row["created_seconds"], row["size"], usage)
+
+
+def _unusable(path: Path, why: str) -> ProviderError:
+    return ProviderError(
+        f"the rehearsal cloud's file '{path}' cannot be used: {why}",
+        remedy="name a file in a folder that exists, or one that a rehearsal has made",
+    )
 
 
 def _row(db: sqlite3.Connection, job_id: str) -> sqlite3.Row:

@@ -98,10 +98,10 @@ class Fault:
 
     call: Call
     kind: FaultKind
-    first: Annotated[int, Field(ge=1)] = 1
-    times: Annotated[int, Field(ge=1)] = 1
-    status: Annotated[int, Field(ge=400, le=499)] = 403
-    after_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    first: Annotated[int, Field(ge=1, strict=True)] = 1
+    times: Annotated[int, Field(ge=1, strict=True)] = 1
+    status: Annotated[int, Field(ge=400, le=499, strict=True)] = 403
+    after_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0.0
 
 
 @checked_dataclass(frozen=True, slots=True, config=EXACT)

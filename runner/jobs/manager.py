@@ -13,6 +13,7 @@ call that pays is never repeated blindly.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from qiskit.circuit import QuantumCircuit
@@ -28,6 +29,7 @@ from backends.adapter import (
     RateLimited,
     Refused,
     Request,
+    Unavailable,
     UnknownJob,
     Usage,
 )
@@ -54,6 +56,12 @@ MOST_USAGE_QUESTIONS = 5
 
 LISTING_MARGIN = 2.0
 """A listing gets this multiple of the lag that its provider states."""
+
+TALLY_SECONDS = 0.25
+"""Progress is told no more often than this."""
+
+CACHED_PROGRAMS = 300
+"""Compiled circuits kept in memory, a few jobs' worth; others are read from the store again."""
 
 
 class ProviderRefused(UserError):
@@ -88,25 +96,33 @@ class JobManager:
         self._paces: dict[str, Pace] = {}
         self._cancel_asked: set[str] = set()
         self._refusal: UserError | None = None
-        self._programs: dict[str, QuantumCircuit] = {}
+        self._programs: OrderedDict[tuple[str, str], QuantumCircuit] = OrderedDict()
+        self._sending = True
+        self._told_at = 0.0
 
-    def work(self, run_id: str, *, wait: bool = True) -> Tally:
+    def work(
+        self, run_id: str, *, wait: bool = True, send: bool = True, until: float | None = None
+    ) -> Tally:
         """Do all that can be done for a run.
 
         Args:
             run_id: the run.
             wait: go on until every submission has ended; otherwise stop when only waiting is
                 left.
+            send: also send what was not sent yet; otherwise only follow what was.
+            until: stop waiting at this time, seconds since 1970.
 
         Raises:
             RunIsBusy: if another process works on the run.
             OverBudget: if the next submission would exceed the budget.
             ProviderRefused: if the provider refuses to take jobs.
         """
+        self._sending = send
         with run_lock(self._store.engine, run_id):
+            run = self._store.run(run_id)
             while True:
-                run = self._store.run(run_id)
-                if not run.cancelled:
+                cancelled = self._store.is_cancelled(run_id)
+                if send and not cancelled:
                     self._plan_submissions(run)
                 advanced = self._round(run)
                 self._tallied(self._store.tally(run_id))
@@ -114,6 +130,8 @@ class JobManager:
                     continue
                 waiting = self._waiting(run_id)
                 if not waiting or not wait:
+                    break
+                if until is not None and min(waiting) > until:
                     break
                 self._clock.sleep(max(0.01, min(waiting) - self._clock.now()))
             if self._refusal is not None:
@@ -125,29 +143,58 @@ class JobManager:
         self._store.cancel_run(run_id)
         return self.work(run_id)
 
-    def adopt(self, run_id: str, tag: str, job_id: str | None = None) -> Submission:
-        """Take over a job that the provider knows and the store does not.
+    def adopt(self, run_id: str, tag: str | None = None, job_id: str | None = None) -> list[str]:
+        """Take over jobs that the provider knows and the store does not.
 
         Args:
-            run_id: the run it belongs to.
-            tag: tag of the submission that made it.
-            job_id: the provider's id, where its listing does not show the tag.
+            run_id: the run they belong to.
+            tag: tag of the one submission to look for; None for all that have no job.
+            job_id: the provider's id of its job, where its listing does not show the tag.
+
+        Returns:
+            The ids of the jobs that were taken over.
 
         Raises:
             UserError: if there is no such submission or job.
         """
         with run_lock(self._store.engine, run_id):
+            run = self._store.run(run_id)
+            if tag is None and not run.cancelled:
+                # Tags are counted up, so a run that was stored anew gets those of its old jobs.
+                self._plan_submissions(run)
             known = {s.tag: s for s in self._store.submissions(run_id)}
-            submission = known.get(tag)
-            if submission is None:
-                raise UserError(f"run '{run_id}' has no submission '{tag}'")
-            if submission.state in AT_PROVIDER or submission.state == "analysed":
-                raise UserError(f"submission '{tag}' already has job '{submission.provider_id}'")
-            found = [job_id] if job_id else list(self._adapter.find(tag))
-            if not found:
-                raise UserError(f"the provider lists no job with tag '{tag}'; give its id by hand")
-            self._adapter.state(found[0])
-            return self._store.reopen(submission, found[0])
+            orphans = [s for s in known.values() if not _has_job(s)]
+            if tag is not None:
+                orphans = [self._orphan(run_id, tag, known)]
+            if job_id is not None and len(orphans) != 1:
+                raise UserError(
+                    f"job '{job_id}' could belong to any of {len(orphans)} submissions without "
+                    f"a job; name its tag: {', '.join(s.tag for s in orphans) or 'there is none'}"
+                )
+            adopted = []
+            for submission in orphans:
+                found = [job_id] if job_id else list(self._adapter.find(submission.tag))
+                if not found:
+                    continue
+                self._adapter.state(found[0])
+                self._store.reopen(submission, found[0])
+                adopted.append(found[0])
+            if tag is not None and not adopted:
+                raise UserError(
+                    f"the provider lists no job with tag '{tag}'; give its id by hand, with --job"
+                )
+            return adopted
+
+    def _orphan(self, run_id: str, tag: str, known: dict[str, Submission]) -> Submission:
+        if tag not in known:
+            raise UserError(
+                f"run '{run_id}' has no submission '{tag}'; its tags are "
+                f"'{run_id}-0' to '{run_id}-{len(known) - 1}'"
+            )
+        submission = known[tag]
+        if _has_job(submission):
+            raise UserError(f"submission '{tag}' already has job '{submission.provider_id}'")
+        return submission
 
     # One round over all open submissions
 
@@ -155,45 +202,54 @@ class JobManager:
         pending = self._store.pending(run.id)
         if not pending:
             return
-        taken = len(self._store.submissions(run.id))
+        taken = self._store.count_submissions(run.id)
         planned = []
         for number, group in enumerate(groups(pending, self._adapter.limits()), start=taken):
             tag = f"{run.id}-{number}"
-            requests = self._requests(group, run.id)
-            planned.append(
-                (
-                    tag,
-                    identity({"tag": tag}),
-                    self._adapter.forecast(requests),
-                    [circuit.identity for circuit in group],
-                )
-            )
+            quote = self._adapter.forecast(self._requests(group, run.id))
+            identities = [circuit.identity for circuit in group]
+            planned.append((tag, identity({"tag": tag}), quote.usage, identities))
         self._store.add_submissions(run.id, planned)
 
     def _round(self, run: RunRecord) -> bool:
         advanced = False
         for submission in self._store.submissions(run.id, OPEN):
-            if self._pace(submission).not_before > self._clock.now():
-                continue
-            advanced |= self._step(run, submission)
+            # As far as it goes before the next begins: fewer are in doubt if the process dies.
+            current: Submission | None = submission
+            while (
+                current is not None
+                and self._pace(current).not_before <= self._clock.now()
+                and self._step(run, current)
+            ):
+                advanced = True
+                current = self._store.submission(current.tag, OPEN)
+            self._tell_progress(run.id)
         return advanced
+
+    def _tell_progress(self, run_id: str) -> None:
+        if self._clock.now() >= self._told_at + TALLY_SECONDS:
+            self._tallied(self._store.tally(run_id))
+            self._told_at = self._clock.now()
 
     def _waiting(self, run_id: str) -> list[float]:
         """When each submission that only waits may be looked at again."""
         waiting = []
         for submission in self._store.submissions(run_id, OPEN):
-            if self._refusal is not None and submission.state in ("planned", "intent"):
+            if submission.state in ("planned", "intent") and not self._may_send():
                 continue
             waiting.append(self._pace(submission).not_before)
         return waiting
 
+    def _may_send(self) -> bool:
+        return self._sending and self._refusal is None
+
     def _step(self, run: RunRecord, submission: Submission) -> bool:
         """Move one submission on, if it can be; say whether it moved."""
         if submission.state in ("planned", "intent"):
-            if run.cancelled:
+            if self._store.is_cancelled(run.id):
                 self._end(submission, "cancelled", "cancelled before it was sent")
                 return True
-            if self._refusal is not None:
+            if not self._may_send():
                 return False
             if submission.state == "planned":
                 self._store.move(submission, "intent")
@@ -203,7 +259,7 @@ class JobManager:
             return self._reconcile(submission)
         if submission.state == "done":
             return self._collect(submission)
-        return self._poll(run, submission)
+        return self._poll(submission)
 
     # Sending
 
@@ -241,12 +297,10 @@ class JobManager:
 
     def _require_budget(self, run: RunRecord, submission: Submission) -> None:
         budget = BudgetConfig(**run.document["resolved"]["budget"])
-        spent = Usage()
-        for other in self._store.submissions(run.id):
-            if other.billed is not None:
-                spent += other.billed
-            elif other.state in ("sent", *AT_PROVIDER):
-                spent += other.forecast
+        if budget.qpu_seconds is None and budget.usd is None:
+            return
+        account = self._store.account(run.id)
+        spent = account.billed + account.awaited
         for name, used, needed, limit in (
             ("qpu_seconds", spent.qpu_seconds, submission.forecast.qpu_seconds, budget.qpu_seconds),
             ("usd", spent.usd, submission.forecast.usd, budget.usd),
@@ -275,7 +329,7 @@ class JobManager:
         if self._clock.now() < self._listed_by(submission):
             self._pace(submission).failed(self._clock.now())
             return False
-        if submission.sends >= MOST_SENDS:
+        if submission.sends >= MOST_SENDS and not self._adapter.ephemeral:
             self._end(
                 submission,
                 "lost",
@@ -292,15 +346,13 @@ class JobManager:
 
     # Waiting
 
-    def _poll(self, run: RunRecord, submission: Submission) -> bool:
+    def _poll(self, submission: Submission) -> bool:
         job_id = submission.provider_id or ""
         try:
             if self._clock.now() <= self._listed_by(submission) or submission.state == "accepted":
                 submission = self._only_one(submission)
                 job_id = submission.provider_id or ""
-            if run.cancelled and job_id not in self._cancel_asked:
-                self._cancel_asked.add(job_id)
-                self._adapter.cancel(job_id)
+            self._cancel_if_asked(submission)
             state = self._adapter.state(job_id)
         except UnknownJob as error:
             return self._unknown(submission, error)
@@ -309,6 +361,22 @@ class JobManager:
             return False
         self._pace(submission).succeeded(self._clock.now())
         return self._follow(submission, state)
+
+    def _cancel_if_asked(self, submission: Submission) -> None:
+        job_id = submission.provider_id or ""
+        if job_id not in self._cancel_asked and self._store.is_cancelled(submission.run_id):
+            self._tell(f"{submission.tag}: cancelling job {job_id}")
+            self._ask_to_cancel(submission, job_id)
+
+    def _ask_to_cancel(self, submission: Submission, job_id: str) -> None:
+        """Ask once for a job to be cancelled; a call that got no answer is made again later."""
+        try:
+            self._adapter.cancel(job_id)
+        except (RateLimited, Unavailable):
+            raise
+        except ProviderError as error:
+            self._tell(f"{submission.tag}: job {job_id} is not cancelled: {_with_remedy(error)}")
+        self._cancel_asked.add(job_id)
 
     def _follow(self, submission: Submission, state: JobState) -> bool:
         if state == "done":
@@ -355,11 +423,10 @@ class JobManager:
                 f"cancelling it and keeping {found[0]}"
             )
             try:
-                self._adapter.cancel(extra)
+                self._ask_to_cancel(submission, extra)
             except ProviderError as error:
+                # It is asked again with the next look at the tag.
                 self._tell(f"{submission.tag}: duplicate {extra} is not cancelled yet: {error}")
-            else:
-                self._cancel_asked.add(extra)
 
     # Collecting
 
@@ -388,19 +455,23 @@ class JobManager:
                 self._ask_again(submission, error)
                 return False
             billed = None
+        cancelled = self._store.is_cancelled(submission.run_id)
         outcomes = [
-            self._outcome(circuit, result) for circuit, result in zip(carried, results, strict=True)
+            self._outcome(circuit, result, cancelled=cancelled)
+            for circuit, result in zip(carried, results, strict=True)
         ]
         self._store.settle(submission, "analysed", outcomes, billed)
         return True
 
-    def _outcome(self, circuit: CircuitRecord, result: BitArray | CircuitFailure) -> CircuitOutcome:
+    def _outcome(
+        self, circuit: CircuitRecord, result: BitArray | CircuitFailure, *, cancelled: bool
+    ) -> CircuitOutcome:
         if isinstance(result, BitArray):
             return CircuitOutcome(
                 circuit.identity, pack_shots(result), result.num_bits, None, "counted"
             )
         failure = {"message": result.message, "code": result.code}
-        again = result.safe_to_retry and circuit.attempts < MOST_ATTEMPTS
+        again = result.safe_to_retry and circuit.attempts < MOST_ATTEMPTS and not cancelled
         state: CircuitState = "pending" if again else "failed"
         self._tell(f"{circuit.name}: {result.message}" + ("; sending it again" if again else ""))
         return CircuitOutcome(circuit.identity, None, None, failure, state)
@@ -431,12 +502,16 @@ class JobManager:
         return [Request(self._program(run_id, c.stem), c.shots, c.seed) for c in circuits]
 
     def _program(self, run_id: str, stem: str) -> QuantumCircuit:
-        if not self._programs:
-            self._programs = {
-                stem: circuit_from_bytes(program.compiled)
-                for stem, program in self._store.programs(run_id).items()
-            }
-        return self._programs[stem]
+        if (run_id, stem) not in self._programs:
+            program = self._store.program(run_id, stem)
+            self._programs[run_id, stem] = circuit_from_bytes(program.compiled)
+            if len(self._programs) > CACHED_PROGRAMS:
+                self._programs.popitem(last=False)
+        return self._programs[run_id, stem]
+
+
+def _has_job(submission: Submission) -> bool:
+    return submission.state in AT_PROVIDER or submission.state == "analysed"
 
 
 def _with_remedy(error: ProviderError) -> str:

@@ -1,28 +1,19 @@
-"""From a compiled sweep to a stored run, and from a finished run to its points."""
+"""From a compiled sweep to the circuits of a run, and into the store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
-from qiskit.primitives import BitArray
-
-from backends.adapter import CircuitFailure
-from backends.certificate import Certificate
-from backends.compile import CompiledPoint, CompiledSetting
+from backends.adapter import Request
+from backends.compile import CompiledSetting
 from backends.snapshot import DeviceSnapshot
-from experiments.settings import Check, Setting
 from runner.config import RunConfig
 from runner.identity import derived_seed
-from runner.planning import PlannedPoint, circuit_identity, planned_row, sweep
-from runner.rows import ResultRow
-from runner.running import CollectedCircuit, CollectedPoint, estimate
-from runner.store.codec import circuit_from_bytes, circuit_to_bytes, unpack_shots
+from runner.planning import PlannedPoint, circuit_identity, planned_row
+from runner.store.codec import circuit_to_bytes
 from runner.store.records import CircuitRecord, PointRecord, ProgramRecord, RunRecord
 from runner.store.store import Store
-
-NOT_RUN = CircuitFailure("has not been run")
 
 
 def store_run(
@@ -32,37 +23,22 @@ def store_run(
     snapshot: DeviceSnapshot | None,
     planned: Sequence[PlannedPoint],
 ) -> None:
-    """Write a compiled sweep, times repeats, into the store in one transaction."""
-    fingerprint = snapshot.fingerprint if snapshot else None
-    points: list[PointRecord] = []
-    circuits: list[CircuitRecord] = []
-    for repeat in range(config.repeats):
-        for index, one in enumerate(planned):
-            for compiled in one.compiled.settings:
-                stem = _stem(one, compiled)
-                identity = circuit_identity(
-                    config, one.point, compiled.setting.label, repeat, fingerprint
-                )
-                circuits.append(
-                    CircuitRecord(
-                        identity=identity,
-                        position=len(circuits),
-                        point=len(points),
-                        name=f"{stem}-r{repeat}",
-                        stem=stem,
-                        shots=config.shots,
-                        seed=derived_seed(config.seed, identity),
-                    )
-                )
-            points.append(
-                PointRecord(
-                    index=index,
-                    predicted=one.compiled.predicted,
-                    transpiler_seed=one.compiled.transpiler_seed,
-                    candidates=one.compiled.candidates,
-                    row=planned_row(config, one, repeat).as_dict(),
-                )
-            )
+    """Write a compiled sweep, times repeats, into the store in one transaction.
+
+    Raises:
+        RunExists: if the store has a run of that id.
+    """
+    points = [
+        PointRecord(
+            index=index,
+            predicted=one.compiled.predicted,
+            transpiler_seed=one.compiled.transpiler_seed,
+            candidates=one.compiled.candidates,
+            row=planned_row(config, one, repeat).as_dict(),
+        )
+        for repeat in range(config.repeats)
+        for index, one in enumerate(planned)
+    ]
     programs = [
         ProgramRecord(
             stem=_stem(one, compiled),
@@ -78,65 +54,44 @@ def store_run(
         for one in planned
         for compiled in one.compiled.settings
     ]
-    store.create_run(run, points, programs, circuits)
+    store.create_run(run, points, programs, circuits_of(config, snapshot, planned))
 
 
-def collected_points(store: Store, run_id: str) -> list[CollectedPoint]:
-    """Everything the store knows of a run, as points with their values.
+def circuits_of(
+    config: RunConfig, snapshot: DeviceSnapshot | None, planned: Sequence[PlannedPoint]
+) -> list[CircuitRecord]:
+    """Every circuit of a run in the order of its results, none of them run."""
+    fingerprint = snapshot.fingerprint if snapshot else None
+    circuits: list[CircuitRecord] = []
+    points = [(repeat, one) for repeat in range(config.repeats) for one in planned]
+    for point, (repeat, one) in enumerate(points):
+        for compiled in one.compiled.settings:
+            stem = _stem(one, compiled)
+            identity = circuit_identity(
+                config, one.point, compiled.setting.label, repeat, fingerprint
+            )
+            circuits.append(
+                CircuitRecord(
+                    identity=identity,
+                    position=len(circuits),
+                    point=point,
+                    name=f"{stem}-r{repeat}",
+                    stem=stem,
+                    shots=config.shots,
+                    seed=derived_seed(config.seed, identity),
+                )
+            )
+    return circuits
 
-    A point has a value only if every one of its circuits has counts and a sound certificate.
-    """
-    config = RunConfig.model_validate(store.run(run_id).document["resolved"])
-    sweep_points = sweep(config)
-    settings = {
-        stem: _compiled_setting(program) for stem, program in store.programs(run_id).items()
+
+def requests_of(config: RunConfig, planned: Sequence[PlannedPoint]) -> dict[str, Request]:
+    """What would be sent for each program, without its seed."""
+    return {
+        _stem(one, compiled): Request(compiled.circuit, config.shots, 0)
+        for one in planned
+        for compiled in one.compiled.settings
     }
-    by_point: dict[int, list[CollectedCircuit]] = {}
-    for record in store.circuits(run_id):
-        circuit = CollectedCircuit(
-            record.name,
-            record.identity,
-            settings[record.stem],
-            _shots(record),
-            record.job or "",
-        )
-        by_point.setdefault(record.point, []).append(circuit)
-    collected = []
-    for position, point in enumerate(store.points(run_id)):
-        circuits = tuple(by_point[position])
-        compiled = CompiledPoint(
-            tuple(c.compiled for c in circuits),
-            point.predicted,
-            point.transpiler_seed,
-            point.candidates,
-        )
-        planned = PlannedPoint(sweep_points[point.index], compiled)
-        jobs = sorted({c.job for c in circuits if c.job})
-        row = ResultRow.from_dict(point.row).measured(estimate(planned, circuits), jobs)
-        collected.append(CollectedPoint(planned, circuits, row))
-    return collected
 
 
 def _stem(planned: PlannedPoint, compiled: CompiledSetting) -> str:
     return f"{planned.point.label}-{compiled.setting.label}"
-
-
-def _compiled_setting(program: ProgramRecord) -> CompiledSetting:
-    document: Mapping[str, Any] = program.document
-    certificate = dict(document["certificate"])
-    certificate["checks"] = tuple((name, holds) for name, holds in certificate["checks"])
-    checks = tuple(Check(tuple(c["bits"]), c["parity"]) for c in document["checks"])
-    return CompiledSetting(
-        Setting(document["label"], circuit_from_bytes(program.logical), checks),
-        circuit_from_bytes(program.compiled),
-        Certificate(**certificate),
-        document["predicted_success"],
-    )
-
-
-def _shots(record: CircuitRecord) -> BitArray | CircuitFailure:
-    if record.counts is not None and record.num_bits is not None:
-        return unpack_shots(record.counts, record.num_bits)
-    if record.failure:
-        return CircuitFailure(record.failure["message"], record.failure["code"])
-    return NOT_RUN

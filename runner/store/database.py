@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError
 
 from runner.errors import UserError
+from runner.store.schema import REVISION
 
 LOCK_WAIT_SECONDS = 30
+
+READING: dict[str, Any] = {"enclone_reading": True}
+"""Execution options of a connection that only reads."""
 
 
 class StoreError(UserError):
@@ -51,9 +53,20 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
-    with translated(engine), engine.begin() as connection:
-        _migrate(connection)
+    with translated(engine):
+        with engine.execution_options(**READING).begin() as connection:
+            current = _revision(connection) == REVISION
+        if not current:
+            with engine.begin() as connection:
+                _migrate(connection)
     return engine
+
+
+def _revision(connection: Connection) -> str | None:
+    """The last migration that a store has seen; None if it is new."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 @contextmanager
@@ -101,14 +114,28 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     # Immediate: two writers queue up instead of failing when the second tries to upgrade.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reading = connection.get_execution_options().get("enclone_reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _migrate(connection: Connection) -> None:
+    # Here, because most commands find a store that needs no migration.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     if connection.dialect.name == "postgresql":
         # Two first commands at once must not both create the tables.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x656E63})
     config = Config()
     config.set_main_option("script_location", "runner.store:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise StoreError(
+            f"the store {connection.engine.url.render_as_string(hide_password=True)} was written "
+            f"by a newer version of enclone: it is at revision '{_revision(connection)}', this "
+            f"version knows up to '{REVISION}'; install the newer version, or choose another "
+            "store with ENCLONE_STORE"
+        ) from None

@@ -10,11 +10,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
 
-from runner.errors import UserError
+from runner.errors import EXIT_PENDING, UserError
 
 
 class RunIsBusy(UserError):
     """Another process works on the run."""
+
+    exit_code = EXIT_PENDING
 
 
 @contextmanager
@@ -38,7 +40,9 @@ def run_lock(engine: Engine, run_id: str) -> Iterator[None]:
 @contextmanager
 def _file_lock(engine: Engine, run_id: str) -> Iterator[None]:
     store = Path(engine.url.database or "enclone.sqlite")
-    lock = FileLock(store.with_name(f".{store.name}.{run_id}.lock"))
+    # Lock files stay: to delete one that another process is about to lock would give it twice.
+    lock = FileLock(store.with_name(f".{store.name}.locks") / f"{run_id}.lock")
+    Path(lock.lock_file).parent.mkdir(exist_ok=True)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from backends.adapter import Usage
+from runner.errors import EXIT_FAILED, EXIT_PARTLY_FAILED, EXIT_PENDING
 from runner.store.schema import CircuitState, SubmissionState
 
 
@@ -19,7 +20,9 @@ class RunRecord:
         created_at: seconds since 1970.
         provider: where its jobs go.
         cancelled: whether the user cancelled it: nothing new is sent.
-        document: configuration as given and resolved, overrides, provenance, device snapshot.
+        document: configuration as given and resolved, provenance, device snapshot, options of
+            the provider.
+        device: name of the device as the configuration gives it.
     """
 
     id: str
@@ -27,6 +30,7 @@ class RunRecord:
     provider: str
     cancelled: bool
     document: Mapping[str, Any]
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,3 +169,47 @@ class Tally:
     def count(self, *states: CircuitState) -> int:
         """Circuits in any of the states."""
         return sum(self.by_state.get(state, 0) for state in states)
+
+    @property
+    def open(self) -> int:
+        """Circuits that may still get counts."""
+        return self.count("pending", "assigned")
+
+    @property
+    def word(self) -> Literal["pending", "done", "cancelled", "failed", "partly failed"]:
+        """Where the whole run stands."""
+        if self.open:
+            return "pending"
+        if self.count("counted") == self.total:
+            return "done"
+        if self.count("counted"):
+            return "partly failed"
+        return "cancelled" if self.count("cancelled") == self.total else "failed"
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that shows the run exits with."""
+        if self.open:
+            return EXIT_PENDING
+        if self.count("counted") == self.total:
+            return 0
+        return EXIT_PARTLY_FAILED if self.count("counted") else EXIT_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the submissions of a run cost. Two are merged by adding each number.
+
+    Attributes:
+        jobs: submissions that were sent.
+        forecast: what those were expected to cost.
+        billed: what the provider says, as far as it has.
+        awaited: forecast of those that are sent and not billed yet.
+        unbilled: how many those are.
+    """
+
+    jobs: int
+    forecast: Usage
+    billed: Usage
+    awaited: Usage
+    unbilled: int

@@ -41,6 +41,9 @@ AT_PROVIDER: tuple[SubmissionState, ...] = ("accepted", "running", "done")
 
 CircuitState = Literal["pending", "assigned", "counted", "failed", "cancelled", "lost"]
 
+REVISION = "0002"
+"""The newest migration: a store at this revision needs none."""
+
 metadata = MetaData()
 
 runs = Table(
@@ -49,6 +52,7 @@ runs = Table(
     Column("id", String(120), primary_key=True),
     Column("created_at", Float, nullable=False),
     Column("provider", String(40), nullable=False),
+    Column("device", String(200), nullable=False, server_default=""),
     Column("cancelled", Integer, nullable=False, default=0),
     Column("document", Text, nullable=False),
 )
@@ -90,6 +94,7 @@ circuits = Table(
     Column("job", String(200)),
     Column("failure", Text),
     Index("circuits_by_state", "run_id", "state", "position"),
+    Index("circuits_by_point", "run_id", "point", "position"),
 )
 
 submissions = Table(
@@ -108,6 +113,7 @@ submissions = Table(
     Column("billed_qpu_seconds", Float),
     Column("billed_usd", Float),
     Column("message", Text, nullable=False, default=""),
+    Index("submissions_by_state", "run_id", "state", "number"),
 )
 
 submission_circuits = Table(

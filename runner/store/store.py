@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
 from backends.adapter import Usage
-from runner.store.database import StoreError, open_engine, translated
+from runner.store.database import READING, StoreError, open_engine, translated
 from runner.store.records import (
+    Account,
     CircuitOutcome,
     CircuitRecord,
     PointRecord,
@@ -22,6 +23,7 @@ from runner.store.records import (
     Tally,
 )
 from runner.store.schema import (
+    AT_PROVIDER,
     SubmissionState,
     circuits,
     moves,
@@ -31,6 +33,10 @@ from runner.store.schema import (
     submission_circuits,
     submissions,
 )
+
+
+class RunExists(StoreError):
+    """The store has a run of that id already."""
 
 
 class StaleState(StoreError):
@@ -54,6 +60,13 @@ class Store:
         with translated(self.engine), self.engine.begin() as connection:
             yield connection
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A view of the store that waits for nobody who writes."""
+        reader = self.engine.execution_options(**READING)
+        with translated(self.engine), reader.begin() as connection:
+            yield connection
+
     # Runs
 
     def create_run(
@@ -63,13 +76,20 @@ class Store:
         compiled: Sequence[ProgramRecord],
         todo: Sequence[CircuitRecord],
     ) -> None:
-        """Write a whole run; from here on it can be resumed."""
+        """Write a whole run; from here on it can be resumed.
+
+        Raises:
+            RunExists: if there is a run of that id.
+        """
         with self._transaction() as connection:
+            if connection.execute(select(runs.c.id).where(runs.c.id == run.id)).first():
+                raise RunExists(f"the store has a run '{run.id}' already")
             connection.execute(
                 insert(runs).values(
                     id=run.id,
                     created_at=run.created_at,
                     provider=run.provider,
+                    device=run.device[:200],
                     cancelled=int(run.cancelled),
                     document=json.dumps(run.document),
                 )
@@ -95,8 +115,29 @@ class Store:
 
     def run_ids(self) -> list[str]:
         """All runs, oldest first."""
-        with self._transaction() as connection:
-            return list(connection.scalars(select(runs.c.id).order_by(runs.c.id)))
+        with self._reading() as connection:
+            return list(
+                connection.scalars(select(runs.c.id).order_by(runs.c.created_at, runs.c.id))
+            )
+
+    def overview(self) -> list[tuple[RunRecord, Tally]]:
+        """All runs without their documents, oldest first, and how far they are."""
+        found: dict[str, dict[str, int]] = {}
+        columns = [c for c in runs.c if c is not runs.c.document]
+        with self._reading() as connection:
+            rows = connection.execute(select(*columns).order_by(runs.c.created_at, runs.c.id)).all()
+            counted = select(circuits.c.run_id, circuits.c.state, func.count()).group_by(
+                circuits.c.run_id, circuits.c.state
+            )
+            for run_id, state, number in connection.execute(counted):
+                found.setdefault(run_id, {})[state] = number
+        return [
+            (
+                RunRecord(r.id, r.created_at, r.provider, bool(r.cancelled), {}, r.device),
+                _tally(found.get(r.id, {})),
+            )
+            for r in rows
+        ]
 
     def run(self, run_id: str) -> RunRecord:
         """One run.
@@ -104,12 +145,19 @@ class Store:
         Raises:
             StoreError: if there is no such run.
         """
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
         if row is None:
             raise StoreError(f"the store has no run '{run_id}'; 'enclone list' shows all runs")
         document = json.loads(row.document)
-        return RunRecord(row.id, row.created_at, row.provider, bool(row.cancelled), document)
+        return RunRecord(
+            row.id, row.created_at, row.provider, bool(row.cancelled), document, row.device
+        )
+
+    def is_cancelled(self, run_id: str) -> bool:
+        """Whether the user has cancelled a run."""
+        with self._reading() as connection:
+            return bool(connection.scalar(select(runs.c.cancelled).where(runs.c.id == run_id)))
 
     def cancel_run(self, run_id: str) -> None:
         """Send nothing new for this run; circuits that were not sent are cancelled."""
@@ -124,21 +172,24 @@ class Store:
     def points(self, run_id: str) -> list[PointRecord]:
         """The points of a run, in order."""
         query = select(points.c.row).where(points.c.run_id == run_id).order_by(points.c.position)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             documents = [json.loads(text) for text in connection.scalars(query)]
         return [PointRecord(**{**d, "candidates": tuple(d["candidates"])}) for d in documents]
 
-    def programs(self, run_id: str) -> dict[str, ProgramRecord]:
-        """The programs of a run by their stem."""
-        with self._transaction() as connection:
-            rows = connection.execute(select(programs).where(programs.c.run_id == run_id)).all()
-        return {r.stem: _program(r) for r in rows}
+    def program(self, run_id: str, stem: str) -> ProgramRecord:
+        """One program of a run."""
+        query = select(programs).where(programs.c.run_id == run_id, programs.c.stem == stem)
+        with self._reading() as connection:
+            return _program(connection.execute(query).one())
 
-    def circuits(self, run_id: str) -> list[CircuitRecord]:
-        """The circuits of a run, in order."""
-        query = select(circuits).where(circuits.c.run_id == run_id).order_by(circuits.c.position)
-        with self._transaction() as connection:
-            return [_circuit(row) for row in connection.execute(query)]
+    def circuits(self, run_id: str, point: int | None = None) -> list[CircuitRecord]:
+        """The circuits of a run in order, all or those of the point at a position."""
+        query = select(circuits).where(circuits.c.run_id == run_id)
+        if point is not None:
+            query = query.where(circuits.c.point == point)
+        with self._reading() as connection:
+            found = connection.execute(query.order_by(circuits.c.position))
+            return [_circuit(row) for row in found]
 
     def pending(self, run_id: str) -> list[CircuitRecord]:
         """Circuits that no submission carries, in order."""
@@ -147,7 +198,7 @@ class Store:
             .where(circuits.c.run_id == run_id, circuits.c.state == "pending")
             .order_by(circuits.c.position)
         )
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [_circuit(row) for row in connection.execute(query)]
 
     def tally(self, run_id: str) -> Tally:
@@ -157,9 +208,8 @@ class Store:
             .where(circuits.c.run_id == run_id)
             .group_by(circuits.c.state)
         )
-        with self._transaction() as connection:
-            found = {row[0]: row[1] for row in connection.execute(query)}
-        return Tally(sum(found.values()), found)
+        with self._reading() as connection:
+            return _tally({row[0]: row[1] for row in connection.execute(query)})
 
     # Submissions
 
@@ -170,9 +220,69 @@ class Store:
         query = select(submissions).where(submissions.c.run_id == run_id)
         if states is not None:
             query = query.where(submissions.c.state.in_(states))
-        with self._transaction() as connection:
+        with self._reading() as connection:
             rows = connection.execute(query.order_by(submissions.c.number)).all()
         return [_submission(row) for row in rows]
+
+    def account(self, run_id: str) -> Account:
+        """What the submissions of a run cost, without looking at each."""
+        billed = submissions.c.billed_qpu_seconds.is_not(None)
+        awaited = and_(
+            submissions.c.billed_qpu_seconds.is_(None),
+            submissions.c.state.in_(("sent", *AT_PROVIDER)),
+        )
+
+        def total(column: Any, condition: Any) -> Any:
+            return func.coalesce(func.sum(case((condition, column), else_=0)), 0)
+
+        seconds, usd = submissions.c.forecast_qpu_seconds, submissions.c.forecast_usd
+        sent = submissions.c.sends > 0
+        query = select(
+            total(1, sent),
+            total(seconds, sent),
+            total(usd, sent),
+            total(submissions.c.billed_qpu_seconds, billed),
+            total(submissions.c.billed_usd, billed),
+            total(seconds, awaited),
+            total(usd, awaited),
+            total(1, awaited),
+        ).where(submissions.c.run_id == run_id)
+        with self._reading() as connection:
+            found = connection.execute(query).one()
+        return Account(
+            int(found[0]),
+            Usage(float(found[1]), float(found[2])),
+            Usage(float(found[3]), float(found[4])),
+            Usage(float(found[5]), float(found[6])),
+            int(found[7]),
+        )
+
+    def last_moved_at(self, run_id: str) -> float | None:
+        """When a submission of a run last moved, seconds since 1970."""
+        query = (
+            select(func.max(moves.c.at))
+            .join(submissions, submissions.c.tag == moves.c.tag)
+            .where(submissions.c.run_id == run_id)
+        )
+        with self._reading() as connection:
+            return connection.scalar(query)
+
+    def submission(
+        self, tag: str, states: Sequence[SubmissionState] | None = None
+    ) -> Submission | None:
+        """One submission; None if there is none, or if it is in none of the given states."""
+        query = select(submissions).where(submissions.c.tag == tag)
+        if states is not None:
+            query = query.where(submissions.c.state.in_(states))
+        with self._reading() as connection:
+            row = connection.execute(query).one_or_none()
+        return _submission(row) if row else None
+
+    def count_submissions(self, run_id: str) -> int:
+        """How many submissions a run has had."""
+        query = select(func.count()).where(submissions.c.run_id == run_id)
+        with self._reading() as connection:
+            return int(connection.scalar(query) or 0)
 
     def add_submissions(
         self, run_id: str, groups: Sequence[tuple[str, str, Usage, Sequence[str]]]
@@ -227,7 +337,7 @@ class Store:
             .where(submissions.c.tag == tag)
             .order_by(submission_circuits.c.position)
         )
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [_circuit(row) for row in connection.execute(query)]
 
     def move(
@@ -321,7 +431,7 @@ class Store:
     def history(self, tag: str) -> list[tuple[float, str, str, str]]:
         """The moves of a submission: (when, from, to, note)."""
         query = select(moves).where(moves.c.tag == tag).order_by(moves.c.id)
-        with self._transaction() as connection:
+        with self._reading() as connection:
             return [(m.at, m.source, m.target, m.note) for m in connection.execute(query)]
 
     def _move(
@@ -351,6 +461,10 @@ class Store:
                 note=note,
             )
         )
+
+
+def _tally(by_state: dict[str, int]) -> Tally:
+    return Tally(sum(by_state.values()), by_state)
 
 
 def _carried(tag: str) -> Any:

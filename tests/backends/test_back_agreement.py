@@ -120,6 +120,12 @@ def test_a_fair_coin_has_no_prediction():
         predicted_success(tuple(steps(circuit)), [Check((0,), 0)], None)
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """The rehearsal cloud leaves a file where it is opened."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_bit_order_is_qiskits(provider):
     """x on qubit 0 only, read crosswise over two registers: no symmetry hides a swap."""
@@ -146,7 +152,7 @@ def test_bit_order_is_qiskits_on_a_noisy_device(provider):
     assert max(shots.get_counts().items(), key=lambda item: item[1])[0] == "100"
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", ["stim", "aer"])
 def test_the_adapter_contract_of_local_providers(provider):
     adapter = open_adapter(provider, "ideal")
     circuit = QuantumCircuit(2, 2)

@@ -197,7 +197,7 @@ def test_a_circuit_fails_as_often_as_the_settings_say_and_the_others_do_not(open
     assert adapter.results(ids[2])[0].get_int_counts() == {2: 10}
     assert [adapter.usage(i) for i in ids] == [Usage(5, 11), Usage(0, 1), Usage(2.5, 6)]
     assert cloud.bill() == Usage(7.5, 18)
-    assert adapter.forecast(job(circuits=3).requests) == Usage(7.5, 16)
+    assert adapter.forecast(job(circuits=3).requests).usage == Usage(7.5, 16)
 
 
 def test_a_failure_that_is_not_safe_to_retry_is_billed(opened):
@@ -322,7 +322,10 @@ def test_delays_survive_the_wire():
 
 
 def test_a_cloud_keeps_its_settings(opened, tmp_path, clock):
-    _, cloud = opened(usd_per_job=2, fail_circuits={3: {"message": "x"}})
+    adapter, cloud = opened(usd_per_job=2, fail_circuits={3: {"message": "x"}})
+    assert not (tmp_path / "cloud.sqlite").exists(), "to look at its terms makes no cloud"
+    assert adapter.find("a") == []
+    _, cloud = opened()
     assert opened()[1].settings == cloud.settings
     assert cloud.settings.usd_per_job == 2
     with pytest.raises(ProviderError, match=r"made with: usd_per_job 2\.0, not 3\.0") as caught:
