@@ -309,7 +309,10 @@ def _problem(source: Source, detail: ErrorDetails) -> tuple[tuple[int, int], Pro
 def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     """Path of an error, whether its key is meant, and what is wrong and would be right."""
     path = tuple(detail["loc"])
-    named = tuple(p for p in path if isinstance(p, str) and not p.isdigit())
+    # Circuits that fail are named by number; every other number is an index of a list.
+    named = tuple(
+        p for p in path if isinstance(p, str) and not (p.isdigit() and "fail_circuits" in path)
+    )
     key = ".".join(named)
     value = printable(repr(detail["input"]), _LONGEST_VALUE)
     kind = detail["type"]

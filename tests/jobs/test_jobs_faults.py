@@ -206,7 +206,8 @@ def test_an_orphan_is_adopted_by_its_tag_or_by_hand(place, by_hand):
     scene = Scene(place, queue_seconds=10, poll_seconds=1)
     submission = lost(scene)
     (job,) = [job.id for job in scene.jobs() if job.tag == submission.tag]
-    adopted = scene.manager().adopt(RUN, submission.tag, job if by_hand else None)
+    assert scene.manager().adopt(RUN, submission.tag, job if by_hand else None) == [job]
+    adopted = scene.store.submission(submission.tag)
     assert (adopted.state, adopted.provider_id) == ("accepted", job)
     scene.work()
     scene.assert_exactly_once()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from test_run_support import ALL_STRATEGIES, Done, Finished, call_in, run_in
+from test_run_support import ALL_STRATEGIES, Done, Finished, call_in, run_folders, run_in
 
 from runner.cli import main
 
@@ -21,6 +21,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
     """The same command inside this process, for the many small cases."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ENCLONE_RUNS", raising=False)
+    monkeypatch.delenv("ENCLONE_STORE", raising=False)
     return lambda *arguments: CliRunner().invoke(main, arguments)
 
 
@@ -46,7 +47,7 @@ def small_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Finished:
         cwd, *command, COLUMNS="40", FORCE_COLOR="1", PYTHONHASHSEED="5", TZ="Asia/Tokyo"
     )
     assert done.exit_code == 0, done.stderr
-    (folder,) = (cwd / "kept").iterdir()
+    (folder,) = run_folders(cwd / "kept")
     return Finished(done, folder)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import Result
-from test_run_support import SCRIPT, USER, Done, Finished, environment
+from test_run_support import SCRIPT, USER, Done, Finished, environment, run_folders
 
 import backends.compile as compiling
 import runner
@@ -31,6 +31,7 @@ from runner.cli import main
 from runner.config import BudgetConfig, RunConfig
 from runner.errors import OverBudget
 from runner.forecast import Forecast, require_budget
+from runner.places import find
 
 Call = Callable[..., Done]
 Invoke = Callable[..., Result]
@@ -237,7 +238,7 @@ def test_run_prints_its_rows_as_json(call: Call, config: Path, tmp_path: Path) -
     rows = json.loads(done.stdout)
     assert done.exit_code == 0
     assert [list(row) for row in rows] == [FIELDS]
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = run_folders(tmp_path / "runs")
     assert json.loads((folder / "results.json").read_text(encoding="utf-8")) == rows
 
 
@@ -269,7 +270,7 @@ def test_plan_shows_a_table_and_its_assumptions(invoke: Invoke) -> None:
     Path("c.yaml").write_text(IDEAL, encoding="utf-8")
     result = invoke("plan", "c.yaml")
     assert result.exit_code == 0
-    assert "3 circuits, 600 shots" in result.stdout
+    assert "3 circuits in 1 jobs, 600 shots" in result.stdout
     assert "billed: 0 QPU seconds, 0 USD" in result.stdout
     assert "assumed: provider 'stim' simulates locally" in result.stdout
 
@@ -353,7 +354,7 @@ def test_doctor_trusts_that_a_run_makes_its_folders(invoke: Invoke) -> None:
 
 def test_runs_go_where_the_environment_says(call: Call, config: Path, tmp_path: Path) -> None:
     assert call("run", "c.yaml", ENCLONE_RUNS="kept/here").exit_code == 0
-    assert len(list((tmp_path / "kept" / "here").iterdir())) == 1
+    assert len(run_folders(tmp_path / "kept" / "here")) == 1
     assert call("report", "latest", ENCLONE_RUNS="kept/here").exit_code == 0
     assert not (tmp_path / "runs").exists()
 
@@ -396,7 +397,7 @@ def test_latest_is_the_run_made_last(tmp_path: Path, count: int) -> None:
     for _ in range(count):
         last = folders.create(tmp_path, config, NOON)
         (last / "resolved.json").touch()
-    assert folders.find(tmp_path, "latest") == last
+    assert find(tmp_path, "latest") == last
 
 
 def test_a_new_folder_is_named_by_its_time_in_utc(small: Finished) -> None:
@@ -632,15 +633,23 @@ def test_a_compilation_can_be_interrupted(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_simulation_can_be_interrupted(start: Start, tmp_path: Path, invoke: Invoke) -> None:
-    process = start(IDEAL.replace("200", "100000") + "repeats: 10000\n")
-    wait_until((tmp_path / "runs").exists, process)
+def test_a_simulation_can_be_interrupted_and_resumed(
+    start: Start, tmp_path: Path, invoke: Invoke
+) -> None:
+    process = start(IDEAL.replace("200", "100000") + "repeats: 400\n")
+    wait_until((tmp_path / "runs" / ".enclone.sqlite.locks").exists, process)
     done = interrupted(process, everyone=True)
     assert (done.exit_code, done.stdout, done.last_line) == (130, "", "interrupted")
     assert "Traceback" not in done.stderr
+    assert "'enclone resume " in done.stderr
     result = invoke("report")
     assert is_one_line_error(result)
     assert "cut short" in result.stderr
+    assert "enclone resume" in result.stderr
+    assert invoke("status").exit_code == 3
+    rows = json.loads(invoke("resume", "--json").stdout)
+    assert [row["value"] for row in rows] == [1.0] * 400
+    assert invoke("status").exit_code == 0
 
 
 # --- runs of which a part fails
@@ -648,23 +657,23 @@ def test_a_simulation_can_be_interrupted(start: Start, tmp_path: Path, invoke: I
 
 @pytest.fixture
 def break_circuits(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Lets the last circuit fail of every job of that many circuits."""
+    """Lets the circuit at that place fail in every job."""
 
-    def break_jobs_of(size: int) -> None:
-        def failing(provider: providers.Provider, device: str) -> Adapter:
-            adapter = open_adapter(provider, device)
+    def break_circuit(place: int) -> None:
+        def failing(*arguments: Any) -> Adapter:
+            adapter = open_adapter(*arguments)
             results = adapter.results
 
             def partial(job: str) -> Sequence[Any]:
                 shots = list(results(job))
-                return [*shots[:-1], FAILURE] if len(shots) == size else shots
+                return [*shots[:place], FAILURE, *shots[place + 1 :]]
 
             monkeypatch.setattr(adapter, "results", partial)
             return adapter
 
         monkeypatch.setattr(providers, "open_adapter", failing)
 
-    return break_jobs_of
+    return break_circuit
 
 
 FAILURE = CircuitFailure("<b>lost</b> in the fridge", "1305")
@@ -695,7 +704,7 @@ def test_a_run_without_any_value_fails_but_is_kept(
     invoke: Invoke, break_circuits: Callable[[int], None], tmp_path: Path
 ) -> None:
     Path("c.yaml").write_text(ONE, encoding="utf-8")
-    break_circuits(3)
+    break_circuits(2)
     result = invoke("run", "c.yaml")
     assert result.exit_code == 1
     assert "1 of 1 points have no value" in result.stderr
@@ -721,7 +730,7 @@ def test_a_circuit_that_fails_its_proof_has_no_fidelity(
 
 
 def test_a_plan_over_budget_is_refused_with_5() -> None:
-    cost = Forecast(1, 100, qpu_seconds=3.0, usd=9.5, device_seconds=None, assumptions=())
+    cost = Forecast(1, 1, 100, 3.0, 9.5, 0.3, 9.2, None, None, assumptions=())
     with pytest.raises(OverBudget, match=r"needs 9\.5 USD, but budget\.usd allows 9 USD") as caught:
         require_budget(cost, BudgetConfig(qpu_seconds=3, usd=9))
     assert caught.value.exit_code == 5
@@ -740,7 +749,7 @@ def test_every_repeat_has_rows_of_its_own(invoke: Invoke) -> None:
     rows = json.loads(invoke("run", "c.yaml", "--json").stdout)
     assert [row["repeat"] for row in rows] == [0, 1, 2]
     assert len(list(groupby(row["predicted"] for row in rows))) == 1
-    assert len({tuple(row["jobs"]) for row in rows}) == 3
+    assert all(row["jobs"] for row in rows)
     assert len({row["value"] for row in rows}) > 1
 
 

@@ -526,7 +526,7 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "decrypt": {"clone": [1], "strategy": ["unitary"]},
             "estimator": ["parity"],
         },
-        "backend": {"provider": "stim", "device": "fake_kingston"},
+        "backend": {"provider": "stim", "device": "fake_kingston", "rehearsal": None},
         "compile": {"strategy": "stock", "seeds": 4},
         "suppression": {
             "dynamical_decoupling": "none",

@@ -139,7 +139,10 @@ def test_what_was_resolved_runs_to_the_same_counts(finish: Finish, small: Finish
     text = (small.folder / "resolved.json").read_text(encoding="utf-8")
     again = finish(text, "-o", "experiment.n=2", "-o", "experiment.decrypt.strategy=frame")
     expected = [row for row in small.rows if row["n"] == 2 and row["strategy"] == "frame"]
-    assert again.rows == expected
+    # Jobs hold as many circuits as fit, so a smaller sweep has others.
+    assert [{**row, "jobs": None} for row in again.rows] == [
+        {**row, "jobs": None} for row in expected
+    ]
 
 
 # --- provenance
@@ -324,8 +327,7 @@ def test_predictions_follow_from_those_of_the_circuits(small: Finished) -> None:
 def test_a_row_names_the_jobs_of_its_circuits(small: Finished) -> None:
     for row in small.rows:
         assert {entry["job"] for entry in entries_of(small, row)} == set(row["jobs"])
-    jobs = [job for row in small.rows for job in row["jobs"]]
-    assert len(set(jobs)) == len(jobs)
+    assert {job for row in small.rows for job in row["jobs"]} != set()
 
 
 def test_the_csv_says_what_the_json_says(small: Finished) -> None:
@@ -498,7 +500,9 @@ def test_the_archived_device_gives_the_same_run(
     assert result.exit_code == 0
     expected = [r for r in small.rows if r["n"] == 2 and r["strategy"] == "feedforward"]
     rows = json.loads(result.stdout)
-    assert [{**row, "device": "fake_kingston"} for row in rows] == expected
+    assert [{**row, "device": "fake_kingston", "jobs": None} for row in rows] == [
+        {**row, "jobs": None} for row in expected
+    ]
     (again,) = tmp_path.glob("runs/*/device.json")
     assert again.read_bytes() == (small.folder / "device.json").read_bytes()
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from backends.devices import load_device
+from backends.providers import open_adapter
 from runner.config import BudgetConfig, RunConfig
 from runner.errors import EXIT_OVER_BUDGET, OverBudget
 from runner.forecast import RESET_SECONDS, Forecast, forecast, require_budget
 from runner.planning import compile_sweep
 
-COST = Forecast(2, 2000, qpu_seconds=3.0, usd=0.7, device_seconds=1.0, assumptions=())
+COST = Forecast(1, 2, 2000, 3.0, 0.7, 0.3, 0.4, None, device_seconds=1.0, assumptions=())
 
 
 @pytest.mark.parametrize("budget", [{}, {"qpu_seconds": 3.0}, {"usd": 0.7}, {"usd": 1.0}])
@@ -33,8 +33,8 @@ def test_a_local_run_bills_nothing_and_tells_what_the_device_would_take():
     config = RunConfig.model_validate(
         {"experiment": {"kind": "entanglement", "n": 2}, "shots": 1000, "repeats": 3}
     )
-    device = load_device(config.backend.device)
-    cost = forecast(config, device, compile_sweep(config, device))
+    adapter = open_adapter("stim", config.backend.device)
+    cost = forecast(config, adapter, compile_sweep(config, adapter.snapshot()))
     assert (cost.circuits, cost.shots) == (9, 9000)
     assert (cost.qpu_seconds, cost.usd) == (0, 0)
     assert 9000 * RESET_SECONDS < cost.device_seconds < 9000 * (RESET_SECONDS + 20e-6)
@@ -48,4 +48,5 @@ def test_a_perfect_device_has_no_clock():
             "backend": {"provider": "stim", "device": "ideal"},
         }
     )
-    assert forecast(config, None, compile_sweep(config, None)).device_seconds is None
+    cost = forecast(config, open_adapter("stim", "ideal"), compile_sweep(config, None))
+    assert cost.device_seconds is None

@@ -59,7 +59,8 @@ class Finished:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    own = {k: v for k, v in os.environ.items() if k not in ("ENCLONE_RUNS", "COLUMNS")}
+    unwanted = ("ENCLONE_RUNS", "ENCLONE_STORE", "COLUMNS")
+    own = {k: v for k, v in os.environ.items() if k not in unwanted}
     return {**own, "USER": USER, "LOGNAME": USER, "HOSTNAME": f"{USER}-laptop", **changes}
 
 
@@ -76,9 +77,14 @@ def call_in(cwd: Path, *arguments: str, patience: float = PATIENCE, **changes: s
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def run_folders(runs: Path) -> list[Path]:
+    """The folders of runs, without the store beside them."""
+    return sorted(path for path in runs.iterdir() if (path / "resolved.json").exists())
+
+
 def run_in(cwd: Path, text: str, *arguments: str) -> Finished:
     (cwd / "c.yaml").write_bytes(text.encode())
     done = call_in(cwd, "run", "c.yaml", *arguments)
     assert done.exit_code == 0, done.stderr
-    (folder,) = (cwd / "runs").iterdir()
+    (folder,) = run_folders(cwd / "runs")
     return Finished(done, folder)
