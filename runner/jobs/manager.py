@@ -292,6 +292,8 @@ class JobManager:
             self._tell(f"{sent.tag}: {error}; asking the provider for its tag before anything else")
             return True
         accepted = self._store.move(sent, "accepted", f"job {provider_id}", provider_id=provider_id)
+        if not self._adapter.ephemeral:
+            self._tell(f"{sent.tag}: {len(job.requests)} circuits accepted as job {provider_id}")
         self._pace(accepted).succeeded(self._clock.now())
         return True
 

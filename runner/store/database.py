@@ -80,6 +80,7 @@ def translated(engine: Engine) -> Iterator[None]:
 
 def _explained(engine: Engine, reason: str) -> str:
     place = engine.url.render_as_string(hide_password=True)
+    reason = " ".join(reason.split())
     cause = reason.lower()
     if "locked" in cause:
         remedy = (

@@ -99,6 +99,40 @@ def counts(store: Store) -> dict[str, bytes | None]:
     return {c.identity: c.counts for c in store.circuits(RUN)}
 
 
+class Scene:
+    """A store, a cloud with faults, and virtual time."""
+
+    def __init__(self, place, faults=(), run=None, store_only=False, **settings):
+        self.place = place
+        self.url = stored_run(place, **(run or {}))
+        if store_only:
+            return
+        self.clock = VirtualClock()
+        self.store = Store(self.url, self.clock.now)
+        self.options = cloud_options(place, faults=faults, **settings)
+        self.told = []
+
+    def manager(self):
+        adapter = open_rehearsal("ideal", self.options, self.clock.now, self.clock.sleep)
+        return JobManager(self.store, adapter, clock=self.clock, tell=self.told.append)
+
+    def work(self):
+        return self.manager().work(RUN)
+
+    def jobs(self):
+        return cloud(self.place, self.clock).jobs()
+
+    def paid(self):
+        return [job for job in self.jobs() if job.state != "cancelled"]
+
+    def assert_exactly_once(self, circuits=3):
+        assert self.store.tally(RUN).by_state == {"counted": circuits}
+        submissions = self.store.submissions(RUN)
+        assert {s.state for s in submissions} == {"analysed"}
+        assert sorted(j.id for j in self.paid()) == sorted(s.provider_id for s in submissions)
+        assert sorted(j.tag for j in self.paid()) == sorted(s.tag for s in submissions)
+
+
 class Killer:
     """Counts the points at which a process may die, and kills it at one of them.
 

@@ -1,52 +1,11 @@
 """Every call of the provider × everything that can happen to it."""
 
 import pytest
-from harness import (
-    CALLS,
-    RUN,
-    VirtualClock,
-    cloud,
-    cloud_options,
-    counts,
-    stored_run,
-)
+from harness import CALLS, RUN, Scene, cloud, counts
 
-from backends.rehearsal.adapter import open_rehearsal
 from backends.rehearsal.transport import FAULT_KINDS
 from runner.errors import UserError
-from runner.jobs.manager import JobManager, ProviderRefused
-from runner.store.store import Store
-
-
-class Scene:
-    """A store, a cloud with faults, and virtual time."""
-
-    def __init__(self, place, faults=(), run=None, **settings):
-        self.place = place
-        self.clock = VirtualClock()
-        self.store = Store(stored_run(place, **(run or {})), self.clock.now)
-        self.options = cloud_options(place, faults=faults, **settings)
-        self.told = []
-
-    def manager(self):
-        adapter = open_rehearsal("ideal", self.options, self.clock.now, self.clock.sleep)
-        return JobManager(self.store, adapter, clock=self.clock, tell=self.told.append)
-
-    def work(self):
-        return self.manager().work(RUN)
-
-    def jobs(self):
-        return cloud(self.place, self.clock).jobs()
-
-    def paid(self):
-        return [job for job in self.jobs() if job.state != "cancelled"]
-
-    def assert_exactly_once(self):
-        assert self.store.tally(RUN).by_state == {"counted": 3}
-        submissions = self.store.submissions(RUN)
-        assert {s.state for s in submissions} == {"analysed"}
-        assert sorted(j.id for j in self.paid()) == sorted(s.provider_id for s in submissions)
-        assert sorted(j.tag for j in self.paid()) == sorted(s.tag for s in submissions)
+from runner.jobs.manager import ProviderRefused
 
 
 @pytest.fixture(scope="module")
