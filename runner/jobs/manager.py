@@ -40,7 +40,7 @@ from runner.jobs.clock import Clock, SystemClock
 from runner.jobs.grouping import groups
 from runner.jobs.pace import Pace
 from runner.store.codec import circuit_from_bytes, pack_shots
-from runner.store.locking import run_lock
+from runner.store.locking import Held, run_lock
 from runner.store.records import CircuitOutcome, CircuitRecord, RunRecord, Submission, Tally
 from runner.store.schema import AT_PROVIDER, OPEN, CircuitState
 from runner.store.store import Store
@@ -97,6 +97,7 @@ class JobManager:
         self._cancel_asked: set[str] = set()
         self._refusal: UserError | None = None
         self._programs: OrderedDict[tuple[str, str], QuantumCircuit] = OrderedDict()
+        self._held: Held = lambda: None
         self._sending = True
         self._told_at = 0.0
 
@@ -118,9 +119,10 @@ class JobManager:
             ProviderRefused: if the provider refuses to take jobs.
         """
         self._sending = send
-        with run_lock(self._store.engine, run_id):
+        with run_lock(self._store.engine, run_id) as self._held:
             run = self._store.run(run_id)
             while True:
+                self._held()
                 cancelled = self._store.is_cancelled(run_id)
                 if send and not cancelled:
                     self._plan_submissions(run)
@@ -274,6 +276,7 @@ class JobManager:
             submission.token,
             tuple(self._requests(self._store.carried(submission.tag), run.id)),
         )
+        self._held()
         sent = self._store.mark_sent(submission)
         try:
             provider_id = self._adapter.submit(job)

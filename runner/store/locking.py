@@ -1,16 +1,35 @@
-"""One process at a time works on a run; a lock dies with the process that holds it."""
+"""One process at a time works on a run.
+
+Two workers would not send one submission twice, since every move names the state that it starts
+from; but one could take what the other is just sending for lost, and send it again.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, delete, insert, select, text, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from runner.errors import EXIT_PENDING, UserError
+from runner.store.database import StoreError, translated
+from runner.store.schema import leases
+
+LEASE_SECONDS = 300.0
+"""Longer than any call of a provider; after a crash a run is free again as late as this."""
+
+_GRACE_SECONDS = 3.0
+"""A server needs a moment to notice that a process died and to release its lock."""
+
+Held = Callable[[], None]
+"""Raises :class:`LockLost` unless the lock is still held; to be called before anything is sent."""
 
 
 class RunIsBusy(UserError):
@@ -19,53 +38,123 @@ class RunIsBusy(UserError):
     exit_code = EXIT_PENDING
 
 
+class LockLost(StoreError):
+    """The lock was lost on the way: another process may work on the run by now."""
+
+
 @contextmanager
-def run_lock(engine: Engine, run_id: str) -> Iterator[None]:
-    """Hold the run, or fail at once.
+def run_lock(engine: Engine, run_id: str) -> Iterator[Held]:
+    """Hold the run, or fail.
 
     A file lock beside an SQLite store, an advisory lock in PostgreSQL: the system releases
-    either when the process dies, so that a killed run can be resumed without waiting.
+    either when the process dies, so that a killed run can be resumed at once. In any other
+    database a lease, which runs out.
 
     Raises:
         RunIsBusy: if another process holds it.
     """
-    if engine.dialect.name == "sqlite":
-        with _file_lock(engine, run_id):
-            yield
-    else:
-        with _advisory_lock(engine, run_id):
-            yield
+    locks = {"sqlite": _file_lock, "postgresql": _advisory_lock}
+    with locks.get(engine.dialect.name, lease_lock)(engine, run_id) as held:
+        yield held
 
 
 @contextmanager
-def _file_lock(engine: Engine, run_id: str) -> Iterator[None]:
+def _file_lock(engine: Engine, run_id: str) -> Iterator[Held]:
     store = Path(engine.url.database or "enclone.sqlite")
     # Lock files stay: to delete one that another process is about to lock would give it twice.
     lock = FileLock(store.with_name(f".{store.name}.locks") / f"{run_id}.lock")
-    Path(lock.lock_file).parent.mkdir(exist_ok=True)
     try:
+        Path(lock.lock_file).parent.mkdir(exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise _busy(run_id) from None
+    except OSError as error:
+        raise StoreError(
+            f"the lock '{lock.lock_file}' beside the store cannot be made: {error.strerror}; make "
+            "room, or give this user the right to write there, then run 'enclone resume'"
+        ) from error
     try:
-        yield
+        yield lambda: None
     finally:
         lock.release()
 
 
 @contextmanager
-def _advisory_lock(engine: Engine, run_id: str) -> Iterator[None]:
+def _advisory_lock(engine: Engine, run_id: str) -> Iterator[Held]:
     digest = hashlib.sha256(run_id.encode()).digest()[:8]
     key = {"key": int.from_bytes(digest, "big", signed=True)}
-    with engine.connect() as connection:
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), key).scalar():
-            raise _busy(run_id)
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+    deadline = time.monotonic() + _GRACE_SECONDS
+    with translated(engine), engine.connect() as connection:
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
             connection.commit()
+            if time.monotonic() > deadline:
+                raise _busy(run_id)
+            time.sleep(0.1)
+        connection.commit()
+
+        def held() -> None:
+            # The lock lives as long as its connection, which a server or a router may cut.
+            with translated(engine):
+                connection.execute(text("SELECT 1"))
+                connection.commit()
+
+        try:
+            yield held
+        finally:
+            # A connection that was cut has released the lock already.
+            with suppress(SQLAlchemyError):
+                connection.rollback()
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+                connection.commit()
+
+
+@contextmanager
+def lease_lock(engine: Engine, run_id: str) -> Iterator[Held]:
+    """Hold a run by a row that says who holds it and until when."""
+    owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
+    _take_lease(engine, run_id, owner)
+
+    def held() -> None:
+        with translated(engine), engine.begin() as connection:
+            renewed = connection.execute(
+                update(leases)
+                .where(leases.c.run_id == run_id, leases.c.owner == owner)
+                .values(until=time.time() + LEASE_SECONDS)
+            )
+        if renewed.rowcount != 1:
+            raise LockLost(
+                f"run '{run_id}' was taken over by another process, since this one did not renew "
+                f"its lease for {LEASE_SECONDS:.0f} s; look on with 'enclone watch {run_id}'"
+            )
+
+    try:
+        yield held
+    finally:
+        with translated(engine), engine.begin() as connection:
+            connection.execute(
+                delete(leases).where(leases.c.run_id == run_id, leases.c.owner == owner)
+            )
+
+
+def _take_lease(engine: Engine, run_id: str, owner: str) -> None:
+    now = time.time()
+    with translated(engine):
+        try:
+            with engine.begin() as connection:
+                connection.execute(
+                    delete(leases).where(leases.c.run_id == run_id, leases.c.until < now)
+                )
+                connection.execute(
+                    insert(leases).values(run_id=run_id, owner=owner, until=now + LEASE_SECONDS)
+                )
+        except IntegrityError:
+            with engine.begin() as connection:
+                until = connection.scalar(select(leases.c.until).where(leases.c.run_id == run_id))
+            seconds = max(0.0, (until or now) - now)
+            raise RunIsBusy(
+                f"another process works on run '{run_id}', or died within the last "
+                f"{LEASE_SECONDS:.0f} s; let it finish, or try again in {seconds:.0f} s"
+            ) from None
 
 
 def _busy(run_id: str) -> RunIsBusy:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects import mysql
 
 SubmissionState = Literal[
     "planned",
@@ -46,6 +47,10 @@ REVISION = "0002"
 
 metadata = MetaData()
 
+# Elsewhere as large as need be; MySQL's own are too small for a device or a circuit.
+Blob = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+Document = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
 runs = Table(
     "runs",
     metadata,
@@ -54,7 +59,7 @@ runs = Table(
     Column("provider", String(40), nullable=False),
     Column("device", String(200), nullable=False, server_default=""),
     Column("cancelled", Integer, nullable=False, default=0),
-    Column("document", Text, nullable=False),
+    Column("document", Document, nullable=False),
 )
 
 points = Table(
@@ -70,9 +75,9 @@ programs = Table(
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
     Column("stem", String(200), primary_key=True),
-    Column("logical", LargeBinary, nullable=False),
-    Column("compiled", LargeBinary, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("logical", Blob, nullable=False),
+    Column("compiled", Blob, nullable=False),
+    Column("document", Document, nullable=False),
 )
 
 circuits = Table(
@@ -89,7 +94,7 @@ circuits = Table(
     Column("seed", String(20), nullable=False),
     Column("state", String(12), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("counts", LargeBinary),
+    Column("counts", Blob),
     Column("num_bits", Integer),
     Column("job", String(200)),
     Column("failure", Text),
@@ -134,3 +139,12 @@ moves = Table(
     Column("target", String(12), nullable=False),
     Column("note", Text, nullable=False, default=""),
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("run_id", String(120), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("until", Float, nullable=False),
+)
+"""Who works on a run, in databases that have no locks of their own."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from backends.adapter import Usage
 from runner.store.database import READING, StoreError, open_engine, translated
@@ -55,6 +56,10 @@ class Store:
         self.engine = open_engine(url)
         self._clock = clock
 
+    def close(self) -> None:
+        """Close all connections; they are opened again when needed."""
+        self.engine.dispose()
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         with translated(self.engine), self.engine.begin() as connection:
@@ -82,18 +87,7 @@ class Store:
             RunExists: if there is a run of that id.
         """
         with self._transaction() as connection:
-            if connection.execute(select(runs.c.id).where(runs.c.id == run.id)).first():
-                raise RunExists(f"the store has a run '{run.id}' already")
-            connection.execute(
-                insert(runs).values(
-                    id=run.id,
-                    created_at=run.created_at,
-                    provider=run.provider,
-                    device=run.device[:200],
-                    cancelled=int(run.cancelled),
-                    document=json.dumps(run.document),
-                )
-            )
+            self._claim(connection, run)
             connection.execute(
                 insert(points),
                 [
@@ -112,6 +106,20 @@ class Store:
                 insert(circuits),
                 [{**vars(c), "run_id": run.id, "seed": str(c.seed), "failure": None} for c in todo],
             )
+
+    def _claim(self, connection: Connection, run: RunRecord) -> None:
+        row = insert(runs).values(
+            id=run.id,
+            created_at=run.created_at,
+            provider=run.provider,
+            device=run.device[:200],
+            cancelled=int(run.cancelled),
+            document=json.dumps(run.document),
+        )
+        try:
+            connection.execute(row)
+        except IntegrityError:
+            raise RunExists(f"the store has a run '{run.id}' already") from None
 
     def run_ids(self) -> list[str]:
         """All runs, oldest first."""

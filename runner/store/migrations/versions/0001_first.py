@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from runner.store.schema import Blob, Document
+
 revision = "0001"
 down_revision = None
 
@@ -15,7 +17,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("provider", sa.String(40), nullable=False),
         sa.Column("cancelled", sa.Integer, nullable=False),
-        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("document", Document, nullable=False),
     )
     op.create_table(
         "points",
@@ -27,9 +29,9 @@ def upgrade() -> None:
         "programs",
         sa.Column("run_id", sa.String(120), sa.ForeignKey("runs.id"), primary_key=True),
         sa.Column("stem", sa.String(200), primary_key=True),
-        sa.Column("logical", sa.LargeBinary, nullable=False),
-        sa.Column("compiled", sa.LargeBinary, nullable=False),
-        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("logical", Blob, nullable=False),
+        sa.Column("compiled", Blob, nullable=False),
+        sa.Column("document", Document, nullable=False),
     )
     op.create_table(
         "circuits",
@@ -43,7 +45,7 @@ def upgrade() -> None:
         sa.Column("seed", sa.String(20), nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("counts", sa.LargeBinary),
+        sa.Column("counts", Blob),
         sa.Column("num_bits", sa.Integer),
         sa.Column("job", sa.String(200)),
         sa.Column("failure", sa.Text),
