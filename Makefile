@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run test check format lock bench clean
+.PHONY: help setup run test check format lock bench soak clean
 
 help:            ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -31,6 +31,9 @@ check: $(STAMP)  ## formatter, linter, type checker, import contract
 format: $(STAMP) ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+soak: $(STAMP)   ## the job manager, killed and resumed 1000 times
+	$(BIN)/python tests/jobs/soak.py 1000
 
 bench: $(STAMP)  ## how long things take on this machine
 	$(BIN)/python tests/bench.py

@@ -114,6 +114,7 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
     from runner.places import runs_folder
     from runner.planning import compile_sweep, planned_row, sweep
     from runner.session import Session
+    from runner.status import jobs
     from runner.tables import plan_table
 
     settings, _ = load_config(config, overrides)
@@ -127,7 +128,7 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(plan_table(rows))
-        click.echo(f"{cost.circuits} circuits in {cost.jobs} jobs, {cost.shots:,} shots")
+        click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
         click.echo(
             f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD ({cost.job_fees_usd:g} "
             f"for jobs, {cost.shot_fees_usd:g} for shots)"

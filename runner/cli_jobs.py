@@ -84,9 +84,14 @@ def resume(run: str, out: str | None, timeout: float | None, as_json: bool) -> N
 @shared(out_option, json_option)
 def collect(run: str, out: str | None, as_json: bool) -> None:
     """Fetch what is ready of RUN and write its folder; sends nothing and does not wait."""
+    from runner.store.locking import RunIsBusy
+
     session = _session(out)
     run_id = session.find(run)
-    _work(session, run_id, session.adapter(run_id), wait=False, send=False)
+    try:
+        _work(session, run_id, session.adapter(run_id), wait=False, send=False)
+    except RunIsBusy:
+        click.echo("another process works on this run; this is what it has stored", err=True)
     write_and_show(session, run_id, as_json=as_json)
 
 

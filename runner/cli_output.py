@@ -114,7 +114,7 @@ def write_and_show(session: Session, run_id: str, *, as_json: bool, remark: str 
     print_rows(rows, as_json=as_json)
     click.echo(f"run {run_id}: {session.runs / run_id}/report.html{remark}", err=True)
     account, tally = session.store.account(run_id), session.store.tally(run_id)
-    if account.forecast.qpu_seconds or account.forecast.usd or account.billed.usd:
+    if not account.is_free:
         click.echo(cost_line(account), err=True)
     if tally.open:
         click.echo(f"{tally.open} of {tally.total} circuits have no counts yet", err=True)

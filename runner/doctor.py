@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runner.errors import RunFolderError
 from runner.places import require_place
+from runner.store.database import StoreError
 
 _NEEDED = {
     "qiskit": "compiles circuits",
@@ -40,7 +41,7 @@ class Finding:
 
 def examine(runs: Path) -> list[Finding]:
     """Look at everything that a local run needs."""
-    return [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs)]
+    return [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs), _store(runs)]
 
 
 def _python() -> Finding:
@@ -94,3 +95,18 @@ def _runs(runs: Path) -> Finding:
     except RunFolderError as error:
         return Finding("run folder", False, str(error), "--out or ENCLONE_RUNS")
     return Finding("run folder", True, f"{runs} (writable)")
+
+
+def _store(runs: Path) -> Finding:
+    from runner.session import Session
+
+    session = Session(runs)
+    place = session.shown_url
+    if not session.has_store:
+        return Finding("store", True, f"{place}: made with the first run")
+    try:
+        count = len(session.store.run_ids())
+    except StoreError as error:
+        detail, _, remedy = str(error).rpartition("; ")
+        return Finding("store", False, detail, remedy)
+    return Finding("store", True, f"{place}: {count} run{'' if count == 1 else 's'}")

@@ -53,6 +53,11 @@ class Session:
         url = make_url(self.url)
         return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
+    @property
+    def shown_url(self) -> str:
+        """Where the store is, without a password."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
     def require_store(self) -> None:
         """Open a store that is there, to find out before any work is done whether it is sound."""
         if self.has_store:

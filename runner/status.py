@@ -94,7 +94,8 @@ def as_text(status: RunStatus) -> str:
     ]
     if status.submissions:
         lines.append(f"  jobs      {_counted(Counter(s.state for s in status.submissions))}")
-    lines.append(f"  cost      {cost_line(status.account)}")
+    if not status.account.is_free:
+        lines.append(f"  cost      {cost_line(status.account)}")
     if status.moved_at is not None:
         lines.append(f"  as of     {_time(status.moved_at)}")
     unfinished = [s for s in status.submissions if s.state != "analysed"]
@@ -127,10 +128,15 @@ def cost_line(account: Account) -> str:
     """Forecast beside bill."""
     billed, expected = account.billed, account.forecast
     line = (
-        f"{account.jobs} jobs sent, forecast {expected.qpu_seconds:.4g} QPU s and "
+        f"{jobs(account.jobs)} sent, forecast {expected.qpu_seconds:.4g} QPU s and "
         f"{expected.usd:.4g} USD, billed {billed.qpu_seconds:.4g} QPU s and {billed.usd:.4g} USD"
     )
     return line + (f" ({account.unbilled} not billed yet)" if account.unbilled else "")
+
+
+def jobs(number: int) -> str:
+    """A number of jobs in words."""
+    return f"{number:,} job{'' if number == 1 else 's'}"
 
 
 def _counted(numbers: Any) -> str:

@@ -498,7 +498,9 @@ class JobManager:
         # Safe: every caller only asked, or asked for a cancellation, which may be repeated.
         asked = error.retry_after_seconds if isinstance(error, RateLimited) else None
         self._pace(submission).failed(self._clock.now(), asked)
-        self._tell(f"{submission.tag}: {error}; asking again")
+        passing = isinstance(error, (Unavailable, RateLimited))
+        said = str(error) if passing else _with_remedy(error)
+        self._tell(f"{submission.tag}: {said}; asking again")
 
     def _pace(self, submission: Submission) -> Pace:
         return self._paces.setdefault(submission.tag, Pace(self._adapter.limits().poll_seconds))

@@ -213,3 +213,9 @@ class Account:
     billed: Usage
     awaited: Usage
     unbilled: int
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing was expected to cost anything, and nothing did."""
+        amounts = (self.forecast, self.billed)
+        return not any(amount.qpu_seconds or amount.usd for amount in amounts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import tempfile
@@ -19,13 +20,16 @@ from sqlalchemy import event
 from backends.rehearsal.adapter import open_rehearsal
 from backends.rehearsal.cloud import Cloud
 from runner.config import RunConfig
-from runner.jobs.manager import JobManager
+from runner.jobs.manager import JobManager, ProviderRefused
 from runner.jobs.runs import store_run
 from runner.planning import compile_sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 
 RUN = "20260101T000000Z-test"
+REFUSED = 17
+"""Exit code of a worker that the provider refused."""
+
 CALLS = ("submit", "find", "state", "results", "usage", "cancel")
 WRITES = ("add_submissions", "move", "mark_sent", "settle", "cancel_run", "reopen")
 
@@ -44,6 +48,19 @@ class VirtualClock:
         assert seconds < 3600, "nobody should wait for hours"
         self.slept.append(seconds)
         self.time += seconds
+
+
+class SharedClock:
+    """Virtual time that goes on in the next process when one is killed."""
+
+    def __init__(self) -> None:
+        self._time = multiprocessing.Value("d", 1_800_000_000.0, lock=False)
+
+    def now(self) -> float:
+        return float(self._time.value)
+
+    def sleep(self, seconds: float) -> None:
+        self._time.value += seconds
 
 
 def config(repeats: int = 3, budget_usd: float | None = None) -> RunConfig:
@@ -89,7 +106,7 @@ def cloud_options(place: Path, **changes: Any) -> dict[str, Any]:
     return {"cloud": str(place / "cloud.sqlite"), "circuits_per_job": 1, **changes}
 
 
-def cloud(place: Path, clock: VirtualClock | None = None) -> Cloud:
+def cloud(place: Path, clock: VirtualClock | SharedClock | None = None) -> Cloud:
     """The cloud's own memory, for looking at what was paid."""
     return Cloud(place / "cloud.sqlite", clock.now if clock else time.time)
 
@@ -163,15 +180,23 @@ class Killer:
         return call
 
 
-def work(url: str, options: dict[str, Any], killer: Killer | None = None) -> int:
+def work(
+    url: str,
+    options: dict[str, Any],
+    killer: Killer | None = None,
+    clock: SharedClock | None = None,
+) -> int:
     """Let a manager work on the run; return how many points it passed."""
-    store = Store(url)
-    adapter = open_rehearsal("ideal", options)
+    if clock is None:
+        store, adapter = Store(url), open_rehearsal("ideal", options)
+    else:
+        store = Store(url, clock.now)
+        adapter = open_rehearsal("ideal", options, clock.now, clock.sleep)
     if killer is not None:
         killer.around(store, WRITES)
         killer.around(adapter, CALLS)
         event.listen(store.engine, "commit", killer.point)
-    JobManager(store, adapter).work(RUN)
+    JobManager(store, adapter, clock=clock).work(RUN)
     store.engine.dispose()
     return killer.passed if killer else 0
 
@@ -187,6 +212,8 @@ def in_a_process_of_its_own(task: Callable[[], object]) -> int:
         try:
             task()
             code = 0
+        except ProviderRefused:
+            code = REFUSED
         except BaseException:
             traceback.print_exc()
         finally:

@@ -270,7 +270,7 @@ def test_plan_shows_a_table_and_its_assumptions(invoke: Invoke) -> None:
     Path("c.yaml").write_text(IDEAL, encoding="utf-8")
     result = invoke("plan", "c.yaml")
     assert result.exit_code == 0
-    assert "3 circuits in 1 jobs, 600 shots" in result.stdout
+    assert "3 circuits in 1 job, 600 shots" in result.stdout
     assert "billed: 0 QPU seconds, 0 USD" in result.stdout
     assert "assumed: provider 'stim' simulates locally" in result.stdout
 
@@ -329,7 +329,9 @@ def test_doctor_finds_all_well(call: Call) -> None:
     findings = json.loads(done.stdout)
     assert (done.exit_code, done.stderr) == (0, "")
     assert [finding for finding in findings if not finding["good"]] == []
-    assert {"Python", "stim", "simulation", "run folder"} <= {f["subject"] for f in findings}
+    assert {"Python", "stim", "simulation", "run folder", "store"} <= {
+        f["subject"] for f in findings
+    }
 
 
 def test_doctor_names_the_remedy(invoke: Invoke) -> None:
@@ -338,6 +340,22 @@ def test_doctor_names_the_remedy(invoke: Invoke) -> None:
     (finding,) = [f for f in json.loads(result.stdout) if not f["good"]]
     assert result.exit_code == 1
     assert (finding["subject"], "--out" in finding["remedy"]) == ("run folder", True)
+
+
+def test_doctor_opens_the_store(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finding() -> dict[str, Any]:
+        found = json.loads(invoke("doctor", "--json").stdout)
+        (store,) = [f for f in found if f["subject"] == "store"]
+        return dict(store)
+
+    assert "made with the first run" in finding()["detail"]
+    Path("runs").mkdir()
+    Path("runs/enclone.sqlite").write_text("not a database, and long enough to be none " * 9)
+    assert (finding()["good"], "enclone adopt" in finding()["remedy"]) == (False, True)
+    monkeypatch.setenv("ENCLONE_STORE", "sqlite:///mine.sqlite")
+    Path("c.yaml").write_text(IDEAL, encoding="utf-8")
+    assert invoke("run", "c.yaml").exit_code == 0
+    assert (finding()["good"], finding()["detail"]) == (True, "sqlite:///mine.sqlite: 1 run")
 
 
 def test_doctor_sees_that_a_file_cannot_hold_runs(invoke: Invoke) -> None:
