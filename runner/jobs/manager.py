@@ -476,7 +476,8 @@ class JobManager:
                 circuit.identity, pack_shots(result), result.num_bits, None, "counted"
             )
         failure = {"message": result.message, "code": result.code}
-        again = result.safe_to_retry and circuit.attempts < MOST_ATTEMPTS and not cancelled
+        attempts = circuit.attempts + 1
+        again = result.safe_to_retry and attempts < MOST_ATTEMPTS and not cancelled
         state: CircuitState = "pending" if again else "failed"
         self._tell(f"{circuit.name}: {result.message}" + ("; sending it again" if again else ""))
         return CircuitOutcome(circuit.identity, None, None, failure, state)

@@ -82,7 +82,7 @@ class CircuitRecord:
         shots: how many.
         seed: for simulators.
         state: where it stands; ``assigned`` while a submission carries it.
-        attempts: submissions that carried it and were sent.
+        attempts: submissions that carried it and ended.
         counts: compressed shots, once there are any; they never change.
         num_bits: classical bits of a shot.
         job: the provider's id of the job that the counts came from.

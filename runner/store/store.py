@@ -373,14 +373,6 @@ class Store:
         with self._transaction() as connection:
             changes = {"sent_at": now, "sends": submission.sends + 1}
             self._move(connection, submission, "sent", f"attempt {submission.sends + 1}", changes)
-            connection.execute(
-                update(circuits)
-                .where(
-                    circuits.c.run_id == submission.run_id,
-                    circuits.c.identity.in_(_carried(submission.tag)),
-                )
-                .values(attempts=circuits.c.attempts + 1)
-            )
             row = connection.execute(
                 select(submissions).where(submissions.c.tag == submission.tag)
             ).one()
@@ -410,6 +402,7 @@ class Store:
                     )
                     .values(
                         state=outcome.state,
+                        attempts=circuits.c.attempts + 1,
                         counts=outcome.counts,
                         num_bits=outcome.num_bits,
                         job=submission.provider_id,

@@ -192,6 +192,29 @@ def test_a_failing_circuit_hides_no_other_and_is_sent_again_only_if_safe(place):
     assert [job.circuits for job in scene.jobs()] == [3, 1]
 
 
+def test_a_submission_that_was_refused_is_no_attempt_of_its_circuits(place):
+    scene = Scene(
+        place,
+        faults=[{"call": "submit", "kind": "rate_limited", "times": 4}],
+        circuits_per_job=3,
+        fail_circuits={0: {"message": "laser off", "safe_to_retry": True, "times": 2}},
+    )
+    scene.work()
+    assert scene.store.tally(RUN).by_state == {"counted": 3}
+    assert [job.circuits for job in scene.jobs()] == [3, 1, 1]
+
+
+def test_a_circuit_that_keeps_failing_is_given_up(place):
+    scene = Scene(
+        place,
+        circuits_per_job=3,
+        fail_circuits={0: {"message": "laser off", "safe_to_retry": True, "times": 9}},
+    )
+    scene.work()
+    assert scene.store.tally(RUN).by_state == {"counted": 2, "failed": 1}
+    assert [job.circuits for job in scene.jobs()] == [3, 1, 1]
+
+
 def lost(scene):
     """A scene whose first submission was given up though the cloud has its job."""
     scene.manager().work(RUN, wait=False)
