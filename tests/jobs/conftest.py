@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
-MEMORY = Path("/dev/shm")
+from harness import MEMORY
 
 
 @pytest.fixture

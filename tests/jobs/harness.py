@@ -26,6 +26,9 @@ from runner.planning import compile_sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 
+MEMORY = Path("/dev/shm")
+"""Where stores wait for no disk; not every system has it."""
+
 RUN = "20260101T000000Z-test"
 REFUSED = 17
 """Exit code of a worker that the provider refused."""
@@ -208,6 +211,8 @@ def in_a_process_of_its_own(task: Callable[[], object]) -> int:
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
+        # A child that hangs is killed by the alarm, so that its parent does not wait forever.
+        signal.alarm(120)
         code = 1
         try:
             task()

@@ -20,6 +20,7 @@ from typing import Any
 
 from harness import (
     CALLS,
+    MEMORY,
     REFUSED,
     RUN,
     Killer,
@@ -144,11 +145,10 @@ def undisturbed(repeats: int) -> dict[str, bytes | None]:
 
 def soak(first_seed: int, least_kills: int) -> tuple[int, int]:
     """Play scenarios until that many workers were killed; return kills and scenarios."""
-    memory = Path("/dev/shm")
     kills = scenarios = 0
     while kills < least_kills:
         seed = first_seed + scenarios
-        place = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None, prefix="enclone-"))
+        place = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None, prefix="enclone-"))
         try:
             kills += play(place, scenario(seed))
         except AssertionError as error:

@@ -6,12 +6,13 @@ import signal
 import tempfile
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from commands import Shell
-from conftest import MEMORY
 from harness import (
+    MEMORY,
     RUN,
     WRITES,
     Killer,
@@ -161,8 +162,8 @@ def test_one_worker_at_a_time(server, opened):
 
 def test_first_commands_at_once_make_the_tables_once(server):
     url = server.empty()
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        assert pool.map(open_and_count, [url] * 8) == [0] * 8
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(open_and_count, [url] * 8)) == [0] * 8
 
 
 def open_and_count(url):
