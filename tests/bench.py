@@ -6,44 +6,87 @@ Not a test: speed depends on the machine, so it is shown and never asserted.
 from __future__ import annotations
 
 import json
+import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from runner.errors import EXIT_PENDING
 
 ENCLONE = str(Path(sys.executable).with_name("enclone"))
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 MEBIBYTE_IN_KIB = 1024
 
+LONG_RUN = {
+    "name": "long",
+    "experiment": {"kind": "entanglement", "n": [2, 3], "estimator": ["bsm", "parity"]},
+    "backend": {"provider": "rehearsal", "device": "fake_kingston", "rehearsal": {}},
+    "shots": 100,
+    "repeats": 1250,
+    "seed": 1,
+}
+"""10,000 circuits of eight programs."""
 
-def timed(*arguments: str) -> tuple[float, str]:
-    """Seconds and standard output of one command."""
-    started = time.perf_counter()
-    done = subprocess.run(
-        [ENCLONE, *arguments], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    return time.perf_counter() - started, done.stdout.decode()
+
+@dataclass(frozen=True)
+class Timed:
+    """A finished command.
+
+    Attributes:
+        seconds: from its start to its end.
+        peak_mebibytes: the most memory that the process itself held.
+        output: what it printed.
+        remarks: what it printed on standard error.
+    """
+
+    seconds: float
+    peak_mebibytes: float
+    output: str
+    remarks: str
+
+    def __str__(self) -> str:
+        return f"{self.seconds:7.2f} s {self.peak_mebibytes:7.0f} MiB"
 
 
-def show(what: str, value: str) -> None:
+def timed(place: Path, *arguments: str) -> Timed:
+    """Call enclone in a folder, and measure it."""
+    with (place / "out").open("w+") as out, (place / "err").open("w+") as err:
+        started = time.perf_counter()
+        process = subprocess.Popen([ENCLONE, *arguments], cwd=place, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (out, err):
+            stream.seek(0)
+        done = Timed(seconds, usage.ru_maxrss / MEBIBYTE_IN_KIB, out.read(), err.read())
+    if process.returncode not in (0, EXIT_PENDING):
+        raise subprocess.CalledProcessError(
+            process.returncode, arguments, done.output, done.remarks
+        )
+    return done
+
+
+def show(what: str, value: object) -> None:
     """Print one line of the table."""
     sys.stdout.write(f"{what:<58} {value}\n")
+    sys.stdout.flush()
 
 
-def main() -> None:
-    """Time help, plan and the quickstart."""
-    show("enclone --help (best of 5)", f"{min(timed('--help')[0] for _ in range(5)):.2f} s")
-    with tempfile.TemporaryDirectory() as runs:
-        seconds, output = timed("run", str(QUICKSTART), "--out", runs, "--json")
-        show("quickstart: 28 points, 56 circuits, 10,000 shots each", f"{seconds:.1f} s")
-        (folder,) = Path(runs).iterdir()
-        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        show("  of which simulation", f"{provenance['simulation_seconds']:.2f} s")
-        largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MEBIBYTE_IN_KIB
-        show("  largest of its processes", f"{largest:.0f} MiB")
-        rows = json.loads(output)
+def quickstart(place: Path) -> None:
+    """Time the quickstart, and compare its predictions with what was published."""
+    run = timed(place, "run", str(QUICKSTART), "--json")
+    show("quickstart: 28 points, 56 circuits, 10,000 shots each", run)
+    (simulation,) = re.findall(r"simulation ([\d.]+) s", run.remarks)
+    show("  of which simulation", f"{float(simulation):7.2f} s")
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / MEBIBYTE_IN_KIB
+    show("  largest of its processes", f"{'':9} {largest:7.0f} MiB")
+    rows: list[dict[str, Any]] = json.loads(run.output)
     for estimator in ("bsm", "parity"):
         pairs = [
             (row["value"], row["published"])
@@ -51,7 +94,26 @@ def main() -> None:
             if row["estimator"] == estimator and row["n"] <= 7
         ]
         difference = sum(abs(v - p) for v, p in pairs) / len(pairs)
-        show(f"mean |simulated - published|, n = 2 ... 7, {estimator}", f"{difference:.3f}")
+        show(f"mean |simulated - published|, n = 2 ... 7, {estimator}", f"{difference:9.3f}")
+
+
+def long_run(place: Path) -> None:
+    """Time the commands of the job manager on a run of many circuits."""
+    (place / "long.yaml").write_text(json.dumps(LONG_RUN), encoding="utf-8")
+    for command in (["plan", "long.yaml"], ["submit", "long.yaml"], ["status"], ["list"]):
+        show(f"10,000 circuits: enclone {command[0]}", timed(place, *command))
+    show("10,000 circuits: enclone collect", timed(place, "collect"))
+
+
+def main() -> None:
+    """Time help, the quickstart and a long run."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        quickest = min((timed(place, "--help") for _ in range(5)), key=lambda t: t.seconds)
+        show("enclone --help (best of 5)", quickest)
+        (place / "quickstart").mkdir()
+        quickstart(place / "quickstart")
+        long_run(place)
 
 
 if __name__ == "__main__":

@@ -353,7 +353,7 @@ def test_wrong_options_are_named_and_make_no_cloud(opened, tmp_path, wrong):
 
 def test_files_that_are_no_cloud(tmp_path, clock):
     (tmp_path / "text").write_text("not a database at all, but a long enough text\n" * 100)
-    for path in (tmp_path / "text", tmp_path / "nowhere" / "cloud.sqlite"):
+    for path in (tmp_path / "text", tmp_path / "text" / "cloud.sqlite"):
         with pytest.raises(ProviderError, match="cannot be used") as caught:
             Cloud(path, clock)
         explained(caught.value)

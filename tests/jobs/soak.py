@@ -20,7 +20,6 @@ from typing import Any
 
 from harness import (
     CALLS,
-    MEMORY,
     REFUSED,
     RUN,
     Killer,
@@ -28,6 +27,7 @@ from harness import (
     cloud,
     cloud_options,
     counts,
+    fast_folder,
     in_a_process_of_its_own,
     stored_run,
     work,
@@ -148,7 +148,7 @@ def soak(first_seed: int, least_kills: int) -> tuple[int, int]:
     kills = scenarios = 0
     while kills < least_kills:
         seed = first_seed + scenarios
-        place = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None, prefix="enclone-"))
+        place = fast_folder("enclone-soak-")
         try:
             kills += play(place, scenario(seed))
         except AssertionError as error:

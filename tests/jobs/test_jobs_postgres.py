@@ -3,16 +3,12 @@
 import multiprocessing
 import shutil
 import signal
-import tempfile
 import time
-import warnings
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import pytest
 from commands import Shell
 from harness import (
-    MEMORY,
     RUN,
     WRITES,
     Killer,
@@ -20,9 +16,11 @@ from harness import (
     cloud,
     cloud_options,
     counts,
+    fast_folder,
     in_a_process_of_its_own,
     work,
 )
+from postgres import running
 
 from backends.rehearsal.transport import FAULT_KINDS
 from runner.jobs.manager import ProviderRefused
@@ -33,14 +31,9 @@ from runner.store.store import Store
 
 @pytest.fixture(scope="module")
 def server():
-    with warnings.catch_warnings():
-        # The server's package minds where the system keeps sockets; ours is in a folder.
-        warnings.simplefilter("ignore")
-        from postgres import running
-
-        folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None, prefix="enclone-"))
-        with running(folder / "pg") as server:
-            yield server
+    folder = fast_folder("enclone-postgres-")
+    with running(folder / "pg") as server:
+        yield server
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -654,7 +654,7 @@ def test_a_compilation_can_be_interrupted(
 def test_a_simulation_can_be_interrupted_and_resumed(
     start: Start, tmp_path: Path, invoke: Invoke
 ) -> None:
-    process = start(IDEAL.replace("200", "100000") + "repeats: 400\n")
+    process = start(IDEAL.replace("200", "100000") + "repeats: 120\n")
     wait_until((tmp_path / "runs" / ".enclone.sqlite.locks").exists, process)
     done = interrupted(process, everyone=True)
     assert (done.exit_code, done.stdout, done.last_line) == (130, "", "interrupted")
@@ -666,7 +666,7 @@ def test_a_simulation_can_be_interrupted_and_resumed(
     assert "enclone resume" in result.stderr
     assert invoke("status").exit_code == 3
     rows = json.loads(invoke("resume", "--json").stdout)
-    assert [row["value"] for row in rows] == [1.0] * 400
+    assert [row["value"] for row in rows] == [1.0] * 120
     assert invoke("status").exit_code == 0
 
 
