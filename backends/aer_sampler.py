@@ -6,6 +6,7 @@ others: where both agree, neither translation is wrong.
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Literal
 
@@ -32,7 +33,8 @@ def sample(
     """Sample a circuit, with the snapshot's noise if there is one.
 
     Raises:
-        NotClifford: with a snapshot, if the circuit is not Clifford.
+        NotClifford: with a snapshot, if the circuit holds more than Clifford gates and Z
+            rotations.
         RuntimeError: if Aer cannot run the circuit.
     """
     if snapshot is None:
@@ -40,6 +42,8 @@ def sample(
         method = "automatic"
     else:
         runnable = _noisy_circuit(circuit, snapshot)
+        if any(step.angle for step in steps(circuit)):
+            method = "automatic"
     simulator = AerSimulator(method=method, seed_simulator=seed % 2**31)
     result = simulator.run(runnable, shots=shots, memory=True).result()
     if not result.success:
@@ -88,6 +92,9 @@ def _write(out: QuantumCircuit, step: Step, on: list[int]) -> None:
         return
     if step.name == "measure":
         out.measure(on[0], step.clbits[0])
+        return
+    if step.angle:
+        out.rz(step.turns * math.pi / 2 + step.angle, on[0])
         return
     if not step.condition:
         getattr(out, step.clifford_name)(*on)

@@ -8,15 +8,26 @@ a barrier lists its qubits tells where each logical qubit is at that moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import stim
 from qiskit.circuit import QuantumCircuit
 
-from experiments.clifford import NotClifford, Step, StimWriter, resources, steps
-from experiments.stabilizers import OutcomeLaw, StabilizerState
+from experiments.clifford import NotClifford, Step, StimWriter, compact, resources, steps
+from experiments.rotated import (
+    outcome_law,
+    readout_axes,
+    turned_readouts,
+    with_readouts_after_last_stage,
+    without_idle_turns,
+)
+from experiments.stabilizers import StabilizerState
+
+_AXIS_TOLERANCE = 1e-6
+"""Compilers merge rotations in floating point."""
 
 Status = Literal["proved", "failed", "unverified"]
 
@@ -67,22 +78,25 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
 
     Checks, each exact:
 
-    - ``stages``: the same labelled barriers in the same order.
-    - ``state after <stage>``: at each barrier before the first measurement the compiled state
+    - ``stages``: the same labelled barriers, those on all qubits in the same order.
+    - ``state after <stage>``: at each of these before the first measurement the compiled state
       equals the logical one. After encryption this proves that
       encryption was carried out, not cancelled.
-    - ``noise qubits untouched``: the compiled encryption only moves the noise qubits.
+    - ``noise qubits untouched``: from its preparation to the end of all encryption a noise qubit is
+      only moved.
     - ``no early measurement``: nothing is measured or conditioned before encryption ends.
-    - ``outcome law``: all outcomes have the same joint distribution.
+    - ``outcome law``: all outcomes have the same joint distribution; readouts in turned bases ask
+      for the same observables.
 
     Args:
-        logical: circuit with registers R, A, S, N and labelled barriers.
+        logical: circuit with labelled barriers, in which the names of noise registers, and of no
+            others, begin with N.
         compiled: the circuit for the device, with the same classical bits.
     """
     wanted = list(steps(logical))
     try:
         found = list(steps(compiled))
-        checks = tuple(_checks(logical, wanted, _compact(found)))
+        checks = tuple(_checks(logical, wanted, compact(found)))
     except NotClifford as reason:
         flat = [i for i in compiled.data if i.operation.name != "barrier"]
         gates = sum(len(i.qubits) == 2 for i in flat)
@@ -98,30 +112,32 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     )
 
 
-def _compact(operations: Sequence[Step]) -> list[Step]:
-    """The same steps on qubits 0, 1, 2, …: a device has many qubits that a circuit ignores."""
-    number: dict[int, int] = {}
-    return [
-        s._replace(qubits=tuple([number.setdefault(q, len(number)) for q in s.qubits]))
-        for s in operations
-    ]
-
-
 def _checks(
     logical: QuantumCircuit, wanted: list[Step], found: list[Step]
 ) -> list[tuple[str, bool]]:
     size = 1 + max(q for s in found for q in s.qubits)
-    logical_stages, compiled_stages = _stages(wanted), _stages(found)
-    names = [name for name, _ in logical_stages]
-    if names != [name for name, _ in compiled_stages] or "encryption" not in names:
+    logical_stages, compiled_stages = _stages(wanted), dict(_stages(found))
+    # A barrier on some of the qubits may come earlier or later among the others.
+    whole = [
+        name for name, end in logical_stages if _touched(wanted[:end]) <= set(wanted[end].qubits)
+    ]
+    names = {name for name, _ in logical_stages}
+    if (
+        [name for name in compiled_stages if name in whole] != whole
+        or compiled_stages.keys() != names
+        or not {"preparation", "encryption"} <= names
+    ):
         return [("stages", False)]
     checks = [("stages", True)]
     early = True
-    for (name, end), (_, compiled_end) in zip(logical_stages, compiled_stages, strict=True):
+    for name, end in logical_stages:
+        if name not in whole:
+            continue
+        compiled_end = compiled_stages[name]
         before, compiled_before = wanted[:end], found[:compiled_end]
-        if any(s.name == "measure" for s in before):
+        if any(s.name in ("measure", "reset") for s in before):
             break
-        here = found[compiled_end].qubits
+        here = dict(zip(wanted[end].qubits, found[compiled_end].qubits, strict=True))
         if any(s.name in ("measure", "reset") or s.condition for s in compiled_before):
             early = False
         else:
@@ -130,13 +146,51 @@ def _checks(
             checks.append((f"state after {name}", _same_state(expected, state, here)))
     checks.append(("no early measurement", early))
     if early:
-        start, end = dict(compiled_stages)["preparation"], dict(compiled_stages)["encryption"]
-        noise = [logical.find_bit(q).index for reg in logical.qregs if reg.name == "N" for q in reg]
-        checks.append(("noise qubits untouched", _only_moved(found, start, end, noise)))
-    law = OutcomeLaw.of(wanted, logical.num_qubits, logical.num_clbits)
-    compiled_law = OutcomeLaw.of(found, size, logical.num_clbits)
-    checks.append(("outcome law", law == compiled_law))
+        checks.append(("noise qubits untouched", _noise_untouched(logical, wanted, found)))
+    checks.append(("outcome law", _same_law(wanted, found)))
     return checks
+
+
+def _noise_untouched(logical: QuantumCircuit, wanted: list[Step], found: list[Step]) -> bool:
+    """Whether each noise qubit only moves from its preparation to the end of all encryption."""
+    noise = {
+        logical.find_bit(q).index for reg in logical.qregs if reg.name.startswith("N") for q in reg
+    }
+    logical_stages, stages = _stages(wanted), dict(_stages(found))
+    end = max(stages[name] for name, _ in logical_stages if name.startswith("encryption"))
+    prepared: set[int] = set()
+    for name, at in logical_stages:
+        if name.startswith("preparation"):
+            here = dict(zip(wanted[at].qubits, found[stages[name]].qubits, strict=True))
+            ready = {q: here[q] for q in sorted(noise & here.keys() - prepared)}
+            prepared.update(ready)
+            if not _only_moved(found, stages[name], end, ready):
+                return False
+    return prepared == noise
+
+
+def _same_law(wanted: list[Step], found: list[Step]) -> bool:
+    """Whether all outcomes have the same joint distribution."""
+    read, compiled_read = turned_readouts(wanted), turned_readouts(found)
+    if {one.bit for one in read} != {one.bit for one in compiled_read}:
+        return False
+    if not read:
+        return outcome_law(without_idle_turns(wanted, ())) == outcome_law(
+            without_idle_turns(found, ())
+        )
+    axes, compiled_axes = readout_axes(wanted, read), readout_axes(found, compiled_read)
+    if any(math.dist(axes[bit], compiled_axes[bit]) > _AXIS_TOLERANCE for bit in axes):
+        return False
+    # The same axes, and the same state before them: told by the laws of all three Paulis.
+    return all(
+        outcome_law(with_readouts_after_last_stage(wanted, read, letter))
+        == outcome_law(with_readouts_after_last_stage(found, compiled_read, letter))
+        for letter in "XYZ"
+    )
+
+
+def _touched(operations: Sequence[Step]) -> set[int]:
+    return {q for s in operations if s.name != "barrier" for q in s.qubits}
 
 
 def _stages(operations: Sequence[Step]) -> list[tuple[str, int]]:
@@ -144,17 +198,25 @@ def _stages(operations: Sequence[Step]) -> list[tuple[str, int]]:
     return [(s.label, k) for k, s in enumerate(operations) if s.name == "barrier" and s.label]
 
 
-def _same_state(logical: StabilizerState, compiled: StabilizerState, place: Sequence[int]) -> bool:
+def _same_state(
+    logical: StabilizerState, compiled: StabilizerState, place: Mapping[int, int]
+) -> bool:
     """Whether the compiled state is the logical one, each qubit at its place.
 
     The logical state is pure, so if every generator of it, moved to its place, stabilizes the
-    compiled state, the two are equal and the spare qubits are uncorrelated with them.
+    compiled state, the two are equal and the spare qubits are uncorrelated with them. Qubits
+    without a place are not in use yet.
     """
     stabilizes = _membership(compiled)
     for generator in logical.generators:
+        support = generator.pauli_indices()
+        if not place.keys() & set(support) and support == generator.pauli_indices("Z"):
+            continue
         moved = stim.PauliString(compiled.num_qubits)
-        for qubit, pauli in enumerate(generator):
-            moved[place[qubit]] = pauli
+        for qubit in support:
+            if qubit not in place:
+                return False
+            moved[place[qubit]] = generator[qubit]
         if not stabilizes(moved * generator.sign):
             return False
     return True
@@ -172,13 +234,15 @@ def _membership(state: StabilizerState) -> Callable[[stim.PauliString], bool]:
     return stabilizes
 
 
-def _only_moved(operations: Sequence[Step], start: int, end: int, noise: Sequence[int]) -> bool:
-    """Whether the operations between two barriers act on the noise qubits as a relocation.
+def _only_moved(operations: Sequence[Step], start: int, end: int, noise: Mapping[int, int]) -> bool:
+    """Whether the operations between two barriers act on noise qubits as a relocation.
+
+    ``noise`` gives the place of each of them at the first barrier; the second lists all qubits.
 
     X and Z of each noise qubit must arrive as X and Z at its new place, up to stabilizers of
     spare qubits, which hold no data.
     """
-    before, after = operations[start].qubits, operations[end].qubits
+    after = operations[end].qubits
     size = 1 + max(q for s in operations for q in s.qubits)
     data = set(after)
     stabilizes = _membership(StabilizerState.of(operations[:end], size, 0))
@@ -187,9 +251,9 @@ def _only_moved(operations: Sequence[Step], start: int, end: int, noise: Sequenc
         writer.write(step)
     writer.line("I", [size - 1])
     tableau = writer.circuit().to_tableau()
-    for qubit in noise:
+    for qubit, before in noise.items():
         for letter in "XZ":
-            image = tableau(_single(size, before[qubit], letter))
+            image = tableau(_single(size, before, letter))
             rest = image * _single(size, after[qubit], letter)
             if data.intersection(rest.pauli_indices()) or not stabilizes(rest):
                 return False

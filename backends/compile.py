@@ -17,7 +17,7 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from backends.certificate import Certificate, certify
 from backends.clifford_pass import clifford_optimization, native_gates
 from backends.errors import DoesNotFit
-from backends.prediction import predicted_success
+from backends.prediction import predicted_setting
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import steps
 from experiments.settings import Setting
@@ -84,8 +84,7 @@ def compile_point(
     for compiler in compilers:
         circuits = compiler.compile_all([s.circuit for s in settings])
         chances = [
-            predicted_success(tuple(steps(c)), s.checks, snapshot)
-            for c, s in zip(circuits, settings, strict=True)
+            predicted_setting(s, c, snapshot) for c, s in zip(circuits, settings, strict=True)
         ]
         candidates.append((value(chances), circuits))
     best = max(range(len(candidates)), key=lambda k: candidates[k][0])
@@ -136,22 +135,31 @@ class StockCompiler:
         self._native = PassManager(native_gates(target))
 
     def compile_all(self, circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
-        """Compile circuits that agree up to their last barrier.
+        """Compile circuits; those that agree up to the end of their last stage share one layout.
 
-        Where what follows it is single-qubit gates and readout, all share one layout.
+        That is where what follows it is single-qubit gates and readout.
         """
         first, *others = [with_elementary_gates(c) for c in circuits]
         compiled = [self._passes.run(first)]
         for other in others:
-            local = all(len(i.qubits) == 1 for i in other.data[_last_barrier(other) + 1 :])
+            cut = _end_of_stages(other)
+            local = (
+                all(
+                    len(i.qubits) == 1 or i.name == "barrier"
+                    for one in (first, other)
+                    for i in one.data[_end_of_stages(one) + 1 :]
+                )
+                and first.cregs == other.cregs
+                and _same_start(first, other, cut)
+            )
             compiled.append(
                 self._with_readout(compiled[0], other) if local else self._passes.run(other)
             )
         return compiled
 
     def _with_readout(self, like: QuantumCircuit, logical: QuantumCircuit) -> QuantumCircuit:
-        """``like`` up to its last barrier, then the readout of ``logical``."""
-        cut, logical_cut = _last_barrier(like), _last_barrier(logical)
+        """``like`` up to the end of its last stage, then the readout of ``logical``."""
+        cut, logical_cut = _end_of_stages(like), _end_of_stages(logical)
         place: dict[Qubit, Qubit] = dict(
             zip(logical.data[logical_cut].qubits, like.data[cut].qubits, strict=True)
         )
@@ -183,7 +191,7 @@ def _evaluated(
             setting,
             circuit,
             certify(setting.circuit, circuit),
-            predicted_success(tuple(steps(circuit)), setting.checks, snapshot),
+            predicted_setting(setting, circuit, snapshot),
         )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
@@ -196,5 +204,22 @@ def with_elementary_gates(circuit: QuantumCircuit) -> QuantumCircuit:
     return circuit.decompose(["encrypt", "decrypt"])
 
 
-def _last_barrier(circuit: QuantumCircuit) -> int:
-    return max(k for k, i in enumerate(circuit.data) if i.name == "barrier")
+def _end_of_stages(circuit: QuantumCircuit) -> int:
+    """Index of the last labelled barrier."""
+    return max(k for k, i in enumerate(circuit.data) if i.name == "barrier" and i.label)
+
+
+def _same_start(first: QuantumCircuit, other: QuantumCircuit, cut: int) -> bool:
+    """Whether two circuits on the same qubits agree up to and including an instruction."""
+
+    def described(circuit: QuantumCircuit) -> list[tuple[object, ...]]:
+        return [
+            (
+                i.operation,
+                tuple(circuit.find_bit(q).index for q in i.qubits),
+                tuple(circuit.find_bit(c).index for c in i.clbits),
+            )
+            for i in circuit.data[: cut + 1]
+        ]
+
+    return described(first) == described(other)

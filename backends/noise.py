@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Literal, NamedTuple
 
 import stim
@@ -26,6 +28,7 @@ import stim
 from backends.schedule import TimedStep, schedule
 from backends.snapshot import DeviceSnapshot, QubitCalibration
 from experiments.clifford import Step, StimWriter
+from experiments.rotated import TurnedLaw, turned_readouts, without_idle_turns
 
 Cause = Literal["gate", "idle", "readout"]
 CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
@@ -153,24 +156,79 @@ def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
     return Channel("gate", "depolarize", qubits, depolarizing_probability(error, len(qubits)))
 
 
-def noisy_stim(events: Iterable[Event]) -> tuple[stim.Circuit, dict[int, int]]:
-    """Write events for stim.
+@dataclass(frozen=True, eq=False)
+class NoisyCircuit:
+    """A noisy circuit as stim runs it.
 
-    Returns:
-        The circuit, and for each classical bit the index of its measurement record.
+    Readouts in turned bases (:mod:`experiments.rotated`) are not in it: the record of such a bit
+    says whether noise after the turn flips the outcome, and ``joint`` tells the state before it.
+
+    Attributes:
+        circuit: the circuit.
+        record_of: classical bit → index of its measurement record.
+        law: which readouts are turned, and the law without noise; None if none is turned.
+        joint: records of Z_1 Z_k for each turned qubit k but the first, then of the product of
+            :attr:`TurnedLaw.letter` over all of them; empty if nothing is turned.
     """
+
+    circuit: stim.Circuit
+    record_of: dict[int, int]
+    law: TurnedLaw | None
+    joint: tuple[int, ...]
+
+
+def noisy_circuit(
+    operations: Sequence[Step],
+    snapshot: DeviceSnapshot | None,
+    causes: Iterable[Cause] = CAUSES,
+) -> NoisyCircuit:
+    """A compiled circuit with the noise of a device, for stim.
+
+    Raises:
+        NotClifford: if it is not Clifford up to turned readouts.
+        DoesNotFit: if an operation is not native to the device.
+    """
+    law = TurnedLaw.of(operations) if turned_readouts(operations) else None
+    kept = without_idle_turns(operations, law.read if law else ())
+    return _written(noisy_events(kept, snapshot, causes), law)
+
+
+def _written(events: Sequence[Event], law: TurnedLaw | None) -> NoisyCircuit:
     writer = StimWriter()
     flip_probability = 0.0
+    read = law.read if law else ()
+    mirrors = dict(zip((one.qubit for one in read), _spare(events), strict=False))
+    pauli = {one.qubit: one.pauli for one in read}
+    behind: dict[int, int] = {}
     for event in events:
-        if isinstance(event, Step):
-            writer.write(event, flip_probability)
-            flip_probability = 0.0
-        elif event.kind == "record":
-            # stim flips the record itself: the state after the measurement is not disturbed.
-            flip_probability = event.probability
+        # What follows the turn of a qubit happens to its mirror, whose readout would be certain.
+        on = tuple(behind.get(q, q) for q in event.qubits) if behind else event.qubits
+        if isinstance(event, Channel):
+            if event.kind == "record":
+                # stim flips the record itself: the state after the measurement is not disturbed.
+                flip_probability = event.probability
+            else:
+                writer.line(_stim_name(event), on)
+        elif event.angle and event.qubits[0] in mirrors and event.qubits[0] not in behind:
+            qubit = event.qubits[0]
+            behind[qubit] = mirrors[qubit]
+            writer.line(f"R{pauli[qubit]}", (mirrors[qubit],))
         else:
-            writer.line(_stim_name(event), event.qubits)
-    return writer.circuit(), writer.record_of
+            writer.write(event._replace(qubits=on), flip_probability)
+            flip_probability = 0.0
+    joint: tuple[int, ...] = ()
+    if law and law.letter:
+        qubits = [one.qubit for one in read]
+        joint = (
+            *[writer.observe([("Z", qubits[0]), ("Z", other)]) for other in qubits[1:]],
+            writer.observe([(law.letter, qubit) for qubit in qubits]),
+        )
+    return NoisyCircuit(writer.circuit(), writer.record_of, law, joint)
+
+
+def _spare(events: Iterable[Event]) -> Iterator[int]:
+    """Numbers of qubits that no event uses."""
+    return count(1 + max((q for event in events for q in event.qubits), default=-1))
 
 
 @lru_cache(maxsize=4096)

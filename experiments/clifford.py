@@ -7,7 +7,7 @@ of this project reads circuits through it. :func:`to_stim` writes the steps for 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import stim
@@ -52,14 +52,15 @@ class Step(NamedTuple):
 
     Attributes:
         name: Qiskit's name of the operation; ``barrier`` and ``delay`` included. Z rotations
-            by multiples of π/2 come as ``rz`` with ``turns`` set.
+            come as ``rz`` with ``turns`` and ``angle`` set.
         qubits: indices in the circuit.
         clbits: indices of the bits that a measurement writes.
-        turns: for ``rz``, the angle in units of π/2 modulo 4; otherwise 0.
+        turns: for ``rz``, the nearest quarter turns modulo 4; otherwise 0.
         condition: bits whose parity decides whether the operation happens; empty: always.
         condition_value: the parity (0 or 1) at which a conditional operation happens.
         label: the label of a barrier.
         seconds: the length of a delay in seconds; otherwise 0.
+        angle: for ``rz``, what is left beside the quarter turns, in radians; 0 if it is Clifford.
     """
 
     name: str
@@ -70,10 +71,21 @@ class Step(NamedTuple):
     condition_value: int = 1
     label: str | None = None
     seconds: float = 0.0
+    angle: float = 0.0
 
     @property
     def clifford_name(self) -> str:
-        """The name with a Z rotation written as ``id``, ``s``, ``z`` or ``sdg``."""
+        """The name with a Z rotation written as ``id``, ``s``, ``z`` or ``sdg``.
+
+        Raises:
+            NotClifford: if the rotation is by another angle.
+        """
+        if self.angle:
+            raise NotClifford(
+                f"rz({self.turns * math.pi / 2 + self.angle:.6g}) on qubit {self.qubits[0]} is no "
+                "multiple of π/2; only readouts may be rotated by other angles: if a compiler "
+                "resynthesized the circuit, compile with enclone's own step"
+            )
         return _QUARTER_TURNS[self.turns] if self.name == "rz" else self.name
 
 
@@ -87,8 +99,11 @@ def resources(step: Step) -> tuple[int, ...]:
 def steps(circuit: QuantumCircuit) -> Iterator[Step]:
     """Yield the elementary operations of ``circuit`` in order, definitions expanded.
 
+    Z rotations by any angle pass, with :attr:`Step.angle` set: whoever needs a Clifford circuit
+    meets :class:`NotClifford` when it asks for their Clifford name.
+
     Raises:
-        NotClifford: for a gate or a classical condition that is not Clifford.
+        NotClifford: for any other gate, or a classical condition, that is not Clifford.
     """
     yield from _steps(circuit, range(circuit.num_qubits), range(circuit.num_clbits), (), 1)
 
@@ -110,7 +125,8 @@ def _steps(
         if name in STIM_NAMES or name == "ecr":
             yield Step(name, on, bits, 0, condition, value)
         elif name == "rz":
-            yield Step("rz", on, (), _quarter_turns(instruction.params[0]), condition, value)
+            turns, angle = _quarter_turns(float(instruction.params[0]))
+            yield Step("rz", on, (), turns, condition, value, angle=angle)
         elif name == "barrier":
             yield Step("barrier", on, label=instruction.label)
         elif name == "delay":
@@ -185,14 +201,11 @@ def _exclusive_or_terms(node: expr.Expr) -> Iterator[Clbit]:
         raise NotClifford(f"classical expression {node!r} is not a parity of classical bits")
 
 
-def _quarter_turns(angle: float) -> int:
-    turns = float(angle) / (math.pi / 2)
-    if abs(turns - round(turns)) > _ANGLE_TOLERANCE:
-        raise NotClifford(
-            f"rz({float(angle):.6g}) is no multiple of π/2; a compiler resynthesized the "
-            "circuit with general angles: compile with enclone's own step"
-        )
-    return round(turns) % 4
+def _quarter_turns(angle: float) -> tuple[int, float]:
+    """Quarter turns modulo 4, and the rest of the angle in radians."""
+    turns = round(angle / (math.pi / 2))
+    rest = angle - turns * math.pi / 2
+    return turns % 4, rest if abs(rest) > _ANGLE_TOLERANCE else 0.0
 
 
 def _delay_seconds(instruction: CircuitInstruction) -> float:
@@ -201,6 +214,28 @@ def _delay_seconds(instruction: CircuitInstruction) -> float:
     if unit not in units:
         raise NotClifford(f"a delay in '{unit}' has no fixed length; give it in seconds")
     return float(instruction.operation.duration) * units[unit]
+
+
+def compact(operations: Iterable[Step]) -> list[Step]:
+    """The same steps on qubits 0, 1, 2, …: a device has many qubits that a circuit ignores.
+
+    A qubit that is reset after it was used goes on as a new one: what it held belongs to the
+    environment, so that the whole state stays pure.
+    """
+    number: dict[int, int] = {}
+    used: set[int] = set()
+    total = 0
+    out = []
+    for step in operations:
+        for qubit in step.qubits:
+            if qubit not in number or (step.name == "reset" and qubit in used):
+                number[qubit] = total
+                total += 1
+                used.discard(qubit)
+        if step.name not in ("barrier", "delay", "reset"):
+            used.update(step.qubits)
+        out.append(step._replace(qubits=tuple([number[q] for q in step.qubits])))
+    return out
 
 
 def to_stim(circuit: QuantumCircuit) -> stim.Circuit:
@@ -240,6 +275,12 @@ class StimWriter:
     def line(self, name: str, qubits: Sequence[int]) -> None:
         """Append one instruction, ``name`` with its arguments in parentheses."""
         self._lines.append(f"{name} {' '.join(map(str, qubits))}")
+
+    def observe(self, paulis: Iterable[tuple[str, int]]) -> int:
+        """Ask for a product of Paulis without disturbing anything else; return its record."""
+        self._lines.append("MPP " + "*".join(f"{letter}{qubit}" for letter, qubit in paulis))
+        self._records += 1
+        return self._records - 1
 
     def write(self, step: Step, flip_probability: float = 0.0) -> None:
         """Append one step; ``flip_probability`` is the chance of a wrong readout."""

@@ -8,8 +8,9 @@ entanglement, and the average gate fidelity is (2 Fe + 1)/3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal, get_args
 
 from experiments import published
 from experiments.estimators import (
@@ -17,14 +18,30 @@ from experiments.estimators import (
     THREE_STABILIZERS,
     LinearEstimator,
 )
-from experiments.protocol import Cloning, Strategy
+from experiments.protocol import INPUTS, Cloning, Input, Strategy
 from experiments.readout import Estimator, settings
 from experiments.settings import Setting
 
 KIND = "entanglement"
 TITLE = "Entanglement fidelity against the number of clones (published Experiment 1)"
+VALUE = "Fe"
+VALUE_NAME = "entanglement fidelity Fe"
+MARKS = (
+    "noise floor 0.25 (a useless clone); witness line 0.5 ('yes': the whole interval lies above "
+    "it, so the clone is entangled with R)"
+)
+PUBLISHED_TABLE = "Extended Data Table I"
 NOISE_FLOOR = 0.25
 WITNESS_THRESHOLD = 0.5
+STATE_NOISE_FLOOR = 0.5
+CLASSICAL_FIDELITY = 2 / 3
+"""Mean fidelity of the best scheme that measures the input and prepares what it saw."""
+
+SweptInput = Literal["bell", "0", "1", "+", "-", "+i", "-i", "process"]
+SWEPT_INPUTS: tuple[SweptInput, ...] = get_args(SweptInput)
+PROCESS: SweptInput = "process"
+_EIGENSTATES: tuple[Input, ...] = ("0", "1", "+", "-", "+i", "-i")
+_FILE_NAMES = {"0": "Z0", "1": "Z1", "+": "X0", "-": "X1", "+i": "Y0", "-i": "Y1", PROCESS: "s-all"}
 
 
 @dataclass(frozen=True)
@@ -32,32 +49,51 @@ class EntanglementPoint:
     """One point of the sweep: one row of the result.
 
     Attributes:
-        cloning: n, clone and strategy.
-        estimator: ``bsm`` or ``parity``.
+        cloning: n, clone, strategy and input.
+        estimator: ``bsm`` or ``parity``; without meaning for inputs other than ``bell``.
+        process: whether all six Pauli eigenstates are cloned in turn; their mean fidelity is that
+            over all pure inputs.
     """
 
     cloning: Cloning
     estimator: Estimator
+    process: bool = False
 
-    noise_floor = NOISE_FLOOR
-    witness_threshold = WITNESS_THRESHOLD
+    @property
+    def input(self) -> str:
+        """What is cloned: half of a Bell pair, a state, or all six Pauli eigenstates."""
+        return PROCESS if self.process else self.cloning.input
+
+    @property
+    def noise_floor(self) -> float:
+        """The value of a useless clone."""
+        return NOISE_FLOOR if self.input == "bell" else STATE_NOISE_FLOOR
+
+    @property
+    def witness_threshold(self) -> float:
+        """Fe of the best separable state; for other inputs what measuring and preparing gives."""
+        return WITNESS_THRESHOLD if self.input == "bell" else CLASSICAL_FIDELITY
 
     @property
     def parameters(self) -> dict[str, int | str]:
         """What defines the point, under the names of a result row."""
-        return {
+        known: dict[str, int | str] = {
             "experiment": KIND,
             "n": self.cloning.n,
             "clone": self.cloning.clone,
             "strategy": self.cloning.strategy,
             "estimator": self.estimator,
         }
+        if self.input == "bell":
+            return known
+        return {**known, "estimator": "state", "input": self.input}
 
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n05-clone1-unitary-parity``."""
         c = self.cloning
-        return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{self.estimator}"
+        end = self.estimator if self.input == "bell" else f"input{_FILE_NAMES[self.input]}"
+        return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{end}"
 
     @property
     def num_qubits(self) -> int:
@@ -66,16 +102,26 @@ class EntanglementPoint:
 
     @property
     def linear_estimator(self) -> LinearEstimator:
-        """How the settings' success probabilities make up Fe."""
+        """How the settings' success probabilities make up Fe, or a mean fidelity of states."""
+        if self.process:
+            return LinearEstimator(0.0, (1 / 6,) * 6)
+        if self.input != "bell":
+            return LinearEstimator(0.0, (1.0,))
         return BELL_MEASUREMENT if self.estimator == "bsm" else THREE_STABILIZERS
 
     def settings(self) -> tuple[Setting, ...]:
         """The circuits to run, in the order of the estimator's weights."""
-        return settings(self.cloning, self.estimator)
+        if not self.process:
+            return settings(self.cloning, self.estimator)
+        found = []
+        for state in _EIGENSTATES:
+            (one,) = settings(replace(self.cloning, input=state), self.estimator)
+            found.append(replace(one, label=f"input{_FILE_NAMES[state]}"))
+        return tuple(found)
 
     def published(self) -> published.Published | None:
         """The printed value of this point, if there is one (unitary decryption of an S_j)."""
-        if self.cloning.strategy != "unitary" or self.cloning.clone == 0:
+        if self.cloning.strategy != "unitary" or self.cloning.clone == 0 or self.input != "bell":
             return None
         return published.entanglement_fidelity(self.cloning.n, self.estimator)
 
@@ -85,6 +131,7 @@ def points(
     clones: Iterable[int],
     strategies: Iterable[Strategy],
     estimators: Iterable[Estimator],
+    inputs: Iterable[str] = ("bell",),
 ) -> Sequence[EntanglementPoint]:
     """The sweep, in the order of its arguments (n slowest).
 
@@ -93,10 +140,22 @@ def points(
     """
     estimators = tuple(estimators)
     out = []
-    for size, clone, strategy, estimator in product(
-        tuple(n), tuple(clones), tuple(strategies), estimators
+    for size, clone, strategy, state, estimator in product(
+        tuple(n), tuple(clones), tuple(strategies), tuple(inputs), estimators
     ):
+        if state != "bell":
+            # Read in the basis of the state: there is nothing to estimate in two ways.
+            if estimator == estimators[0]:
+                out.append(_with_input(Cloning(size, clone, strategy), state))
+            continue
         if strategy == "witness" and estimator == "bsm" and len(estimators) > 1:
             continue
         out.append(EntanglementPoint(Cloning(size, clone, strategy), estimator))
     return out
+
+
+def _with_input(cloning: Cloning, state: str) -> EntanglementPoint:
+    if state == PROCESS:
+        return EntanglementPoint(replace(cloning, input="0"), "parity", process=True)
+    known = {str(one): one for one in INPUTS}
+    return EntanglementPoint(replace(cloning, input=known[state]), "parity")

@@ -17,7 +17,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -85,10 +85,17 @@ class LinearEstimator:
     Attributes:
         offset: the constant term.
         weights: one weight a setting, in the order of the settings.
+        low: the lowest value that physics allows; intervals end there.
+        high: the highest.
+        sampled: how many of the last settings were drawn at random from a large number of
+            equal weight: their spread is part of the error. 0 if none.
     """
 
     offset: float
     weights: tuple[float, ...]
+    low: float = 0.0
+    high: float = 1.0
+    sampled: int = 0
 
     def value(self, probabilities: Sequence[float]) -> float:
         """F at the given success probabilities, one a setting."""
@@ -107,12 +114,26 @@ class LinearEstimator:
             above += (weight * (high - fraction)) ** 2
             smooth = (count.successes + 0.5) / (count.shots + 1)
             variance += weight**2 * smooth * (1 - smooth) / count.shots
+        if self.sampled:
+            # Variances of the draw of settings and of their shots add up.
+            spread = self._variance_of_the_draw(fractions)
+            limit = float(stdtrit(self.sampled - 1, (1 + confidence) / 2)) ** 2 * spread
+            variance, below, above = variance + spread, below + limit, above + limit
         return Estimate(
             value=value,
             std_err=math.sqrt(variance),
-            ci_low=min(1.0, max(0.0, value - math.sqrt(below))),
-            ci_high=max(0.0, min(1.0, value + math.sqrt(above))),
+            ci_low=min(self.high, max(self.low, value - math.sqrt(below))),
+            ci_high=max(self.low, min(self.high, value + math.sqrt(above))),
         )
+
+    def _variance_of_the_draw(self, fractions: Sequence[float]) -> float:
+        """Variance of the mean of the drawn settings' contributions, their shots included."""
+        drawn = [
+            w * f * self.sampled
+            for w, f in zip(self.weights[-self.sampled :], fractions[-self.sampled :], strict=True)
+        ]
+        mean = sum(drawn) / self.sampled
+        return sum((d - mean) ** 2 for d in drawn) / (self.sampled - 1) / self.sampled
 
 
 BELL_MEASUREMENT = LinearEstimator(0.0, (1.0,))
@@ -137,3 +158,25 @@ def parity_oscillations(r: int) -> LinearEstimator:
     if r < 1:
         raise ValueError(f"r = {r}: a GHZ state has at least one qubit")
     return LinearEstimator(-0.5, (0.5, *([1.0 / r] * r)))
+
+
+SINGLE_QUBIT = LinearEstimator(0.0, (1.0,))
+"""F = <+|ρ|+> of one qubit, read in X: the Z setting of r = 1 would succeed always."""
+
+CHSH = LinearEstimator(-2.0, (2.0, 2.0, 2.0, -2.0), -4.0, 4.0)
+"""S = E_1 + E_2 + E_3 - E_4 with E_k = 2 p_k - 1, p_k the chance of equal outcomes."""
+
+
+def sampled_stabilizers(number: int, whole: bool) -> LinearEstimator:
+    """GHZ fidelity by direct fidelity estimation.
+
+    The first setting is the populations' (all outcomes in Z agree); the others are stabilizers
+    that hold X or Y on every qubit, p_k being the chance of the right sign. F = (<P> + <χ>)/2,
+    <χ> their mean.
+
+    Args:
+        number: how many of them are measured.
+        whole: whether these are all there are; otherwise they were drawn at random, with
+            replacement (Flammia & Liu, Phys. Rev. Lett. 106, 230501).
+    """
+    return LinearEstimator(-0.5, (0.5, *([1.0 / number] * number)), sampled=0 if whole else number)

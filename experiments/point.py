@@ -17,7 +17,7 @@ class Point(Protocol):
     """
 
     @property
-    def parameters(self) -> Mapping[str, int | str]:
+    def parameters(self) -> Mapping[str, int | float | str]:
         """What defines the point, under the names of a result row (``experiment`` included)."""
 
     @property

@@ -19,7 +19,7 @@ what is not printed there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Literal, get_args
@@ -28,7 +28,7 @@ from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegi
 from qiskit.circuit.classical import expr
 
 from experiments.gates import DecryptGate, EncryptGate, require_clone
-from experiments.stabilizers import OutcomeLaw
+from experiments.stabilizers import OutcomeLaw, StabilizerState, recoverable
 
 Strategy = Literal["unitary", "feedforward", "frame", "witness"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -90,8 +90,8 @@ class PauliFrame:
     """How the outcomes of the key flip the outcomes of the clone.
 
     Attributes:
-        key: Pauli letter → indices i of the noise qubits N_{i+1} whose outcomes flip a
-            measurement of that Pauli on the clone.
+        key: Pauli letter → indices of the noise qubits whose outcomes flip a measurement of that
+            Pauli on the clone: N_{i+1} has index i, the keys of inner generations follow.
         flip: Pauli letter → a constant flip, 0 or 1.
     """
 
@@ -121,6 +121,14 @@ def apply(circuit: QuantumCircuit, gates: Iterable[str], qubit: Qubit) -> None:
 
 def encrypted(cloning: Cloning) -> QuantumCircuit:
     """Preparation and encryption, each closed by a barrier that bears its name."""
+    circuit = prepared(cloning)
+    circuit.append(EncryptGate(cloning.n), [register(circuit, "A")[0], *register(circuit, "S")])
+    circuit.barrier(label="encryption")
+    return circuit
+
+
+def prepared(cloning: Cloning) -> QuantumCircuit:
+    """Registers R, A, S, N with input and Bell pairs prepared, closed by a barrier."""
     n = cloning.n
     r, a = QuantumRegister(1, "R"), QuantumRegister(1, "A")
     s, noise = QuantumRegister(n, "S"), QuantumRegister(n, "N")
@@ -133,8 +141,6 @@ def encrypted(cloning: Cloning) -> QuantumCircuit:
         circuit.h(signal)
         circuit.cx(signal, key)
     circuit.barrier(label="preparation")
-    circuit.append(EncryptGate(n), [a[0], *s])
-    circuit.barrier(label="encryption")
     return circuit
 
 
@@ -145,21 +151,77 @@ def decrypted(cloning: Cloning) -> QuantumCircuit:
     with the rest, after the last barrier. With ``witness`` there is no decryption.
     """
     circuit = encrypted(cloning)
-    if cloning.strategy == "witness":
-        return circuit
+    return circuit if cloning.strategy == "witness" else with_decryption(circuit, cloning)
+
+
+def with_decryption(circuit: QuantumCircuit, cloning: Cloning) -> QuantumCircuit:
+    """Append the decryption by the chosen strategy, and its barrier, to a circuit in place."""
     if cloning.strategy == "unitary":
         gate = DecryptGate(cloning.n, cloning.clone)
         circuit.append(gate, [clone_qubit(circuit, cloning.clone), *register(circuit, "N")])
     else:
-        _rotate_key(circuit, cloning.n, cloning.clone)
+        path = (cloning.clone,)
+        clone, key = clone_qubit(circuit, cloning.clone), list(register(circuit, "N"))
+        rotate_key(circuit, clone, key, cloning.n, path)
         if cloning.strategy == "feedforward":
-            _correct_in_real_time(circuit, cloning)
+            correct_in_real_time(circuit, clone, key, pauli_frame(cloning.n, path))
     circuit.barrier(label="decryption")
     return circuit
 
 
+def nested(n: int, path: Sequence[int]) -> tuple[QuantumCircuit, Qubit, list[Qubit]]:
+    """Cloning along one path only: each generation encrypts the clone that the last one made.
+
+    Args:
+        n: signal qubits of every generation.
+        path: the clone that goes on (0 for the input qubit itself), outermost generation first.
+
+    Returns:
+        The circuit with registers R, A, S, N, S1, N1, …; the last clone; the key, outermost
+        generation first.
+    """
+    circuit = encrypted(Cloning(n, path[0]))
+    clone, key = clone_qubit(circuit, path[0]), list(register(circuit, "N"))
+    for level, choice in enumerate(path[1:], start=1):
+        signals, noise = add_pairs(circuit, n, str(level))
+        circuit.append(EncryptGate(n), [clone, *signals])
+        clone = clone if choice == 0 else signals[choice - 1]
+        key += list(noise)
+    return circuit, clone, key
+
+
+def add_pairs(
+    circuit: QuantumCircuit, n: int, suffix: str
+) -> tuple[QuantumRegister, QuantumRegister]:
+    """Add registers S and N with a suffix, and prepare their Bell pairs."""
+    signals, noise = QuantumRegister(n, f"S{suffix}"), QuantumRegister(n, f"N{suffix}")
+    circuit.add_register(signals, noise)
+    for signal, partner in zip(signals, noise, strict=True):
+        circuit.h(signal)
+        circuit.cx(signal, partner)
+    return signals, noise
+
+
 @cache
-def pauli_frame(n: int, clone: int) -> PauliFrame:
+def recovery_strings(n: int, path: tuple[int, ...]) -> dict[str, str]:
+    """Which Paulis of the clone and of its key show each Pauli of the input.
+
+    Args:
+        n: signal qubits of every generation.
+        path: the clone of each generation, outermost first.
+
+    Returns:
+        Pauli letter of the input → letters (``I`` included) on the clone and then on the key.
+    """
+    circuit, clone, key = nested(n, path)
+    held = [circuit.find_bit(q).index for q in (clone, *key)]
+    reference = circuit.find_bit(register(circuit, "R")[0]).index
+    found = recoverable(StabilizerState.of_circuit(circuit), reference, held)
+    return {p: "".join("IXYZ"[string[q]] for q in held) for p, string in found.items()}
+
+
+@cache
+def pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
     """The frame left on a clone when the key is rotated and read instead of used.
 
     Derived from the stabilizers of the ideal circuit: which outcomes of the key make the
@@ -167,70 +229,88 @@ def pauli_frame(n: int, clone: int) -> PauliFrame:
     """
     key, flip = {}, {}
     for pauli in "ZYX":
-        circuit = encrypted(Cloning(n, clone))
-        _rotate_key(circuit, n, clone)
+        circuit, clone, noise = nested(n, path)
+        rotate_key(circuit, clone, noise, n, path)
         ends = ClassicalRegister(2, "ends")
         circuit.add_register(ends)
-        for bit, qubit in enumerate((register(circuit, "R")[0], clone_qubit(circuit, clone))):
+        for bit, qubit in enumerate((register(circuit, "R")[0], clone)):
             apply(circuit, TO_Z[pauli], qubit)
             circuit.measure(qubit, ends[bit])
-        read_key(circuit)
+        read_key(circuit, noise)
         law = OutcomeLaw.of_circuit(circuit)
-        completed = law.completed(0b11, free=((1 << n) - 1) << 2)
+        completed = law.completed(0b11, free=((1 << len(noise)) - 1) << 2)
         if completed is None:
-            raise AssertionError(f"no key string recovers {pauli} of clone {clone} at n = {n}")
+            raise AssertionError(f"no key string recovers {pauli} of clone {path} at n = {n}")
         mask, parity = completed
-        key[pauli] = tuple(i for i in range(n) if mask >> (i + 2) & 1)
+        key[pauli] = tuple(i for i in range(len(noise)) if mask >> (i + 2) & 1)
         flip[pauli] = parity ^ BELL_PARITY[pauli]
     return PauliFrame(key, flip)
 
 
-def read_key(circuit: QuantumCircuit) -> ClassicalRegister:
-    """Measure every noise qubit into a new classical register ``key``."""
-    noise = register(circuit, "N")
-    key = ClassicalRegister(len(noise), "key")
+def read_key(
+    circuit: QuantumCircuit, noise: Sequence[Qubit], name: str = "key"
+) -> ClassicalRegister:
+    """Measure noise qubits into a new classical register."""
+    key = ClassicalRegister(len(noise), name)
     circuit.add_register(key)
     circuit.measure(noise, key)
     return key
 
 
-def _rotate_key(circuit: QuantumCircuit, n: int, clone: int) -> None:
+_TO_Z_AND_X: dict[str, tuple[str, ...]] = {
+    "ZX": (),
+    "XZ": ("h",),
+    "YX": ("sx",),
+    "ZY": ("sdg",),
+    "XY": ("h", "s"),
+    "YZ": ("h", "sxdg"),
+}
+"""Two Paulis → gates that turn the first into Z and the second into X, up to signs."""
+
+
+def rotate_key(
+    circuit: QuantumCircuit, clone: Qubit, key: Sequence[Qubit], n: int, path: tuple[int, ...]
+) -> None:
     """Turn the two commuting key strings into products of Z on single noise qubits.
 
-    The strings that complete the clone's two Paulis read, on N_j and on each other N_i:
-    (Y, X) and (Z, Y) for even n; (Y, Y) and (Z, X) for odd n; (Z, Y) on every noise qubit for
-    the clone A. Where they agree the qubit is read alone; where they anticommute qubits are
-    paired, and the pair's two products are those of a Bell measurement. The clone itself is
-    turned so that its two Paulis are the ones that R shows.
+    Where the strings that show Z and X of the input have the same letter, or only one has one,
+    the noise qubit is read alone; where they anticommute noise qubits are paired, and the pair's
+    two products are those of a Bell measurement. The clone itself is turned so that its two
+    Paulis are the ones that the input shows.
     """
-    returned, noise = clone_qubit(circuit, clone), register(circuit, "N")
-    paired = list(range(n))
-    if clone == 0:
-        apply(circuit, ("h", "sxdg"), returned)
-        circuit.sdg(noise)
-    elif n % 2 == 0:
-        apply(circuit, ("h", "s"), returned)
-        for index, qubit in enumerate(noise):
-            apply(circuit, ("sx",) if index == clone - 1 else ("sdg",), qubit)
-    else:
-        apply(circuit, ("h",), returned)
-        apply(circuit, ("sx",), noise[clone - 1])
-        paired.remove(clone - 1)
+    strings = recovery_strings(n, path)
+    letters = list(zip(strings["Z"], strings["X"], strict=True))
+    apply(circuit, _TO_Z_AND_X["".join(letters[0])], clone)
+    paired = []
+    for qubit, (z, x) in zip(key, letters[1:], strict=True):
+        if z != x and "I" not in (z, x):
+            apply(circuit, _TO_Z_AND_X[z + x], qubit)
+            paired.append(qubit)
+        elif (letter := z if z != "I" else x) != "I":
+            apply(circuit, _ALONE[letter], qubit)
     for first, second in zip(paired[::2], paired[1::2], strict=True):
-        circuit.cx(noise[first], noise[second])
-        circuit.h(noise[first])
+        circuit.cx(first, second)
+        circuit.h(first)
 
 
-def _correct_in_real_time(circuit: QuantumCircuit, cloning: Cloning) -> None:
+_ALONE: dict[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sx",), "Z": ()}
+"""Gates that turn a Pauli into Z, up to a sign."""
+
+
+def correct_in_real_time(
+    circuit: QuantumCircuit,
+    clone: Qubit,
+    key: Sequence[Qubit],
+    frame: PauliFrame,
+    name: str = "key",
+) -> None:
     """Measure the key; then apply X and Z to the clone, each where its frame bits are odd."""
-    frame = pauli_frame(cloning.n, cloning.clone)
-    key = read_key(circuit)
-    returned = clone_qubit(circuit, cloning.clone)
+    bits = read_key(circuit, key, name)
     for flipped, correction in (("Z", "x"), ("X", "z")):
         if frame.flip[flipped]:
-            apply(circuit, (correction,), returned)
-        with circuit.if_test(_odd([key[i] for i in frame.key[flipped]])):
-            apply(circuit, (correction,), returned)
+            apply(circuit, (correction,), clone)
+        with circuit.if_test(_odd([bits[i] for i in frame.key[flipped]])):
+            apply(circuit, (correction,), clone)
 
 
 def _odd(bits: list[Clbit]) -> expr.Expr | tuple[Clbit, int]:

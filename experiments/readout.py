@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
-from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit
+from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, Qubit
 
 from experiments.protocol import (
     BELL_PARITY,
@@ -58,46 +60,78 @@ def settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
                 "measurement; use estimator 'parity' with it"
             )
         return _witness_settings(cloning)
+    done = decrypted_clone(cloning)
     if cloning.input != "bell":
-        return (_local_setting(cloning, _EIGENSTATE[cloning.input][0]),)
+        return (_local_setting(done, *_EIGENSTATE[cloning.input]),)
+    return fidelity_settings(done, estimator)
+
+
+@dataclass(frozen=True, eq=False)
+class Decrypted:
+    """A circuit that ends with a decrypted clone.
+
+    Attributes:
+        circuit: its last barrier closes the decryption.
+        reference: R, entangled with what was cloned.
+        clone: the qubit that came back.
+        key: noise qubits that are read with the rest; empty unless the strategy is ``frame``.
+        frame: how their outcomes flip those of the clone.
+    """
+
+    circuit: QuantumCircuit
+    reference: Qubit
+    clone: Qubit
+    key: tuple[Qubit, ...] = ()
+    frame: PauliFrame = NO_FRAME
+
+
+def decrypted_clone(cloning: Cloning) -> Decrypted:
+    """Encryption and decryption, with what is needed to read the clone."""
+    circuit = decrypted(cloning)
+    ends = register(circuit, "R")[0], clone_qubit(circuit, cloning.clone)
+    if cloning.strategy != "frame":
+        return Decrypted(circuit, *ends)
+    key = tuple(register(circuit, "N"))
+    return Decrypted(circuit, *ends, key, pauli_frame(cloning.n, (cloning.clone,)))
+
+
+def fidelity_settings(done: Decrypted, estimator: Estimator) -> tuple[Setting, ...]:
+    """The settings that give the fidelity of R and the clone with |φ>."""
     if estimator == "bsm":
-        return (_bell_setting(cloning),)
-    return tuple(_local_setting(cloning, pauli) for pauli in "ZYX")
+        return (_bell_setting(done),)
+    return tuple(_local_setting(done, pauli) for pauli in "ZYX")
 
 
-def _frame(cloning: Cloning) -> PauliFrame:
-    return pauli_frame(cloning.n, cloning.clone) if cloning.strategy == "frame" else NO_FRAME
-
-
-def _local_setting(cloning: Cloning, pauli: str) -> Setting:
+def _local_setting(done: Decrypted, pauli: str, eigenvalue: int | None = None) -> Setting:
     """R and the clone measured in the basis of one Pauli (only the clone for a pure input)."""
-    circuit = decrypted(cloning)
-    r, c = _end_bits(circuit)
-    clone = clone_qubit(circuit, cloning.clone)
-    bits, parity = [c], BELL_PARITY[pauli]
-    if cloning.input == "bell":
-        bits.append(r)
-        reference = register(circuit, "R")[0]
-        apply(circuit, TO_Z[pauli], reference)
-        circuit.measure(reference, r)
+    circuit = done.circuit.copy()
+    if eigenvalue is None:
+        parity = BELL_PARITY[pauli]
+        r, c = end_bits(circuit)
+        bits = [c, r]
+        apply(circuit, TO_Z[pauli], done.reference)
+        circuit.measure(done.reference, r)
     else:
-        parity = _EIGENSTATE[cloning.input][1]
-    apply(circuit, TO_Z[pauli], clone)
-    circuit.measure(clone, c)
-    check = _framed(circuit, bits, parity, pauli, _read_frame(circuit, cloning))
-    return Setting(pauli * len(bits), circuit, (check,))
+        parity = eigenvalue
+        alone = ClassicalRegister(1, "c")
+        circuit.add_register(alone)
+        c = alone[0]
+        bits = [c]
+    apply(circuit, TO_Z[pauli], done.clone)
+    circuit.measure(done.clone, c)
+    key = read_frame(circuit, done)
+    return Setting(pauli * len(bits), circuit, (framed(circuit, bits, parity, pauli, done, key),))
 
 
-def _bell_setting(cloning: Cloning) -> Setting:
-    circuit = decrypted(cloning)
-    r, c = _end_bits(circuit)
-    reference, clone = register(circuit, "R")[0], clone_qubit(circuit, cloning.clone)
-    circuit.cx(reference, clone)
-    circuit.h(reference)
-    circuit.measure([reference, clone], [r, c])
-    frame = _read_frame(circuit, cloning)
+def _bell_setting(done: Decrypted) -> Setting:
+    circuit = done.circuit.copy()
+    r, c = end_bits(circuit)
+    circuit.cx(done.reference, done.clone)
+    circuit.h(done.reference)
+    circuit.measure([done.reference, done.clone], [r, c])
+    key = read_frame(circuit, done)
     # After CX and H the clone's bit is the parity ZZ and the reference's is XX.
-    checks = tuple(_framed(circuit, [bit], 0, p, frame) for bit, p in ((c, "Z"), (r, "X")))
+    checks = tuple(framed(circuit, [bit], 0, p, done, key) for bit, p in ((c, "Z"), (r, "X")))
     return Setting("bell", circuit, checks)
 
 
@@ -112,7 +146,7 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
     for pauli in wanted:
         string = strings[pauli]
         circuit = decrypted(cloning)
-        r, c = _end_bits(circuit)
+        r, c = end_bits(circuit)
         key = ClassicalRegister(cloning.n, "key")
         circuit.add_register(key)
         bit_of = dict(zip([reference, *held], [r, c, *key], strict=True))
@@ -129,23 +163,27 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
     return tuple(out)
 
 
-def _end_bits(circuit: QuantumCircuit) -> tuple[Clbit, Clbit]:
+def end_bits(circuit: QuantumCircuit) -> tuple[Clbit, Clbit]:
     """Add the registers ``r`` and ``c`` for R and the clone; return their bits."""
     r, c = ClassicalRegister(1, "r"), ClassicalRegister(1, "c")
     circuit.add_register(r, c)
     return r[0], c[0]
 
 
-def _read_frame(circuit: QuantumCircuit, cloning: Cloning) -> PauliFrame:
-    if cloning.strategy == "frame":
-        read_key(circuit)
-    return _frame(cloning)
+def read_frame(circuit: QuantumCircuit, done: Decrypted) -> Sequence[Clbit]:
+    """Measure the key if the strategy reads it; return its bits."""
+    return tuple(read_key(circuit, done.key)) if done.key else ()
 
 
-def _framed(
-    circuit: QuantumCircuit, bits: list[Clbit], parity: int, pauli: str, frame: PauliFrame
+def framed(
+    circuit: QuantumCircuit,
+    bits: Sequence[Clbit],
+    parity: int,
+    pauli: str,
+    done: Decrypted,
+    key: Sequence[Clbit],
 ) -> Check:
-    key = next((reg for reg in circuit.cregs if reg.name == "key"), ())
-    used = [*bits, *(key[i] for i in frame.key[pauli])]
+    """The check that ``bits`` have a parity, once the frame has flipped the clone's Pauli."""
+    used = [*bits, *(key[i] for i in done.frame.key[pauli])]
     indices = tuple(sorted(circuit.find_bit(bit).index for bit in used))
-    return Check(indices, parity ^ frame.flip[pauli])
+    return Check(indices, parity ^ done.frame.flip[pauli])

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
-from experiments.stabilizers import OutcomeLaw
+from experiments.clifford import steps
+from experiments.rotated import TurnedLaw
 
 
 @dataclass(frozen=True, order=True)
@@ -91,9 +92,6 @@ class Setting:
 
     def ideal_success(self) -> float:
         """Exact probability of success without noise, from the stabilizer formalism."""
-        law = OutcomeLaw.of_circuit(self.circuit)
-        means = []
-        for check in products(self.checks):
-            parity = law.parity(check.mask)
-            means.append(0.0 if parity is None else 1.0 - 2.0 * (parity ^ check.parity))
+        law = TurnedLaw.of(tuple(steps(self.circuit)))
+        means = [law.mean(c.mask) * (1 - 2 * c.parity) for c in products(self.checks)]
         return success_probability(means, len(self.checks))

@@ -38,7 +38,7 @@ from backends.adapter import (
 )
 from backends.devices import as_snapshot
 from backends.errors import DoesNotFit
-from backends.noise import noisy_events, noisy_stim
+from backends.noise import noisy_circuit
 from backends.rehearsal.cloud import SETTINGS, Cloud, CloudSettings
 from backends.rehearsal.transport import (
     FAULT_SCRIPT,
@@ -166,7 +166,7 @@ class RehearsalAdapter:
 
     def _check(self, circuit: QuantumCircuit) -> None:
         try:
-            _, record_of = noisy_stim(noisy_events(tuple(steps(circuit)), self._device))
+            record_of = noisy_circuit(tuple(steps(circuit)), self._device).record_of
         except (NotClifford, DoesNotFit) as error:
             raise Refused(
                 f"circuit '{circuit.name}' was not sent, the rehearsal cannot simulate it: {error}",

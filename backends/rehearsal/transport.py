@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
@@ -17,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked_dataclass
-from qiskit import qpy
-from qiskit.circuit import Delay, QuantumCircuit
+from qiskit.circuit import QuantumCircuit
 
 from backends.adapter import CircuitFailure
-from experiments.clifford import NotClifford, steps
+from backends.qpy_bytes import from_qpy, to_qpy
+from experiments.clifford import steps
 
 if TYPE_CHECKING:
     from backends.rehearsal.cloud import Cloud, CloudJob
@@ -48,9 +47,6 @@ FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
 EXACT = ConfigDict(extra="forbid")
 _SKEW_SECONDS = 3 * 3600.0
-_UNIT_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
-# A delay on the wire counts these in whole numbers: QPY keeps no unit of a delay.
-_TICK_SECONDS = 1e-15
 
 
 class TransportError(Exception):
@@ -268,28 +264,9 @@ def pack(circuit: QuantumCircuit) -> str:
     Raises:
         NotClifford: if it holds a delay without a fixed length.
     """
-    file = io.BytesIO()
-    qpy.dump(_with_delays(circuit, _in_ticks), file)
-    return base64.b64encode(file.getvalue()).decode()
+    return base64.b64encode(to_qpy(circuit)).decode()
 
 
 def unpack(text: str) -> QuantumCircuit:
     """The circuit that :func:`pack` wrote."""
-    (circuit,) = qpy.load(io.BytesIO(base64.b64decode(text)))
-    return _with_delays(circuit, lambda delay: Delay(delay.duration * _TICK_SECONDS, "s"))
-
-
-def _in_ticks(delay: Delay) -> Delay:
-    if delay.unit not in _UNIT_SECONDS:
-        raise NotClifford(f"a delay in '{delay.unit}' has no fixed length; give it in seconds")
-    return Delay(round(delay.duration * _UNIT_SECONDS[delay.unit] / _TICK_SECONDS), "dt")
-
-
-def _with_delays(circuit: QuantumCircuit, change: Callable[[Delay], Delay]) -> QuantumCircuit:
-    changed = circuit.copy_empty_like()
-    for instruction in circuit.data:
-        operation = instruction.operation
-        if operation.name == "delay":
-            operation = change(operation)
-        changed.append(instruction.replace(operation=operation))
-    return changed
+    return from_qpy(base64.b64decode(text))

@@ -58,3 +58,37 @@ def entanglement_fidelity(n: int, estimator: str) -> Published | None:
                 int(row[f"l2q_{column}"]),
             )
     return None
+
+
+def chsh(n: int, scenario: str) -> Published | None:
+    """Extended Data Table II; None where nothing was printed."""
+    column = f"s_{scenario.replace('-', '_')}"
+    for row in table("table2_chsh"):
+        if int(row["n"]) == n and column in row:
+            return Published(float(row[column]), float(row[f"{column}_err"]), None)
+    return None
+
+
+def ghz(r: int) -> Published | None:
+    """Extended Data Table IV; None where nothing was printed."""
+    for row in table("table4_ghz"):
+        if int(row["r"]) == r:
+            return Published(float(row["fr"]), float(row["fr_err"]), int(row["l2q"]))
+    return None
+
+
+def iterated(clones: int, level: int) -> Published | None:
+    """Extended Data Table III by the number of clones made and the level of the decrypted one."""
+    depth = {"0": 0, "1": 1, "2": 2, "2star": 2, "3full": 3}
+    for row in table("table3_iterated"):
+        if (int(row["clones"]), depth[row["case"]]) == (clones, level):
+            return Published(float(row["fe"]), float(row["fe_err"]), int(row["l2q"]))
+    return None
+
+
+def virtual_iterated(n: int, level: int) -> Published | None:
+    """Supplementary Table VI; None where nothing was printed."""
+    for row in table("table6_virtual_iterated"):
+        if (int(row["n"]), int(row["l"])) == (n, level):
+            return Published(float(row["fe"]), float(row["fe_err"]), int(row["l2q"]))
+    return None
