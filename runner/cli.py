@@ -162,9 +162,9 @@ def report(run: str, out: str | None, as_json: bool) -> None:
 @json_option
 def experiments(as_json: bool) -> None:
     """List the experiments that can be run."""
-    from experiments.entanglement import KIND, TITLE
+    from runner.kinds import TITLES
 
-    print_pairs({KIND: TITLE}, ("kind", "description"), as_json=as_json)
+    print_pairs(TITLES, ("kind", "description"), as_json=as_json)
 
 
 @main.command()

@@ -3,75 +3,35 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from backends.devices import IDEAL, load_device
 from backends.errors import BackendError
 from backends.providers import PROVIDERS, Provider
 from backends.rehearsal.cloud import CloudSettings, FailingCircuit
 from backends.rehearsal.transport import CALLS, FAULT_KINDS, Fault
-from experiments.gates import require_clone, require_signals
-from experiments.protocol import STRATEGIES, Strategy
-from experiments.readout import ESTIMATORS, Estimator
+from experiments.point import Point
 from runner.errors import ConfigError, Problem, RunFolderError, printable
+from runner.experiment_config import (
+    CHOICES,
+    KINDS,
+    LARGEST_N,
+    MODELS,
+    DecryptConfig,
+    ExperimentConfig,
+    Problems,
+    Section,
+)
 from runner.source import Source, read_source
 
-Kind = Literal["entanglement"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-LARGEST_N = 1000
-"""Bounds a sweep given as a range; no device comes near it."""
-
 _LONGEST_VALUE = 80
-
-_RANGE = re.compile(r"^\s*(\d{1,6})\s*\.\.\s*(\d{1,6})\s*$")
-
-
-def _sweep(value: Any) -> Any:
-    """One value, a list, or a range written ``2..15`` (both ends included)."""
-    if isinstance(value, str) and (found := _RANGE.match(value)):
-        first, last = int(found[1]), int(found[2])
-        if not first <= last <= LARGEST_N:
-            raise PydanticCustomError(
-                "range",
-                "a range runs upwards and to at most {limit}, such as 2..15",
-                {"limit": LARGEST_N},
-            )
-        return list(range(first, last + 1))
-    return value if isinstance(value, list) else [value]
-
-
-_T = TypeVar("_T")
-Swept = Annotated[list[_T], Field(min_length=1), BeforeValidator(_sweep)]
-"""One value or several; each is a sweep."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class DecryptConfig(_Section):
-    """Which clone is decrypted, and how."""
-
-    clone: Swept[int] = [1]
-    strategy: Swept[Strategy] = ["unitary"]
-
-
-class ExperimentConfig(_Section):
-    """What is measured; every list is a sweep."""
-
-    kind: Kind
-    n: Swept[int]
-    decrypt: DecryptConfig = DecryptConfig()
-    estimator: Swept[Estimator] = ["parity"]
 
 
 @checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -87,7 +47,7 @@ class RehearsalConfig(CloudSettings):
     faults: list[Fault] = field(default_factory=list)
 
 
-class BackendConfig(_Section):
+class BackendConfig(Section):
     """Where it runs; ``rehearsal`` belongs to the provider of that name."""
 
     provider: Provider = "stim"
@@ -95,14 +55,14 @@ class BackendConfig(_Section):
     rehearsal: RehearsalConfig | None = None
 
 
-class CompileConfig(_Section):
+class CompileConfig(Section):
     """How circuits are compiled; ``seeds`` transpiler seeds are tried."""
 
     strategy: Literal["stock"] = "stock"
     seeds: Annotated[int, Field(ge=1, le=1000)] = 4
 
 
-class SuppressionConfig(_Section):
+class SuppressionConfig(Section):
     """Error suppression on hardware; local simulators model none of it."""
 
     dynamical_decoupling: Literal["none"] = "none"
@@ -110,14 +70,14 @@ class SuppressionConfig(_Section):
     readout_mitigation: Literal["none"] = "none"
 
 
-class BudgetConfig(_Section):
+class BudgetConfig(Section):
     """What a run may cost at most; None sets no limit."""
 
     qpu_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """A whole run, defaults filled in."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "run"
@@ -164,97 +124,105 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
         config = RunConfig.model_validate(source.data)
     except ValidationError as error:
         found += [_problem(source, detail) for detail in error.errors()]
-    experiment = config.experiment if config else _section(ExperimentConfig, source, "experiment")
-    backend = config.backend if config else _section(BackendConfig, source, "backend")
-    if experiment is not None:
-        for path, message in _physical_problems(experiment, backend):
-            found.append((source.position(path), Problem(source.place(path), message)))
+    experiment = config.experiment if config else _section(_EXPERIMENT, source, "experiment")
+    backend = config.backend if config else _section(_BACKEND, source, "backend")
+    for path, message in _physical_problems(experiment, backend, config.seed if config else 0):
+        found.append((source.position(path), Problem(source.place(path), message)))
     if config is None or found:
         raise ConfigError([problem for _, problem in sorted(found, key=lambda one: one[0])])
     return config, source
 
 
-_S = TypeVar("_S", bound=_Section)
+_EXPERIMENT: TypeAdapter[ExperimentConfig] = TypeAdapter(ExperimentConfig)
+_BACKEND = TypeAdapter(BackendConfig)
+_S = TypeVar("_S")
 
 
-def _section(kind: type[_S], source: Source, key: str) -> _S | None:
+def _section(kind: TypeAdapter[_S], source: Source, key: str) -> _S | None:
     """One section by itself, so that its values are looked at though others are wrong."""
     try:
-        return kind.model_validate(source.data.get(key, {}))
+        return kind.validate_python(source.data.get(key, {}))
     except ValidationError:
         return None
 
 
-_Problems = Iterator[tuple[tuple[str | int, ...], str]]
-
-
-def _physical_problems(experiment: ExperimentConfig, backend: BackendConfig | None) -> _Problems:
+def _physical_problems(
+    experiment: ExperimentConfig | None, backend: BackendConfig | None, seed: int
+) -> Problems:
     """What is well-formed but cannot be run, each with its path."""
-    decrypt = experiment.decrypt
-    for path, values in (
-        (("experiment", "n"), experiment.n),
-        (("experiment", "estimator"), experiment.estimator),
-        (("experiment", "decrypt", "clone"), decrypt.clone),
-        (("experiment", "decrypt", "strategy"), decrypt.strategy),
-    ):
-        if len(set(values)) != len(values):
-            yield path, "a value is given twice; give each value once"
-    sound = []
-    for index, n in enumerate(experiment.n):
-        try:
-            require_signals(n)
-        except ValueError as error:
-            yield ("experiment", "n", index), str(error)
-        else:
-            sound.append((index, n))
-    for index, clone in enumerate(decrypt.clone):
-        for _, n in sound:
+    points: Sequence[Point] = ()
+    if experiment is not None:
+        wrong = [*_doubled(experiment), *experiment.problems()]
+        yield from ((("experiment", *path), message) for path, message in wrong)
+        if not wrong:
             try:
-                require_clone(n, clone)
+                points = experiment.points(seed)
             except ValueError as error:
-                yield ("experiment", "decrypt", "clone", index), str(error)
-                break
-    if experiment.estimator == ["bsm"] and "witness" in decrypt.strategy:
-        yield (
-            ("experiment", "estimator"),
-            "strategy 'witness' decrypts nothing, so there is no clone for a Bell measurement; "
-            "add estimator 'parity'",
-        )
-    if backend is not None and backend.rehearsal and backend.provider != "rehearsal":
+                yield ("experiment",), str(error)
+    if backend is None:
+        return
+    if backend.rehearsal and backend.provider != "rehearsal":
         yield (
             ("backend", "rehearsal"),
             f"'backend.rehearsal' describes a simulated cloud, but the provider is "
             f"'{backend.provider}'; leave it out, or set provider: rehearsal",
         )
-    if backend is not None and backend.device != IDEAL:
-        yield from _device_problems(backend.device, sound, decrypt.strategy)
-        return
-    for index, n in sound:
-        if n > LARGEST_N:
-            message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
-            yield ("experiment", "n", index), message
+    if backend.device != IDEAL:
+        yield from _device_problems(backend.device, experiment, points)
+    elif experiment is not None:
+        for index, n in enumerate(experiment.n):
+            if n > LARGEST_N:
+                message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
+                yield ("experiment", "n", index), message
+
+
+def _doubled(experiment: ExperimentConfig) -> Problems:
+    """Sweeps that hold a value twice."""
+    sections: list[tuple[tuple[str, ...], Section]] = [((), experiment)]
+    if decrypt := _decrypt(experiment):
+        sections.append((("decrypt",), decrypt))
+    for path, section in sections:
+        for key, values in section:
+            if isinstance(values, list) and any(values.count(v) > 1 for v in values):
+                yield (*path, key), "a value is given twice; give each value once"
+
+
+def _decrypt(experiment: ExperimentConfig) -> DecryptConfig | None:
+    """How clones are decrypted; None where nothing is."""
+    return getattr(experiment, "decrypt", None)
 
 
 def _device_problems(
-    device: str, sizes: Sequence[tuple[int, int]], strategies: Sequence[Strategy]
-) -> _Problems:
+    device: str, experiment: ExperimentConfig | None, points: Sequence[Point]
+) -> Problems:
     try:
         snapshot = load_device(device)
         snapshot.to_target()
     except BackendError as error:
         yield ("backend", "device"), str(error)
         return
+    if experiment is None:
+        return
     available = len(snapshot.largest_region)
-    for index, n in sizes:
-        if 2 * n + 2 > available:
+    key, values, qubits = experiment.sizes()
+    for index, value in enumerate(values):
+        needed = (
+            qubits(value)
+            if qubits and isinstance(value, int)
+            else max((p.num_qubits for p in points), default=0)
+        )
+        if needed > available:
+            limit = ""
+            if qubits and (fitting := [v for v in range(1, available) if qubits(v) <= available]):
+                limit = f"; the largest {key} there is {max(fitting)}"
             yield (
-                ("experiment", "n", index),
-                f"n = {n} needs {2 * n + 2} connected qubits, but device '{device}' has "
-                f"{available} that work and are connected; the largest n there is "
-                f"{available // 2 - 1}",
+                ("experiment", key, index),
+                f"{key} = {value} needs {needed} connected qubits, but device '{device}' has "
+                f"{available} that work and are connected{limit}",
             )
             break
-    if "feedforward" in strategies and not snapshot.dynamic_circuits:
+    decrypt = _decrypt(experiment)
+    if decrypt and "feedforward" in decrypt.strategy and not snapshot.dynamic_circuits:
         yield (
             ("experiment", "decrypt", "strategy"),
             f"device '{device}' offers no conditional gates, which 'feedforward' needs; "
@@ -262,13 +230,13 @@ def _device_problems(
         )
 
 
-def _keys(section: type[_Section]) -> tuple[str, ...]:
+def _keys(section: type[Section]) -> tuple[str, ...]:
     return tuple(section.model_fields)
 
 
 _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
     (): _keys(RunConfig),
-    ("experiment",): _keys(ExperimentConfig),
+    **{("experiment", kind): _keys(model) for kind, model in MODELS.items()},
     ("experiment", "decrypt"): _keys(DecryptConfig),
     ("backend",): _keys(BackendConfig),
     ("backend", "rehearsal"): tuple(f.name for f in fields(RehearsalConfig)),
@@ -280,9 +248,7 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 
 _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
-    ("experiment", "kind"): KINDS,
-    ("experiment", "decrypt", "strategy"): STRATEGIES,
-    ("experiment", "estimator"): ESTIMATORS,
+    **CHOICES,
     ("backend", "provider"): PROVIDERS,
     ("backend", "rehearsal", "faults", "call"): CALLS,
     ("backend", "rehearsal", "faults", "kind"): FAULT_KINDS,
@@ -295,6 +261,7 @@ _TYPE_NAMES = {
     "string_type": "text",
     "bool_type": "true or false",
     "model_type": "a section with keys of its own",
+    "model_attributes_type": "a section with keys of its own",
     "list_type": "a list",
 }
 
@@ -308,16 +275,31 @@ def _problem(source: Source, detail: ErrorDetails) -> tuple[tuple[int, int], Pro
 
 def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     """Path of an error, whether its key is meant, and what is wrong and would be right."""
+    kind = detail["type"]
     path = tuple(detail["loc"])
+    tag: tuple[str | int, ...] = ()
+    if path[:1] == ("experiment",) and path[1:2] and path[1] in KINDS:
+        # The kind of experiment is no key of the file.
+        tag, path = path[1:2], (*path[:1], *path[2:])
     # Circuits that fail are named by number; every other number is an index of a list.
     named = tuple(
         p for p in path if isinstance(p, str) and not (p.isdigit() and "fail_circuits" in path)
     )
     key = ".".join(named)
     value = printable(repr(detail["input"]), _LONGEST_VALUE)
-    kind = detail["type"]
+    if kind == "union_tag_not_found":
+        return path, False, "'experiment.kind' is missing; " + f"it is one of: {', '.join(KINDS)}"
+    if kind == "union_tag_invalid":
+        given = detail["ctx"]["tag"]
+        near = get_close_matches(given, KINDS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        message = (
+            f"'experiment.kind' is {given!r}, but this version knows only: {', '.join(KINDS)}{hint}"
+        )
+        return ("experiment", "kind"), False, message
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _KEYS[named[:-1]]
+        section = ("experiment", str(*tag)) if named[:-1] == ("experiment",) else named[:-1]
+        known = _KEYS[section]
         near = get_close_matches(named[-1], known, n=1, cutoff=0.5)
         remedy = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
         return path, True, f"unknown key '{key}'; {remedy}"

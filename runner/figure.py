@@ -1,8 +1,9 @@
-"""The first figure: entanglement fidelity against n, as PNG and SVG, with its data beside it."""
+"""The figure of a run: its values against size, as PNG and SVG, with the data beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from experiments.chsh import (
+    CLASSICAL_BOUND,
+    QUANTUM_BOUND,
+    imperfect_cloner_s,
+    number_of_clones,
+)
 from experiments.published import DEVICE, SOURCE
+from runner.columns import clone_name
+from runner.heatmap import as_csv, draw_heatmap, read_correlators
+from runner.kinds import WORDINGS
 from runner.rows import ResultRow, to_csv
 
-NAME = "entanglement_fidelity"
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "enclone",  # the same bytes on every run
     "svg.fonttype": "none",
@@ -29,6 +38,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _SPREAD = 0.09
 _MOST_TICKS = 20
+_NAMED = 2
 
 
 def write_figures(folder: Path, rows: Sequence[ResultRow], title: str) -> list[Path]:
@@ -39,40 +49,105 @@ def write_figures(folder: Path, rows: Sequence[ResultRow], title: str) -> list[P
     """
     figures = folder / "figures"
     figures.mkdir(exist_ok=True)
-    data = figures / f"{NAME}.csv"
-    data.write_text(to_csv(rows), encoding="utf-8", newline="\n")
+    measured = read_correlators(folder, rows)
+    data = as_csv(measured) if measured else to_csv(rows)
+    name = _NAMES.get(rows[0].experiment, rows[0].experiment)
+    table, png, svg = (figures / f"{name}.{suffix}" for suffix in ("csv", "png", "svg"))
+    table.write_text(data, encoding="utf-8", newline="\n")
     with mpl.rc_context(_STYLE):
-        figure = draw(rows, title)
-        png, svg = figures / f"{NAME}.png", figures / f"{NAME}.svg"
+        figure = draw_heatmap(measured, title) if measured else draw(rows, title)
         figure.savefig(png, dpi=160, metadata={"Software": None})
         figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    return [png, svg, data]
+    return [png, svg, table]
+
+
+_DRAWN_AGAINST_N = ("entanglement", "chsh", "correlators", "leakage")
+_PAST = {"reset": "reset", "measure": "measured", "depolarize": "depolarized"}
+_NAMES = {"entanglement": "entanglement_fidelity"}
+
+
+@dataclass(frozen=True)
+class Abscissa:
+    """What a kind of experiment is drawn against.
+
+    Attributes:
+        label: of the axis.
+        of: the value of a row.
+        logarithmic: whether the axis is.
+        names: what is written at the ticks; None for the values.
+    """
+
+    label: str
+    of: Callable[[ResultRow], float]
+    logarithmic: bool = False
+    names: Mapping[float, str] | None = None
+
+
+def _clones(row: ResultRow) -> int:
+    """Clones that are made, or that a virtual run stands for."""
+    if _is_virtual(row):
+        return number_of_clones(row.n) ** ((row.level or 0) + 1)
+    return row.clones or 0
+
+
+def _is_virtual(row: ResultRow) -> bool:
+    return row.generations is not None and set(row.generations) == {"1", "-"}
+
+
+_AGAINST_N = Abscissa("cloning parameter n (signal qubits)", lambda row: row.n)
+_ABSCISSAS = {
+    "ghz": Abscissa("qubits r of the GHZ state", lambda row: row.r or 0),
+    "iterated": Abscissa("clones (virtual: those the path stands for)", _clones, logarithmic=True),
+}
+
+
+def _abscissa(rows: Sequence[ResultRow]) -> Abscissa:
+    kind = rows[0].experiment
+    if kind == "leakage":
+        sets = list(dict.fromkeys(f"{row.subset}\n(n = {row.n}: {row.learns})" for row in rows))
+        return Abscissa(
+            "set of qubits (what the theory says that it learns)",
+            lambda row: sets.index(f"{row.subset}\n(n = {row.n}: {row.learns})"),
+            names=dict(enumerate(sets)),
+        )
+    if kind == "storage" and len({row.idle_microseconds for row in rows}) > 1:
+        return Abscissa("storage time (µs)", lambda row: row.idle_microseconds or 0.0)
+    if kind == "storage":
+        return Abscissa("servers lost", lambda row: (row.lost or "").count("S"))
+    return _ABSCISSAS.get(kind, _AGAINST_N)
 
 
 def draw(rows: Sequence[ResultRow], title: str) -> Figure:
-    """Fe against n: one colour for each clone, strategy and estimator."""
-    series: dict[tuple[int, str, str], list[ResultRow]] = {}
+    """The values against size: one colour for each series of points."""
+    abscissa = _abscissa(rows)
+    wording = WORDINGS[rows[0].experiment]
+    series: dict[tuple[str, ...], list[ResultRow]] = {}
     for row in rows:
-        series.setdefault((row.clone, row.strategy, row.estimator), []).append(row)
+        series.setdefault(_series(row), []).append(row)
     figure = Figure(figsize=(9.0, max(4.8, 1.6 + 0.2 * len(series))), layout="constrained")
     FigureCanvasAgg(figure)
     axes: Axes = figure.add_subplot()
     colours = []
     for index, members in enumerate(series.values()):
-        colours.append(_draw_series(axes, members, index, len(series)))
-    _draw_marks(axes, rows[0])
-    axes.set_xlabel("cloning parameter n (signal qubits)")
-    axes.set_ylabel("entanglement fidelity Fe")
-    axes.set_ylim(min(0.2, *_lowest(rows)), 1.01)
-    sizes = sorted({row.n for row in rows})
+        colours.append(_draw_series(axes, members, abscissa, index, len(series)))
+    _draw_marks(axes, rows, abscissa)
+    axes.set_xlabel(abscissa.label)
+    axes.set_ylabel(wording.value_name)
+    axes.set_ylim(min(0.2, *_lowest(rows)), max(1.01, *_highest(rows)))
+    sizes = sorted({abscissa.of(row) for row in rows})
+    if abscissa.logarithmic:
+        axes.set_xscale("log")
+        axes.minorticks_off()
     if len(sizes) <= _MOST_TICKS:
-        axes.set_xticks(sizes)
+        names = abscissa.names or {}
+        axes.set_xticks(
+            sizes, [names.get(size, f"{size:g}") for size in sizes], fontsize=8 if names else None
+        )
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.04)
     axes.set_title(title, fontsize=10, loc="left", parse_math=False)
-    labels = [_series_label(key, one_clone=len({k[0] for k in series}) == 1) for key in series]
-    entries = [*zip(colours, labels, strict=True), *_meanings(rows)]
+    entries = [*zip(colours, _series_labels(list(series)), strict=True), *_meanings(rows)]
     figure.legend(
         [handle for handle, _ in entries],
         [label for _, label in entries],
@@ -83,10 +158,23 @@ def draw(rows: Sequence[ResultRow], title: str) -> Figure:
     return figure
 
 
-def _series_label(key: tuple[int, str, str], *, one_clone: bool) -> str:
-    clone, strategy, estimator = key
-    label = f"{strategy}, {estimator}"
-    return label if one_clone else f"{label}, clone {'A' if clone == 0 else f'S{clone}'}"
+def _series(row: ResultRow) -> tuple[str, ...]:
+    """What tells series apart; the first two are always named in the legend."""
+    return (
+        row.strategy,
+        row.scenario or row.estimator,
+        "" if row.experiment in _DRAWN_AGAINST_N else f"n = {row.n}",
+        "" if row.input is None else f"input {row.input}",
+        "" if row.loss in (None, "none") else f"servers {_PAST[str(row.loss)]}",
+        "" if row.spent_on is None else f"key spent on S{row.spent_on}",
+        "" if row.generations is None else ("virtual" if _is_virtual(row) else "physical"),
+        f"clone {clone_name(row)}",
+    )
+
+
+def _series_labels(keys: Sequence[tuple[str, ...]]) -> list[str]:
+    varying = [k for k in range(len(keys[0])) if k < _NAMED or len({key[k] for key in keys}) > 1]
+    return [", ".join(key[k] for k in varying if key[k]) for key in keys]
 
 
 def _meanings(rows: Sequence[ResultRow]) -> list[tuple[Line2D, str]]:
@@ -102,30 +190,57 @@ def _meanings(rows: Sequence[ResultRow]) -> list[tuple[Line2D, str]]:
     return meanings
 
 
-def _draw_marks(axes: Axes, row: ResultRow) -> None:
-    for level, text, style in (
-        (row.witness_threshold, "entanglement witnessed above", "--"),
-        (row.noise_floor, "noise floor", ":"),
-    ):
-        axes.axhline(level, color="0.35", lw=1, ls=style)
+def _draw_marks(axes: Axes, rows: Sequence[ResultRow], abscissa: Abscissa) -> None:
+    style: dict[str, Any] = {"color": "0.35", "lw": 1}
+    text: dict[str, Any] = {"fontsize": 8, "color": "0.35", "textcoords": "offset points"}
+    levels = [(rows[0].witness_threshold, "entanglement witnessed above", "--")]
+    floors = {abscissa.of(row): row.noise_floor for row in rows}
+    if rows[0].experiment == "chsh":
+        levels = [
+            (CLASSICAL_BOUND, "classical bound", "--"),
+            (QUANTUM_BOUND, "quantum bound", "-."),
+        ]
+        sizes = sorted({row.n for row in rows})
+        limits = [imperfect_cloner_s(number_of_clones(n)) for n in sizes]
+        axes.plot(sizes, limits, ls=(0, (1, 3)), **style)
         axes.annotate(
-            text,
-            (0, level),
-            xycoords=("axes fraction", "data"),
-            xytext=(3, 3),
-            textcoords="offset points",
-            fontsize=8,
-            color="0.35",
+            "best imperfect cloner", (sizes[-1], limits[-1]), xytext=(-3, 5), ha="right", **text
         )
+    if len(set(floors.values())) > 1:
+        axes.plot(sorted(floors), [floors[x] for x in sorted(floors)], ls=":", **style)
+        axes.annotate("noise floor", (min(floors), floors[min(floors)]), xytext=(6, 3), **text)
+    else:
+        levels.append((rows[0].noise_floor, "noise floor", ":"))
+    for level, name, dashes in levels:
+        axes.axhline(level, ls=dashes, **style)
+        axes.annotate(name, (0, level), xycoords=("axes fraction", "data"), xytext=(3, 3), **text)
+
+
+def _highest(rows: Sequence[ResultRow]) -> list[float]:
+    if rows[0].experiment == "chsh":
+        return [QUANTUM_BOUND + 0.1]
+    return [row.ci_high for row in rows if row.ci_high is not None]
 
 
 def _lowest(rows: Sequence[ResultRow]) -> list[float]:
-    values = [v for r in rows for v in (r.ci_low, r.predicted, r.published) if v is not None]
+    values = [
+        v
+        for r in rows
+        for v in (r.ci_low, r.predicted, r.published, r.noise_floor)
+        if v is not None
+    ]
     return [min(values) - 0.02]
 
 
-def _draw_series(axes: Axes, rows: Sequence[ResultRow], index: int, count: int) -> Line2D:
+def _draw_series(
+    axes: Axes, rows: Sequence[ResultRow], abscissa: Abscissa, index: int, count: int
+) -> Line2D:
     """Draw one series; return what stands for it in the legend."""
+
+    def place(row: ResultRow) -> float:
+        x = abscissa.of(row)
+        return x * (1 + shift / 3) if abscissa.logarithmic else x + shift
+
     colour = _COLOURS[index % len(_COLOURS)]
     marker = _MARKERS[index // len(_COLOURS) % len(_MARKERS)]
     shift = (index - (count - 1) / 2) * min(_SPREAD, 0.7 / count)
@@ -135,7 +250,7 @@ def _draw_series(axes: Axes, rows: Sequence[ResultRow], index: int, count: int) 
         lows = [v - (r.ci_low or 0.0) for v, r in zip(values, measured, strict=True)]
         highs = [(r.ci_high or 0.0) - v for v, r in zip(values, measured, strict=True)]
         axes.errorbar(
-            [row.n + shift for row in measured],
+            [place(row) for row in measured],
             values,
             yerr=[[max(0.0, e) for e in lows], [max(0.0, e) for e in highs]],
             fmt=marker,
@@ -144,16 +259,17 @@ def _draw_series(axes: Axes, rows: Sequence[ResultRow], index: int, count: int) 
             lw=1,
             color=colour,
         )
-    once = [row for row in rows if row.repeat == 0]
+    once = sorted((row for row in rows if row.repeat == 0), key=place)
     style: dict[str, Any] = {"color": colour, "lw": 1, "alpha": 0.7}
-    if len(once) > 1:
-        axes.plot([row.n + shift for row in once], [row.predicted for row in once], **style)
+    if len(once) > 1 and abscissa.names is None:
+        axes.plot([place(row) for row in once], [row.predicted for row in once], **style)
     else:
-        axes.hlines(once[0].predicted, once[0].n + shift - 0.03, once[0].n + shift + 0.03, **style)
+        for row in once:
+            axes.hlines(row.predicted, place(row) - 0.03, place(row) + 0.03, **style)
     printed = [row for row in once if row.published is not None]
     if printed:
         axes.errorbar(
-            [row.n + shift for row in printed],
+            [place(row) for row in printed],
             [row.published or 0.0 for row in printed],
             yerr=[row.published_err or 0.0 for row in printed],
             fmt=marker,

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qiskit import qasm3, qpy
+from qiskit import qasm3
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
+from backends.qpy_bytes import to_qpy
 from backends.snapshot import DeviceSnapshot
 from runner import __version__
 from runner.collected import CollectedCircuit, CollectedPoint
@@ -239,9 +240,7 @@ def utc_now() -> datetime:
 def _write_circuit(folder: Path, name: str, circuit: QuantumCircuit) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / f"{name}.qasm", qasm3.dumps(circuit))
-    buffer = io.BytesIO()
-    qpy.dump(circuit, buffer)
-    (folder / f"{name}.qpy").write_bytes(buffer.getvalue())
+    (folder / f"{name}.qpy").write_bytes(to_qpy(circuit))
 
 
 def _write(path: Path, text: str) -> None:

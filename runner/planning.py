@@ -16,7 +16,6 @@ from typing import Any
 from backends.compile import CompiledPoint, compile_point
 from backends.devices import IDEAL
 from backends.snapshot import DeviceSnapshot
-from experiments.entanglement import points
 from experiments.point import Point
 from runner.config import RunConfig
 from runner.identity import identity
@@ -49,13 +48,7 @@ class PlannedPoint:
 
 def sweep(config: RunConfig) -> Sequence[Point]:
     """The points that a configuration asks for."""
-    experiment = config.experiment
-    return points(
-        experiment.n,
-        experiment.decrypt.clone,
-        experiment.decrypt.strategy,
-        experiment.estimator,
-    )
+    return config.experiment.points(config.seed)
 
 
 def compile_sweep(

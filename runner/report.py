@@ -9,9 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
+from runner.columns import report_columns
 from runner.errors import RunFolderError, printable
 from runner.figure import write_figures
 from runner.folder import read_json, read_rows
+from runner.kinds import WORDINGS
 from runner.rows import ResultRow
 from runner.tables import footnotes
 
@@ -64,8 +66,8 @@ def _rendered(folder: Path, rows: Sequence[ResultRow], resolved: dict[str, Any])
         provenance=provenance,
         device=provenance["device"],
         configuration=(folder / "config.yaml").read_text(encoding="utf-8"),
-        cell=_cell,
-        clone=lambda row: "A" if row.clone == 0 else f"S{row.clone}",
+        columns=report_columns(rows),
+        figure_text=WORDINGS[rows[0].experiment].value_name,
     )
 
 
@@ -74,8 +76,3 @@ def _figures(folder: Path) -> Sequence[str]:
         "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
         for path in sorted((folder / "figures").glob("*.svg"))
     ]
-
-
-def _cell(row: ResultRow, field: str, digits: int = 4) -> str:
-    value = getattr(row, field)
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -50,6 +50,16 @@ class ResultRow:
         published_err: its printed error.
         certificate: ``proved``, ``failed`` or ``unverified``, the worst of the circuits.
         jobs: the provider's ids of the jobs that the counts came from.
+        clones: clones that an iterated run makes; None elsewhere.
+        generations: instances in each generation of an iterated run, such as ``1-3-9``.
+        input: the state that was cloned, or ``process`` for all six Pauli eigenstates; None for
+            half of a Bell pair.
+        lost: servers that were lost before decryption, such as ``S2 S3``; None elsewhere.
+        loss: what happened to their qubits.
+        idle_microseconds: how long everything waited after encryption.
+        spent_on: clone that had been decrypted with the same key before.
+        subset: qubits that were held together; None elsewhere.
+        learns: what the theory says that they learn: ``nothing``, a Pauli, ``everything``.
     """
 
     experiment: str
@@ -80,6 +90,15 @@ class ResultRow:
     published_err: float | None
     certificate: str
     jobs: tuple[str, ...]
+    clones: int | None = None
+    generations: str | None = None
+    input: str | None = None
+    lost: str | None = None
+    loss: str | None = None
+    idle_microseconds: float | None = None
+    spent_on: int | None = None
+    subset: str | None = None
+    learns: str | None = None
 
     def measured(self, estimate: Estimate | None, jobs: Sequence[str]) -> ResultRow:
         """The row with its measured fields filled in."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 
 import numpy as np
-from qiskit import qpy
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
+
+from backends.qpy_bytes import from_qpy, to_qpy
 
 
 def circuit_to_bytes(circuit: QuantumCircuit) -> bytes:
     """A circuit as compressed QPY."""
-    buffer = io.BytesIO()
-    qpy.dump(circuit, buffer)
-    return zlib.compress(buffer.getvalue())
+    return zlib.compress(to_qpy(circuit))
 
 
 def circuit_from_bytes(content: bytes) -> QuantumCircuit:
     """The circuit that :func:`circuit_to_bytes` wrote."""
-    (circuit,) = qpy.load(io.BytesIO(zlib.decompress(content)))
-    return circuit
+    return from_qpy(zlib.decompress(content))
 
 
 def pack_shots(shots: BitArray) -> bytes:

@@ -1,0 +1,450 @@
+"""The ``experiment`` section of a configuration: one model for each kind of experiment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from experiments import chsh, correlators, entanglement, ghz, iterated, leakage, storage
+from experiments.chsh import SCENARIOS, Scenario
+from experiments.correlators import STAGES, Stage
+from experiments.entanglement import SWEPT_INPUTS, SweptInput
+from experiments.gates import require_clone, require_signals
+from experiments.ghz import GHZ_ESTIMATORS, GhzEstimator
+from experiments.iterated import CLONES, Clones, physical_generations
+from experiments.point import Point
+from experiments.protocol import STRATEGIES, Cloning, Strategy
+from experiments.readout import ESTIMATORS, Estimator
+from experiments.storage import LOSSES, Loss
+
+LARGEST_N = 1000
+"""Bounds a sweep given as a range; no device comes near it."""
+
+_RANGE = re.compile(r"^\s*(\d{1,6})\s*\.\.\s*(\d{1,6})\s*$")
+
+Path = tuple[str | int, ...]
+Problems = Iterator[tuple[Path, str]]
+"""What is wrong, each with its place below ``experiment``."""
+
+
+def _sweep(value: Any) -> Any:
+    """One value, a list, or a range written ``2..15`` (both ends included)."""
+    if isinstance(value, str) and (found := _RANGE.match(value)):
+        first, last = int(found[1]), int(found[2])
+        if not first <= last <= LARGEST_N:
+            raise PydanticCustomError(
+                "range",
+                "a range runs upwards and to at most {limit}, such as 2..15",
+                {"limit": LARGEST_N},
+            )
+        return list(range(first, last + 1))
+    return value if isinstance(value, list) else [value]
+
+
+_T = TypeVar("_T")
+Swept = Annotated[list[_T], Field(min_length=1), BeforeValidator(_sweep)]
+"""One value or several; each is a sweep."""
+
+
+class Section(BaseModel):
+    """A part of a configuration: strict, and no key is ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DecryptConfig(Section):
+    """Which clone is decrypted, and how."""
+
+    clone: Swept[int] = [1]
+    strategy: Swept[Strategy] = ["unitary"]
+
+
+class _Experiment(Section):
+    """What all kinds have in common: besides this, a kind and what is decrypted."""
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep; ``seed`` is the run's.
+
+        Raises:
+            ValueError: if there is no such experiment.
+        """
+        raise NotImplementedError
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        raise NotImplementedError
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The key that decides how many qubits are needed, its values, and qubits for a value.
+
+        None instead of the last if a value is no number.
+        """
+        raise NotImplementedError
+
+
+def _cloning_qubits(n: int) -> int:
+    return 2 * n + 2
+
+
+def _signals(sizes: Sequence[int], clones: Sequence[int]) -> Problems:
+    """Numbers of signal qubits and clones that the protocol does not have."""
+    sound = []
+    for index, n in enumerate(sizes):
+        try:
+            require_signals(n)
+        except ValueError as error:
+            yield ("n", index), str(error)
+        else:
+            sound.append(n)
+    for index, clone in enumerate(clones):
+        for n in sound:
+            try:
+                require_clone(n, clone)
+            except ValueError as error:
+                yield ("decrypt", "clone", index), str(error)
+                break
+
+
+def _each(path: Path, values: Sequence[_T], build: Callable[[_T], object]) -> Problems:
+    """Values of one sweep for which no point can be made."""
+    for index, value in enumerate(values):
+        try:
+            build(value)
+        except ValueError as error:
+            yield (*path, index), str(error)
+
+
+class EntanglementConfig(_Experiment):
+    """Experiment 1."""
+
+    kind: Literal["entanglement"]
+    n: Swept[int]
+    decrypt: DecryptConfig = DecryptConfig()
+    estimator: Swept[Estimator] = ["parity"]
+    input: Swept[SweptInput] = ["bell"]
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The signal qubits."""
+        return "n", self.n, _cloning_qubits
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        return entanglement.points(
+            self.n, self.decrypt.clone, self.decrypt.strategy, self.estimator, self.input
+        )
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        yield from _signals(self.n, self.decrypt.clone)
+        if self.estimator == ["bsm"] and "witness" in self.decrypt.strategy:
+            yield (
+                ("estimator",),
+                "strategy 'witness' decrypts nothing, so there is no clone for a Bell "
+                "measurement; add estimator 'parity'",
+            )
+
+
+class ChshConfig(_Experiment):
+    """Experiment 2."""
+
+    kind: Literal["chsh"]
+    n: Swept[int]
+    decrypt: DecryptConfig = DecryptConfig()
+    scenario: Swept[Scenario] = ["2-2"]
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The signal qubits."""
+        return "n", self.n, _cloning_qubits
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        return chsh.points(self.n, self.decrypt.clone, self.decrypt.strategy, self.scenario)
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        yield from _signals(self.n, self.decrypt.clone)
+        yield from _each(
+            ("decrypt", "strategy"),
+            self.decrypt.strategy,
+            lambda strategy: chsh.points([2], [1], [strategy], ["2-2"]),
+        )
+
+
+_PHYSICAL: list[Clones] = ["physical"]
+
+
+class IteratedConfig(_Experiment):
+    """Experiment 3: ``level`` with ``clones``, or ``generations`` (with ``level`` or without)."""
+
+    kind: Literal["iterated"]
+    n: Swept[int] = [2]
+    level: Swept[int] | None = None
+    clones: Swept[Clones] | None = None
+    generations: Annotated[list[list[int]], Field(min_length=1)] | None = None
+    decrypt: DecryptConfig = DecryptConfig()
+    estimator: Swept[Estimator] = ["parity"]
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The level, or the lists of generations."""
+        if self.generations:
+            return "generations", self.generations, None
+
+        def qubits(level: int) -> int:
+            return max(
+                2 + 2 * n * sum(self._counts(n, kind, level))
+                for n in self.n
+                for kind in self.clones or _PHYSICAL
+            )
+
+        return "level", self.level or [], qubits
+
+    @staticmethod
+    def _counts(n: int, kind: Clones, level: int) -> tuple[int, ...]:
+        return physical_generations(n, level) if kind == "physical" else (1,) * (level + 1)
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        out: list[Point] = []
+        for n in self.n:
+            out += iterated.points(
+                [n],
+                self._structures(n),
+                self.decrypt.clone,
+                self.decrypt.strategy,
+                self.estimator,
+            )
+        # The first generation alone is the same experiment, physical or virtual.
+        return list(dict.fromkeys(out))
+
+    def _structures(self, n: int) -> list[tuple[tuple[int, ...], int]]:
+        """Instances in each generation, and the level that is decrypted."""
+        if self.generations:
+            levels = self.level or [len(counts) - 1 for counts in self.generations]
+            return [
+                (tuple(counts), level)
+                for counts, level in zip(self.generations, levels, strict=True)
+            ]
+        return [
+            (self._counts(n, kind, level), level)
+            for kind in self.clones or _PHYSICAL
+            for level in self.level or [0]
+        ]
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        yield from _signals(self.n, self.decrypt.clone)
+        if self.generations is None and self.level is None:
+            yield (), "give 'level' (with 'clones') or 'generations', such as level: [0, 1, 2]"
+            return
+        deepest = iterated.DEEPEST_LEVEL
+        for index, level in enumerate(self.level or ()):
+            if not 0 <= level <= deepest:
+                yield ("level", index), f"level = {level}: levels are counted from 0 to {deepest}"
+                return
+        if self.generations is not None:
+            if self.clones:
+                yield (
+                    ("clones",),
+                    "'generations' says which clones are cloned again; leave 'clones' out",
+                )
+            if self.level and len(self.level) != len(self.generations):
+                yield (
+                    ("level",),
+                    f"{len(self.level)} levels for {len(self.generations)} lists of generations; "
+                    "give one level for each, or none for the last level of each",
+                )
+                return
+            yield from _each(
+                ("generations",),
+                self._structures(self.n[0]),
+                lambda one: iterated.points(self.n[:1], [one], [1], ["unitary"], ["parity"]),
+            )
+        elif max(self.n) ** max(self.level or [0]) > 10**6 and "virtual" not in (self.clones or ()):
+            yield ("level",), "so many clones fit no machine; give clones: virtual"
+        yield from _each(
+            ("decrypt", "strategy"),
+            self.decrypt.strategy,
+            lambda strategy: iterated.points([2], [((1,), 0)], [1], [strategy], ["parity"]),
+        )
+
+
+class GhzConfig(_Experiment):
+    """Experiment 4."""
+
+    kind: Literal["ghz"]
+    r: Swept[int]
+    n: Swept[int] = [2]
+    decrypt: DecryptConfig = DecryptConfig()
+    estimator: Swept[GhzEstimator] = ["parity"]
+    stabilizers: Annotated[int, Field(ge=2, le=10_000)] = ghz.DEFAULT_STABILIZERS
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The qubits of the GHZ state."""
+        return "r", self.r, lambda r: r * (2 * max(self.n) + 1)
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        return ghz.points(
+            self.r,
+            self.n,
+            self.decrypt.clone,
+            self.decrypt.strategy,
+            self.estimator,
+            self.stabilizers,
+            seed,
+        )
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        yield from _signals(self.n, self.decrypt.clone)
+        for index, r in enumerate(self.r):
+            try:
+                ghz.points([r], [2], [1], self.decrypt.strategy, self.estimator)
+            except ValueError as error:
+                yield ("r", index), str(error)
+
+
+class CorrelatorsConfig(_Experiment):
+    """The published Fig. 7."""
+
+    kind: Literal["correlators"]
+    n: Swept[int]
+    decrypt: DecryptConfig = DecryptConfig()
+    stage: Swept[Stage] = ["before", "after"]
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The signal qubits."""
+        return "n", self.n, _cloning_qubits
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        return correlators.points(self.n, self.decrypt.clone, self.stage)
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        yield from _signals(self.n, self.decrypt.clone)
+        yield from _each(
+            ("decrypt", "strategy"),
+            self.decrypt.strategy,
+            lambda strategy: correlators.CorrelatorsPoint(Cloning(2, 1, strategy), "after"),
+        )
+
+
+class StorageConfig(_Experiment):
+    """Clones on servers that are lost.
+
+    An entry of ``lost`` is a list of servers, or a number: so many of the last servers, that of
+    the clone that is decrypted left out.
+    """
+
+    kind: Literal["storage"]
+    n: Swept[int]
+    decrypt: DecryptConfig = DecryptConfig()
+    lost: Swept[int | list[int]] = [0]
+    loss: Swept[Loss] = ["reset"]
+    idle_microseconds: Swept[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]] = [0.0]
+    spent_on: int | None = None
+    estimator: Swept[Estimator] = ["parity"]
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The signal qubits."""
+        return "n", self.n, _cloning_qubits
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        out: list[Point] = []
+        for entry in self.lost:
+            out += self._points(entry)
+        return out
+
+    def _points(self, entry: int | list[int]) -> list[Point]:
+        out: list[Point] = []
+        for n, clone, strategy in product(self.n, self.decrypt.clone, self.decrypt.strategy):
+            out += storage.points(
+                [Cloning(n, clone, strategy)],
+                [self._servers(entry, n, clone)],
+                self.loss,
+                self.idle_microseconds,
+                self.spent_on,
+                self.estimator,
+            )
+        return out
+
+    def _servers(self, entry: int | list[int], n: int, clone: int) -> tuple[int, ...]:
+        if isinstance(entry, list):
+            return tuple(entry)
+        free = [server for server in range(1, n + 1) if server not in (clone, self.spent_on)]
+        if not 0 <= entry <= len(free):
+            raise ValueError(
+                f"lost = {entry}: of n = {n} servers at most {len(free)} can be lost, since what "
+                "is decrypted must survive"
+            )
+        return tuple(free[len(free) - entry :])
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        signals = list(_signals(self.n, self.decrypt.clone))
+        yield from signals
+        if not signals:
+            yield from _each(("lost",), self.lost, self._points)
+
+
+class LeakageConfig(_Experiment):
+    """What sets of stored qubits learn; ``subset`` names the qubits, such as ``S1 S2 S3``."""
+
+    kind: Literal["leakage"]
+    n: Swept[int]
+    subset: Swept[str]
+
+    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
+        """The signal qubits."""
+        return "n", self.n, _cloning_qubits
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        return leakage.points(self.n, self.subset)
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        signals = list(_signals(self.n, ()))
+        yield from signals
+        if not signals:
+            yield from _each(("subset",), self.subset, lambda one: leakage.points(self.n, [one]))
+
+
+ExperimentConfig = Annotated[
+    EntanglementConfig
+    | ChshConfig
+    | IteratedConfig
+    | GhzConfig
+    | CorrelatorsConfig
+    | StorageConfig
+    | LeakageConfig,
+    Field(discriminator="kind"),
+]
+MODELS: dict[str, type[_Experiment]] = {
+    get_args(model.model_fields["kind"].annotation)[0]: model
+    for model in get_args(get_args(ExperimentConfig)[0])
+}
+KINDS = tuple(MODELS)
+CHOICES: dict[tuple[str, ...], Sequence[str]] = {
+    ("experiment", "kind"): KINDS,
+    ("experiment", "decrypt", "strategy"): STRATEGIES,
+    ("experiment", "estimator"): tuple(dict.fromkeys((*ESTIMATORS, *GHZ_ESTIMATORS))),
+    ("experiment", "scenario"): SCENARIOS,
+    ("experiment", "clones"): CLONES,
+    ("experiment", "stage"): STAGES,
+    ("experiment", "loss"): LOSSES,
+    ("experiment", "input"): SWEPT_INPUTS,
+}
