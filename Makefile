@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run test check format lock bench soak clean
+.PHONY: help setup run tables test check format lock bench soak clean
 
 help:            ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -18,6 +18,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 run: $(STAMP)    ## the quickstart: published Experiment 1 predicted on a laptop
 	$(BIN)/enclone run configs/quickstart.yaml
+
+tables: $(STAMP) ## predict all published tables and compare
+	$(BIN)/enclone tables configs/published/*.yaml
 
 test: $(STAMP)   ## the whole test suite
 	$(BIN)/pytest -n 2

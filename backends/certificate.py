@@ -25,6 +25,7 @@ from experiments.rotated import (
     without_idle_turns,
 )
 from experiments.stabilizers import StabilizerState
+from experiments.turned_input import turned_input, with_eigenstate
 
 _AXIS_TOLERANCE = 1e-6
 """Compilers merge rotations in floating point."""
@@ -85,6 +86,8 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     - ``noise qubits untouched``: from its preparation to the end of all encryption a noise qubit is
       only moved.
     - ``no early measurement``: nothing is measured or conditioned before encryption ends.
+    - ``input state``: an input in any state has the same Bloch vector; then all other checks hold
+      for three inputs, hence for every input.
     - ``outcome law``: all outcomes have the same joint distribution; readouts in turned bases ask
       for the same observables.
 
@@ -96,7 +99,7 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     wanted = list(steps(logical))
     try:
         found = list(steps(compiled))
-        checks = tuple(_checks(logical, wanted, compact(found)))
+        checks = tuple(_all_checks(logical, wanted, compact(found)))
     except NotClifford as reason:
         flat = [i for i in compiled.data if i.operation.name != "barrier"]
         gates = sum(len(i.qubits) == 2 for i in flat)
@@ -110,6 +113,30 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
         checks=checks,
         remark=f"does not hold: {', '.join(failed)}" if failed else "",
     )
+
+
+def _all_checks(
+    logical: QuantumCircuit, wanted: list[Step], found: list[Step]
+) -> list[tuple[str, bool]]:
+    given = turned_input(wanted)
+    if given is None:
+        return _checks(logical, wanted, found)
+    mine = turned_input(found)
+    if mine is None or math.dist(given.bloch, mine.bloch) > _AXIS_TOLERANCE:
+        return [("input state", False)]
+    # Circuits that treat three eigenstates alike treat every state alike.
+    return [
+        ("input state", True),
+        *(
+            (f"{name}, input {letter}", holds)
+            for letter in "XYZ"
+            for name, holds in _checks(
+                logical,
+                with_eigenstate(wanted, given, letter),
+                with_eigenstate(found, mine, letter),
+            )
+        ),
+    ]
 
 
 def _checks(

@@ -29,6 +29,16 @@ from backends.schedule import TimedStep, schedule
 from backends.snapshot import DeviceSnapshot, QubitCalibration
 from experiments.clifford import Step, StimWriter
 from experiments.rotated import TurnedLaw, turned_readouts, without_idle_turns
+from experiments.turned_input import (
+    INPUT_STAGE,
+    PREPARE,
+    Bloch,
+    InputLaw,
+    TurnedInput,
+    preparation,
+    turned,
+    turned_input,
+)
 
 Cause = Literal["gate", "idle", "readout"]
 CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
@@ -188,9 +198,57 @@ def noisy_circuit(
         NotClifford: if it is not Clifford up to turned readouts.
         DoesNotFit: if an operation is not native to the device.
     """
+    given = turned_input(operations)
+    if given:
+        events = noisy_events(operations, snapshot, causes)
+        letter = InputLaw.of(operations, given).letter
+        return _written(_with_eigenstate(events, given, letter), None)
     law = TurnedLaw.of(operations) if turned_readouts(operations) else None
     kept = without_idle_turns(operations, law.read if law else ())
     return _written(noisy_events(kept, snapshot, causes), law)
+
+
+def _with_eigenstate(events: Sequence[Event], given: TurnedInput, letter: str) -> list[Event]:
+    """The events with a mixture of eigenstates of a Pauli in place of the input.
+
+    The noise of its preparation shortens its Bloch vector; the flip of the eigenstate follows
+    from what is left of it.
+    """
+    end = next(
+        k
+        for k, event in enumerate(events)
+        if isinstance(event, Step) and event.name == "barrier" and event.label == INPUT_STAGE
+    )
+    bloch: Bloch = (0.0, 0.0, 1.0)
+    kept: list[Event] = []
+    for event in events[:end]:
+        if given.qubit not in event.qubits or (isinstance(event, Step) and event.name == "barrier"):
+            kept.append(event)
+        elif isinstance(event, Channel):
+            bloch = _shortened(bloch, event)
+        else:
+            bloch = turned(bloch, preparation([event], given.qubit, 1))
+    component = bloch["XYZ".index(letter)]
+    on = (given.qubit,)
+    kept += [Step(gate, on) for gate in PREPARE[letter]]
+    if component < 0:
+        kept.append(Step(_FLIP[letter], on))
+    kept.append(Channel("gate", _FLIP[letter], on, (1 - abs(component)) / 2))
+    return [*kept, *events[end:]]
+
+
+_FLIP: dict[str, Literal["x", "z"]] = {"X": "z", "Y": "z", "Z": "x"}
+"""Pauli → one that flips its eigenstates."""
+
+
+def _shortened(bloch: Bloch, channel: Channel) -> Bloch:
+    """A Bloch vector after a channel on its qubit alone."""
+    if channel.kind == "depolarize":
+        kept = dict.fromkeys("xyz", 1 - 4 * channel.probability / 3)
+    else:
+        kept = {k: 1.0 if k == channel.kind else 1 - 2 * channel.probability for k in "xyz"}
+    x, y, z = bloch
+    return x * kept["x"], y * kept["y"], z * kept["z"]
 
 
 def _written(events: Sequence[Event], law: TurnedLaw | None) -> NoisyCircuit:

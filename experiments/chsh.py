@@ -24,6 +24,7 @@ from qiskit.circuit import QuantumCircuit, Qubit
 
 from experiments import published
 from experiments.estimators import CHSH
+from experiments.gates import Clones, sizes_and_clones
 from experiments.protocol import (
     TO_Z,
     Cloning,
@@ -63,11 +64,6 @@ def imperfect_cloner_s(copies: int) -> float:
     1.8856
     """
     return QUANTUM_BOUND * (copies + 2) / (3 * copies)
-
-
-def number_of_clones(n: int) -> int:
-    """Encrypted clones that ``n`` signal qubits make: A is one too if n is even."""
-    return n + 1 if n % 2 == 0 else n
 
 
 @dataclass(frozen=True)
@@ -175,7 +171,7 @@ def turn(circuit: QuantumCircuit, qubit: Qubit, sign: str) -> None:
 
 def points(
     n: Iterable[int],
-    clones: Iterable[int],
+    clones: Clones,
     strategies: Iterable[Strategy],
     scenarios: Iterable[Scenario],
 ) -> Sequence[ChshPoint]:
@@ -186,8 +182,8 @@ def points(
     strategies = tuple(strategies)
     return [
         ChshPoint(Cloning(size, clone, strategy), scenario)
-        for size, clone, strategy, scenario in product(
-            tuple(n), tuple(clones), strategies, tuple(scenarios)
+        for (size, clone), strategy, scenario in product(
+            sizes_and_clones(n, clones), strategies, tuple(scenarios)
         )
         if scenario != "undecrypted" or strategy == strategies[0]
     ]

@@ -19,6 +19,7 @@ from qiskit.circuit import ClassicalRegister
 from experiments import published
 from experiments.entanglement import MARKS, NOISE_FLOOR, WITNESS_THRESHOLD
 from experiments.estimators import LinearEstimator
+from experiments.gates import Clones, sizes_and_clones
 from experiments.protocol import (
     BELL_PARITY,
     TO_Z,
@@ -130,11 +131,9 @@ def _bases() -> list[tuple[str, str]]:
     return [(a, b) for a in PAULIS for b in PAULIS]
 
 
-def points(
-    n: Iterable[int], clones: Iterable[int], stages: Iterable[Stage]
-) -> Sequence[CorrelatorsPoint]:
+def points(n: Iterable[int], clones: Clones, stages: Iterable[Stage]) -> Sequence[CorrelatorsPoint]:
     """The sweep, in the order of its arguments (n slowest)."""
     return [
         CorrelatorsPoint(Cloning(size, clone), stage)
-        for size, clone, stage in product(tuple(n), tuple(clones), tuple(stages))
+        for (size, clone), stage in product(sizes_and_clones(n, clones), tuple(stages))
     ]

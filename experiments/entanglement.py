@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal, get_args
+from typing import Literal
 
 from experiments import published
 from experiments.estimators import (
@@ -18,7 +18,9 @@ from experiments.estimators import (
     THREE_STABILIZERS,
     LinearEstimator,
 )
-from experiments.protocol import INPUTS, Cloning, Input, Strategy
+from experiments.gates import Clones, sizes_and_clones
+from experiments.inputs import NAMED_INPUTS, NamedInput, PureState
+from experiments.protocol import Cloning, Strategy
 from experiments.readout import Estimator, settings
 from experiments.settings import Setting
 
@@ -37,10 +39,12 @@ STATE_NOISE_FLOOR = 0.5
 CLASSICAL_FIDELITY = 2 / 3
 """Mean fidelity of the best scheme that measures the input and prepares what it saw."""
 
-SweptInput = Literal["bell", "0", "1", "+", "-", "+i", "-i", "process"]
-SWEPT_INPUTS: tuple[SweptInput, ...] = get_args(SweptInput)
-PROCESS: SweptInput = "process"
-_EIGENSTATES: tuple[Input, ...] = ("0", "1", "+", "-", "+i", "-i")
+Process = Literal["process"]
+PROCESS: Process = "process"
+SweptInput = NamedInput | PureState | Process
+"""``process`` stands for all six Pauli eigenstates in turn."""
+INPUT_NAMES = (*NAMED_INPUTS, PROCESS)
+_EIGENSTATES: tuple[NamedInput, ...] = ("0", "1", "+", "-", "+i", "-i")
 _FILE_NAMES = {"0": "Z0", "1": "Z1", "+": "X0", "-": "X1", "+i": "Y0", "-i": "Y1", PROCESS: "s-all"}
 
 
@@ -62,7 +66,10 @@ class EntanglementPoint:
     @property
     def input(self) -> str:
         """What is cloned: half of a Bell pair, a state, or all six Pauli eigenstates."""
-        return PROCESS if self.process else self.cloning.input
+        if self.process:
+            return PROCESS
+        state = self.cloning.input
+        return state.name if isinstance(state, PureState) else state
 
     @property
     def noise_floor(self) -> float:
@@ -86,13 +93,22 @@ class EntanglementPoint:
         }
         if self.input == "bell":
             return known
-        return {**known, "estimator": "state", "input": self.input}
+        tomography = isinstance(self.cloning.input, PureState)
+        return {
+            **known,
+            "estimator": "tomography" if tomography else "state",
+            "input": self.input,
+        }
 
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n05-clone1-unitary-parity``."""
         c = self.cloning
-        end = self.estimator if self.input == "bell" else f"input{_FILE_NAMES[self.input]}"
+        state = c.input
+        if isinstance(state, PureState):
+            end = f"theta{state.theta_degrees:.10g}-phi{state.phi_degrees:.10g}"
+        else:
+            end = self.estimator if self.input == "bell" else f"input{_FILE_NAMES[self.input]}"
         return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{end}"
 
     @property
@@ -105,6 +121,10 @@ class EntanglementPoint:
         """How the settings' success probabilities make up Fe, or a mean fidelity of states."""
         if self.process:
             return LinearEstimator(0.0, (1 / 6,) * 6)
+        if isinstance(self.cloning.input, PureState):
+            # F = (1 + r·<σ>)/2 with the Bloch vector r of the state.
+            bloch = self.cloning.input.bloch
+            return LinearEstimator((1 - sum(bloch)) / 2, bloch)
         if self.input != "bell":
             return LinearEstimator(0.0, (1.0,))
         return BELL_MEASUREMENT if self.estimator == "bsm" else THREE_STABILIZERS
@@ -128,10 +148,10 @@ class EntanglementPoint:
 
 def points(
     n: Iterable[int],
-    clones: Iterable[int],
+    clones: Clones,
     strategies: Iterable[Strategy],
     estimators: Iterable[Estimator],
-    inputs: Iterable[str] = ("bell",),
+    inputs: Iterable[SweptInput] = ("bell",),
 ) -> Sequence[EntanglementPoint]:
     """The sweep, in the order of its arguments (n slowest).
 
@@ -140,11 +160,11 @@ def points(
     """
     estimators = tuple(estimators)
     out = []
-    for size, clone, strategy, state, estimator in product(
-        tuple(n), tuple(clones), tuple(strategies), tuple(inputs), estimators
+    for (size, clone), strategy, state, estimator in product(
+        sizes_and_clones(n, clones), tuple(strategies), tuple(inputs), estimators
     ):
         if state != "bell":
-            # Read in the basis of the state: there is nothing to estimate in two ways.
+            # Read in bases that the state decides: there is nothing to estimate in two ways.
             if estimator == estimators[0]:
                 out.append(_with_input(Cloning(size, clone, strategy), state))
             continue
@@ -154,8 +174,7 @@ def points(
     return out
 
 
-def _with_input(cloning: Cloning, state: str) -> EntanglementPoint:
+def _with_input(cloning: Cloning, state: SweptInput) -> EntanglementPoint:
     if state == PROCESS:
         return EntanglementPoint(replace(cloning, input="0"), "parity", process=True)
-    known = {str(one): one for one in INPUTS}
-    return EntanglementPoint(replace(cloning, input=known[state]), "parity")
+    return EntanglementPoint(replace(cloning, input=state), "parity")

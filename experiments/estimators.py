@@ -180,3 +180,19 @@ def sampled_stabilizers(number: int, whole: bool) -> LinearEstimator:
             replacement (Flammia & Liu, Phys. Rev. Lett. 106, 230501).
     """
     return LinearEstimator(-0.5, (0.5, *([1.0 / number] * number)), sampled=0 if whole else number)
+
+
+def bits_of_bias(bias: float) -> float:
+    """Bits that an observer with this bias learns of a fair coin at least, 1 - h((1+bias)/2).
+
+    >>> bits_of_bias(1.0), bits_of_bias(0.0)
+    (1.0, 0.0)
+    """
+    p = (1 + min(1.0, abs(bias))) / 2
+    return 1.0 - sum(-q * math.log2(q) for q in (p, 1 - p) if q > 0)
+
+
+def bits_interval(low: float, high: float) -> tuple[float, float]:
+    """Bits at the ends of an interval of the bias; 0 if the bias may be 0."""
+    least = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return bits_of_bias(least), bits_of_bias(max(abs(low), abs(high)))

@@ -10,7 +10,8 @@ Yamaguchi et al., arXiv:2602.10695, for its use on processors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 from qiskit.circuit import Gate, QuantumCircuit
 
@@ -40,6 +41,32 @@ def require_clone(n: int, clone: int) -> None:
         raise ValueError(
             f"clone = {clone} with n = {n}: there is no such clone; choose one from {lowest} to {n}"
         )
+
+
+def clones_of(n: int) -> range:
+    """All clones that ``n`` signal qubits make; A is one of them (clone 0) for even n.
+
+    >>> list(clones_of(2)), list(clones_of(3))
+    ([0, 1, 2], [1, 2, 3])
+    """
+    require_signals(n)
+    return range(n % 2, n + 1)
+
+
+Clones = Iterable[int] | Literal["all"]
+"""Which clones are decrypted: some, or each in turn."""
+
+
+def sizes_and_clones(sizes: Iterable[int], clones: Clones) -> list[tuple[int, int]]:
+    """Each n with each of the clones (n slowest).
+
+    >>> sizes_and_clones([2, 3], "all")
+    [(2, 0), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)]
+    """
+    if clones == "all":
+        return [(n, clone) for n in sizes for clone in clones_of(n)]
+    chosen = tuple(clones)
+    return [(n, int(clone)) for n in sizes for clone in chosen]
 
 
 class EncryptGate(Gate):

@@ -30,7 +30,7 @@ from experiments.estimators import (
     parity_oscillations,
     sampled_stabilizers,
 )
-from experiments.gates import DecryptGate, EncryptGate, require_clone
+from experiments.gates import Clones, DecryptGate, EncryptGate, require_clone, sizes_and_clones
 from experiments.protocol import (
     NO_FRAME,
     TO_Z,
@@ -305,7 +305,7 @@ def _decrypted(r: int, n: int, clone: int, strategy: Strategy) -> _Decrypted:
 def points(
     r: Iterable[int],
     n: Iterable[int],
-    clones: Iterable[int],
+    clones: Clones,
     strategies: Iterable[Strategy],
     estimators: Iterable[GhzEstimator],
     stabilizers: int = DEFAULT_STABILIZERS,
@@ -314,7 +314,7 @@ def points(
     """The sweep, in the order of its arguments (r slowest)."""
     return [
         GhzPoint(size, signals, clone, strategy, estimator, stabilizers, draw)
-        for size, signals, clone, strategy, estimator in product(
-            tuple(r), tuple(n), tuple(clones), tuple(strategies), tuple(estimators)
+        for size, (signals, clone), strategy, estimator in product(
+            tuple(r), sizes_and_clones(n, clones), tuple(strategies), tuple(estimators)
         )
     ]

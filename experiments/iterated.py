@@ -19,11 +19,17 @@ from typing import Literal, get_args
 from qiskit.circuit import QuantumCircuit, Qubit
 
 from experiments import published
-from experiments.chsh import number_of_clones
 from experiments.entanglement import MARKS as ENTANGLEMENT_MARKS
 from experiments.entanglement import NOISE_FLOOR, WITNESS_THRESHOLD
 from experiments.estimators import BELL_MEASUREMENT, THREE_STABILIZERS, LinearEstimator
-from experiments.gates import DecryptGate, EncryptGate, require_clone
+from experiments.gates import (
+    Clones,
+    DecryptGate,
+    EncryptGate,
+    clones_of,
+    require_clone,
+    sizes_and_clones,
+)
 from experiments.protocol import (
     NO_FRAME,
     Cloning,
@@ -46,8 +52,8 @@ MARKS = ENTANGLEMENT_MARKS
 VALUE_NAME = "entanglement fidelity Fe"
 PUBLISHED_TABLE = "Extended Data Table III, virtual clones Supplementary Table VI"
 
-Clones = Literal["physical", "virtual"]
-CLONES: tuple[Clones, ...] = get_args(Clones)
+Made = Literal["physical", "virtual"]
+MADE: tuple[Made, ...] = get_args(Made)
 
 DEEPEST_LEVEL = 40
 
@@ -58,7 +64,7 @@ def physical_generations(n: int, level: int) -> tuple[int, ...]:
     >>> physical_generations(2, 2)
     (1, 3, 9)
     """
-    return tuple(number_of_clones(n) ** k for k in range(level + 1))
+    return tuple(len(clones_of(n)) ** k for k in range(level + 1))
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class IteratedPoint:
                 f"generations {list(self.generations)}: the first generation clones the one input, "
                 "so the list starts with 1"
             )
-        each = number_of_clones(self.n)
+        each = len(clones_of(self.n))
         for before, now in zip(self.generations, self.generations[1:], strict=False):
             if not 1 <= now <= before * each:
                 raise ValueError(
@@ -124,7 +130,7 @@ class IteratedPoint:
         >>> IteratedPoint(2, (1, 3, 9, 11), 2).clones, IteratedPoint(2, (1, 3, 9, 25), 3).clones
         (49, 77)
         """
-        return 1 + (number_of_clones(self.n) - 1) * sum(self.generations)
+        return 1 + (len(clones_of(self.n)) - 1) * sum(self.generations)
 
     @property
     def virtual(self) -> bool:
@@ -235,7 +241,7 @@ class IteratedPoint:
 def points(
     n: Iterable[int],
     generations: Iterable[tuple[tuple[int, ...], int]],
-    clones: Iterable[int],
+    clones: Clones,
     strategies: Iterable[Strategy],
     estimators: Iterable[Estimator],
 ) -> Sequence[IteratedPoint]:
@@ -250,7 +256,7 @@ def points(
     """
     return [
         IteratedPoint(size, counts, level, clone, strategy, estimator)
-        for size, (counts, level), clone, strategy, estimator in product(
-            tuple(n), tuple(generations), tuple(clones), tuple(strategies), tuple(estimators)
+        for (size, clone), (counts, level), strategy, estimator in product(
+            sizes_and_clones(n, clones), tuple(generations), tuple(strategies), tuple(estimators)
         )
     ]

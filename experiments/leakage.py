@@ -13,7 +13,6 @@ what the partly leaking sets show.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,16 +119,6 @@ def coalitions(n: int, *, with_input: bool = True) -> Iterator[Coalition]:
     for size in range(1, len(names) + 1):
         for chosen in combinations(names, size):
             yield Coalition(n, chosen)
-
-
-def information_bits(bias: float) -> float:
-    """Bits that an observer with this bias learns of a fair coin at least, 1 - h((1+bias)/2).
-
-    >>> information_bits(1.0), information_bits(0.0)
-    (1.0, 0.0)
-    """
-    p = (1 + min(1.0, abs(bias))) / 2
-    return 1.0 - sum(-q * math.log2(q) for q in (p, 1 - p) if q > 0)
 
 
 @cache

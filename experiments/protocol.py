@@ -28,13 +28,11 @@ from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegi
 from qiskit.circuit.classical import expr
 
 from experiments.gates import DecryptGate, EncryptGate, require_clone
+from experiments.inputs import Input, prepare
 from experiments.stabilizers import OutcomeLaw, StabilizerState, recoverable
 
 Strategy = Literal["unitary", "feedforward", "frame", "witness"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-
-Input = Literal["bell", "0", "1", "+", "-", "+i", "-i"]
-INPUTS: tuple[Input, ...] = get_args(Input)
 
 HANDS_BACK: dict[Strategy, str] = {
     "unitary": "a qubit",
@@ -49,16 +47,6 @@ BELL_PARITY = {"Z": 0, "Y": 1, "X": 0}
 TO_Z: dict[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
 """Gates that turn the measurement of a Pauli into one of Z."""
 
-_PREPARE: dict[Input, tuple[str, ...]] = {
-    "bell": (),
-    "0": (),
-    "1": ("x",),
-    "+": ("h",),
-    "-": ("x", "h"),
-    "+i": ("h", "s"),
-    "-i": ("h", "sdg"),
-}
-
 
 @dataclass(frozen=True)
 class Cloning:
@@ -68,7 +56,7 @@ class Cloning:
         n: number of signal qubits (cloning parameter), n >= 2.
         clone: the clone that is decrypted, 1 … n; 0 is the input qubit A (n even).
         strategy: how it is decrypted.
-        input: ``bell`` (A shares |φ> with R) or a Pauli eigenstate of A.
+        input: ``bell`` (A shares |φ> with R) or a state of A.
     """
 
     n: int
@@ -136,7 +124,7 @@ def prepared(cloning: Cloning) -> QuantumCircuit:
     if cloning.input == "bell":
         circuit.h(r[0])
         circuit.cx(r[0], a[0])
-    apply(circuit, _PREPARE[cloning.input], a[0])
+    prepare(circuit, a[0], cloning.input)
     for signal, key in zip(s, noise, strict=True):
         circuit.h(signal)
         circuit.cx(signal, key)

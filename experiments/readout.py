@@ -14,12 +14,12 @@ from typing import Literal, get_args
 
 from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, Qubit
 
+from experiments.inputs import Input, NamedInput, PureState
 from experiments.protocol import (
     BELL_PARITY,
     NO_FRAME,
     TO_Z,
     Cloning,
-    Input,
     PauliFrame,
     apply,
     clone_qubit,
@@ -34,7 +34,7 @@ from experiments.stabilizers import StabilizerState, recoverable
 Estimator = Literal["bsm", "parity"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
 
-_EIGENSTATE: dict[Input, tuple[str, int]] = {
+_EIGENSTATE: dict[NamedInput, tuple[str, int]] = {
     "0": ("Z", 0),
     "1": ("Z", 1),
     "+": ("X", 0),
@@ -47,8 +47,9 @@ _EIGENSTATE: dict[Input, tuple[str, int]] = {
 def settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
     """The circuits whose outcomes the estimator needs.
 
-    With an eigenstate of a Pauli as input there is one setting, in that Pauli's basis. The
-    ``witness`` strategy measures parities by its nature: ``bsm`` is refused there.
+    With an eigenstate of a Pauli as input there is one setting, in that Pauli's basis; with any
+    other pure state there are three, the tomography of the clone. The ``witness`` strategy
+    measures parities by its nature: ``bsm`` is refused there.
 
     Raises:
         ValueError: for ``bsm`` with ``witness``.
@@ -62,8 +63,18 @@ def settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
         return _witness_settings(cloning)
     done = decrypted_clone(cloning)
     if cloning.input != "bell":
-        return (_local_setting(done, *_EIGENSTATE[cloning.input]),)
+        return tuple(_local_setting(done, *one) for one in _wanted(cloning.input))
     return fidelity_settings(done, estimator)
+
+
+def _wanted(state: Input) -> tuple[tuple[str, int], ...]:
+    """Paulis of the input to look at, each with the parity that counts as success."""
+    if isinstance(state, PureState):
+        # The outcome +1, whichever sign the state's own component has.
+        return ("X", 0), ("Y", 0), ("Z", 0)
+    if state == "bell":
+        return tuple((pauli, BELL_PARITY[pauli]) for pauli in "ZYX")
+    return (_EIGENSTATE[state],)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +152,8 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
     reference = index[register(bell, "R")[0]]
     held = [index[clone_qubit(bell, cloning.clone)], *(index[q] for q in register(bell, "N"))]
     strings = recoverable(StabilizerState.of_circuit(bell), reference, held)
-    wanted = "ZYX" if cloning.input == "bell" else _EIGENSTATE[cloning.input][0]
     out = []
-    for pauli in wanted:
+    for pauli, wanted in _wanted(cloning.input):
         string = strings[pauli]
         circuit = decrypted(cloning)
         r, c = end_bits(circuit)
@@ -152,9 +162,9 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
         bit_of = dict(zip([reference, *held], [r, c, *key], strict=True))
         parity = int(string.sign.real < 0)
         if cloning.input != "bell":
-            # P_R is worth ± P_A on |φ>, and the input is an eigenstate of P_A.
+            # P_R is worth ± P_A on |φ>: what is left is an observable of A.
             del bit_of[reference]
-            parity ^= BELL_PARITY[pauli] ^ _EIGENSTATE[cloning.input][1]
+            parity ^= BELL_PARITY[pauli] ^ wanted
         for qubit, bit in bit_of.items():
             apply(circuit, TO_Z["ZXYZ"[string[qubit]]], circuit.qubits[qubit])
             circuit.measure(qubit, bit)

@@ -150,12 +150,12 @@ def readout_axes(
     start = _last_stage(operations)
     axes = {}
     for one in read:
-        observable = _MATRICES["Z"]
+        observable = MATRICES["Z"]
         for step in reversed(operations[start:]):
             if one.qubit in step.qubits and step.name not in ("barrier", "delay", "measure"):
-                gate = _matrix(step)
+                gate = matrix(step)
                 observable = gate.conj().T @ observable @ gate
-        x, y, z = (float(np.trace(observable @ _MATRICES[p]).real) / 2 for p in "XYZ")
+        x, y, z = (float(np.trace(observable @ MATRICES[p]).real) / 2 for p in "XYZ")
         axes[one.bit] = (x, y, z)
     return axes
 
@@ -181,14 +181,15 @@ def _last_stage(operations: Sequence[Step]) -> int:
     return max(k for k, step in enumerate(operations) if step.name == "barrier" and step.label)
 
 
-_MATRICES = {
+MATRICES = {
     "X": np.array([[0, 1], [1, 0]], dtype=complex),
     "Y": np.array([[0, -1j], [1j, 0]], dtype=complex),
     "Z": np.diag([1, -1]).astype(complex),
 }
+"""Pauli letter → its matrix."""
 
 
-def _matrix(step: Step) -> NDArray[np.complex128]:
+def matrix(step: Step) -> NDArray[np.complex128]:
     """The unitary of a single-qubit step, shape (2, 2)."""
     if step.name == "rz":
         half = (step.turns * math.pi / 2 + step.angle) / 2

@@ -12,7 +12,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from experiments.clifford import steps
-from experiments.rotated import TurnedLaw
+from experiments.turned_input import ideal_law
 
 
 @dataclass(frozen=True, order=True)
@@ -92,6 +92,6 @@ class Setting:
 
     def ideal_success(self) -> float:
         """Exact probability of success without noise, from the stabilizer formalism."""
-        law = TurnedLaw.of(tuple(steps(self.circuit)))
+        law = ideal_law(tuple(steps(self.circuit)))
         means = [law.mean(c.mask) * (1 - 2 * c.parity) for c in products(self.checks)]
         return success_probability(means, len(self.checks))

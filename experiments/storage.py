@@ -6,8 +6,9 @@ is lost, a surviving clone comes back with Fe = 1 (PRL 136, 010801). ``idle_micr
 everything wait between encryption and loss.
 
 ``spent_on`` shows that the key works once: first that clone is decrypted with the key, then
-``clone`` with what is left of it. Without noise the second attempt sits at the floor, Fe = 1/4, so
-there are never two usable copies.
+``clone`` with what is left of it. Without noise the second attempt sits at the floor, Fe = 1/4.
+``read: first`` reads the first clone after that attempt instead: of the two fidelities at most one
+is above the classical bound 1/2, so there are never two usable copies.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ PUBLISHED_TABLE = "not published"
 
 Loss = Literal["reset", "measure", "depolarize"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+Read = Literal["second", "first"]
+READS: tuple[Read, ...] = get_args(Read)
 
-__all__ = ["KIND", "LOSSES", "MARKS", "Loss", "StoragePoint", "points"]
+__all__ = ["KIND", "LOSSES", "MARKS", "READS", "Loss", "Read", "StoragePoint", "points"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class StoragePoint:
         idle_microseconds: how long everything waits after encryption.
         spent_on: clone that was decrypted with the key before; None if the key is fresh.
         estimator: ``bsm`` or ``parity``.
+        read: with a spent key, whether the clone of the ``second`` attempt is read, or the
+            ``first`` clone after that attempt.
     """
 
     cloning: Cloning
@@ -66,6 +71,7 @@ class StoragePoint:
     idle_microseconds: float = 0.0
     spent_on: int | None = None
     estimator: Estimator = "parity"
+    read: Read = "second"
 
     noise_floor = NOISE_FLOOR
     witness_threshold = WITNESS_THRESHOLD
@@ -105,6 +111,11 @@ class StoragePoint:
                     f"{self.spent_on}, and with strategy 'unitary', since the other strategies "
                     "measure the key"
                 )
+        elif self.read == "first":
+            raise ValueError(
+                "read = 'first': only with a spent key is there a first clone; give spent_on, or "
+                "leave read out"
+            )
 
     @property
     def parameters(self) -> dict[str, int | float | str]:
@@ -121,6 +132,7 @@ class StoragePoint:
         }
         if self.spent_on is not None:
             out["spent_on"] = self.spent_on
+            out["scenario"] = f"{self.read} clone read"
         return out
 
     @property
@@ -133,7 +145,7 @@ class StoragePoint:
         if self.idle_microseconds:
             parts.append(f"idle{self.idle_microseconds:g}us")
         if self.spent_on is not None:
-            parts.append(f"spent{self.spent_on}")
+            parts.append(f"spent{self.spent_on}-{self.read}")
         return "-".join(parts)
 
     @property
@@ -167,6 +179,8 @@ class StoragePoint:
             circuit.append(DecryptGate(cloning.n, self.spent_on), [first, *key])
             circuit.barrier(label="first decryption")
         with_decryption(circuit, cloning)
+        if self.spent_on is not None and self.read == "first":
+            clone = first
         reference = register(circuit, "R")[0]
         if cloning.strategy != "frame":
             return Decrypted(circuit, reference, clone, (), NO_FRAME)
@@ -195,6 +209,7 @@ def points(
     idle_microseconds: Iterable[float],
     spent_on: int | None,
     estimators: Iterable[Estimator],
+    reads: Iterable[Read] = ("second",),
 ) -> Sequence[StoragePoint]:
     """The sweep, in the order of its arguments (cloning slowest).
 
@@ -202,9 +217,14 @@ def points(
     """
     losses = tuple(losses)
     return [
-        StoragePoint(one, servers, loss, idle, spent_on, estimator)
-        for one, servers, loss, idle, estimator in product(
-            tuple(cloning), tuple(lost), losses, tuple(idle_microseconds), tuple(estimators)
+        StoragePoint(one, servers, loss, idle, spent_on, estimator, read)
+        for one, servers, loss, idle, read, estimator in product(
+            tuple(cloning),
+            tuple(lost),
+            losses,
+            tuple(idle_microseconds),
+            tuple(reads),
+            tuple(estimators),
         )
         if servers or loss == losses[0]
     ]

@@ -145,6 +145,26 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@shared(override_option, json_option)
+def tables(configs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
+    """Predict each CONFIG and compare with the published table; no job is made."""
+    from runner.config import load_config
+    from runner.planning import sweep
+    from runner.published_tables import compared_tables, summary_text, table_text
+
+    loaded = [load_config(config, overrides)[0] for config in configs]
+    with progress("compiling", sum(len(sweep(one)) for one in loaded)) as advance:
+        found = compared_tables(loaded, advance)
+    if as_json:
+        click.echo(json.dumps([table.as_dict() for table in found], indent=1))
+        return
+    for table in found:
+        click.echo(table_text(table))
+    click.echo(summary_text(found), nl=False)
+
+
+@main.command()
 @click.argument("run", default="latest")
 @shared(out_option, json_option)
 def report(run: str, out: str | None, as_json: bool) -> None:
@@ -156,6 +176,21 @@ def report(run: str, out: str | None, as_json: bool) -> None:
     rows = draw_and_report(place)
     print_rows(rows, as_json=as_json)
     click.echo(f"{place}/report.html", err=True)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@shared(out_option, json_option)
+def variability(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    """Split the spread of the values of RUN... into device, calibration, layout, time and shots."""
+    from runner.places import find, runs_folder
+    from runner.variability import spread_text, spreads
+
+    found = spreads([find(runs_folder(out), run) for run in dict.fromkeys(runs)])
+    if as_json:
+        click.echo(json.dumps([one.as_dict() for one in found], indent=1))
+    else:
+        click.echo(spread_text(found), nl=False)
 
 
 @main.command()

@@ -30,10 +30,11 @@ class Column:
 def result_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """Point, measured value with interval, prediction, published value and circuit size."""
     return [
-        *_point(rows),
+        *point_columns(rows),
         Column(_value_symbol(rows), lambda r: number(r.value)),
         Column("95 % interval", _interval),
         Column("> witness", _witnessed, numeric=False),
+        *(_information() if any(row.subset is not None for row in rows) else []),
         *_circuit(),
     ]
 
@@ -56,7 +57,7 @@ def report_columns(rows: Sequence[ResultRow]) -> list[Column]:
 def plan_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """What would run, without the measured columns."""
     return [
-        *_point(rows),
+        *point_columns(rows),
         Column("qubits", lambda r: str(r.qubits)),
         Column("shots", lambda r: f"{r.shots:,}"),
         *_circuit(),
@@ -82,7 +83,7 @@ def decrypts_nothing(rows: Sequence[ResultRow]) -> bool:
     return all(row.strategy == NO_STRATEGY for row in rows)
 
 
-def _point(rows: Sequence[ResultRow]) -> list[Column]:
+def point_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """What tells the points apart: columns that no row needs are left out."""
     decryption = [
         Column("clone", clone_name),
@@ -102,7 +103,8 @@ def _point(rows: Sequence[ResultRow]) -> list[Column]:
         _if_used(rows, "loss", "loss", numeric=False),
         _if_used(rows, "idle_microseconds", "idle µs"),
         _if_used(rows, "spent_on", "key spent on"),
-        _if_used(rows, "input", "input", numeric=False),
+        _if_used(rows, "input", "input", numeric=False, missing="bell"),
+        _if_used(rows, "layout", "layout"),
         *([] if decrypts_nothing(rows) else decryption),
         Column("estimator", lambda r: r.estimator, numeric=False),
     ]
@@ -110,14 +112,19 @@ def _point(rows: Sequence[ResultRow]) -> list[Column]:
 
 
 def _if_used(
-    rows: Sequence[ResultRow], field: str, header: str, *, numeric: bool = True
+    rows: Sequence[ResultRow],
+    field: str,
+    header: str,
+    *,
+    numeric: bool = True,
+    missing: str = MISSING,
 ) -> Column | None:
     if all(getattr(row, field) is None for row in rows):
         return None
 
     def cell(row: ResultRow) -> str:
         value = getattr(row, field)
-        return MISSING if value is None else str(value)
+        return missing if value is None else str(value)
 
     return Column(header, cell, numeric)
 
@@ -133,9 +140,18 @@ def _circuit() -> list[Column]:
 
 
 def _interval(row: ResultRow) -> str:
-    if row.ci_low is None:
-        return MISSING
-    return f"{number(row.ci_low)} … {number(row.ci_high)}"
+    return _ends(row.ci_low, row.ci_high)
+
+
+def _information() -> list[Column]:
+    return [
+        Column("bits", lambda r: number(r.information_bits, 3)),
+        Column("95 % of bits", lambda r: _ends(r.information_low, r.information_high, 3)),
+    ]
+
+
+def _ends(low: float | None, high: float | None, digits: int = 4) -> str:
+    return MISSING if low is None else f"{number(low, digits)} … {number(high, digits)}"
 
 
 def _witnessed(row: ResultRow) -> str:

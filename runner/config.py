@@ -56,10 +56,15 @@ class BackendConfig(Section):
 
 
 class CompileConfig(Section):
-    """How circuits are compiled; ``seeds`` transpiler seeds are tried."""
+    """How circuits are compiled; ``seeds`` transpiler seeds are tried.
+
+    ``layouts`` says which of them run: the ``best`` predicted one, or ``each`` as a point of its
+    own, which shows how much the layout matters.
+    """
 
     strategy: Literal["stock"] = "stock"
     seeds: Annotated[int, Field(ge=1, le=1000)] = 4
+    layouts: Literal["best", "each"] = "best"
 
 
 class SuppressionConfig(Section):
@@ -183,7 +188,9 @@ def _doubled(experiment: ExperimentConfig) -> Problems:
         sections.append((("decrypt",), decrypt))
     for path, section in sections:
         for key, values in section:
-            if isinstance(values, list) and any(values.count(v) > 1 for v in values):
+            if key in experiment.paired_keys() or not isinstance(values, list):
+                continue
+            if any(values.count(value) > 1 for value in values):
                 yield (*path, key), "a value is given twice; give each value once"
 
 
@@ -250,6 +257,7 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
 _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     **CHOICES,
     ("backend", "provider"): PROVIDERS,
+    ("compile", "layouts"): ("best", "each"),
     ("backend", "rehearsal", "faults", "call"): CALLS,
     ("backend", "rehearsal", "faults", "kind"): FAULT_KINDS,
 }
@@ -323,6 +331,6 @@ def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     else:
         words = detail["msg"].removeprefix("Input should be ")
         message = f"'{key}' is {value}, but must be {words}"
-        if kind == "range":
+        if kind in ("range", "input"):
             message = f"'{key}' is {value}: {detail['msg']}"
     return path, False, message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -13,14 +13,15 @@ from pydantic_core import PydanticCustomError
 from experiments import chsh, correlators, entanglement, ghz, iterated, leakage, storage
 from experiments.chsh import SCENARIOS, Scenario
 from experiments.correlators import STAGES, Stage
-from experiments.entanglement import SWEPT_INPUTS, SweptInput
-from experiments.gates import require_clone, require_signals
+from experiments.entanglement import INPUT_NAMES, SweptInput
+from experiments.gates import require_clone, require_signals, sizes_and_clones
 from experiments.ghz import GHZ_ESTIMATORS, GhzEstimator
-from experiments.iterated import CLONES, Clones, physical_generations
+from experiments.inputs import PureState, random_states
+from experiments.iterated import MADE, Made, physical_generations
 from experiments.point import Point
 from experiments.protocol import STRATEGIES, Cloning, Strategy
 from experiments.readout import ESTIMATORS, Estimator
-from experiments.storage import LOSSES, Loss
+from experiments.storage import LOSSES, READS, Loss, Read
 
 LARGEST_N = 1000
 """Bounds a sweep given as a range; no device comes near it."""
@@ -57,10 +58,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class DecryptConfig(Section):
-    """Which clone is decrypted, and how."""
+def _clones(value: Any) -> Any:
+    return value if value == "all" else _sweep(value)
 
-    clone: Swept[int] = [1]
+
+class DecryptConfig(Section):
+    """Which clone is decrypted (``all``: each in turn), and how."""
+
+    clone: Annotated[list[int] | Literal["all"], BeforeValidator(_clones)] = [1]
     strategy: Swept[Strategy] = ["unitary"]
 
 
@@ -79,6 +84,10 @@ class _Experiment(Section):
         """What is well-formed but is no experiment."""
         raise NotImplementedError
 
+    def paired_keys(self) -> tuple[str, ...]:
+        """Lists that go with another list value by value, so that values may come twice."""
+        return ()
+
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The key that decides how many qubits are needed, its values, and qubits for a value.
 
@@ -91,7 +100,7 @@ def _cloning_qubits(n: int) -> int:
     return 2 * n + 2
 
 
-def _signals(sizes: Sequence[int], clones: Sequence[int]) -> Problems:
+def _signals(sizes: Sequence[int], clones: Sequence[int] | Literal["all"]) -> Problems:
     """Numbers of signal qubits and clones that the protocol does not have."""
     sound = []
     for index, n in enumerate(sizes):
@@ -101,7 +110,7 @@ def _signals(sizes: Sequence[int], clones: Sequence[int]) -> Problems:
             yield ("n", index), str(error)
         else:
             sound.append(n)
-    for index, clone in enumerate(clones):
+    for index, clone in enumerate(() if clones == "all" else clones):
         for n in sound:
             try:
                 require_clone(n, clone)
@@ -119,14 +128,46 @@ def _each(path: Path, values: Sequence[_T], build: Callable[[_T], object]) -> Pr
             yield (*path, index), str(error)
 
 
+RANDOM = "random"
+
+
+def _input(value: Any) -> Any:
+    """A name, a state by its angles, or how many states to draw: one of them is meant."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"theta_degrees", "phi_degrees"}:
+            angles = [value["theta_degrees"], value["phi_degrees"]]
+            if all(isinstance(a, int | float) and not isinstance(a, bool) for a in angles):
+                try:
+                    PureState(*map(float, angles))
+                except ValueError as error:
+                    raise PydanticCustomError("input", "{why}", {"why": str(error)}) from error
+                return dict(value)
+        elif value.keys() == {RANDOM}:
+            number = value[RANDOM]
+            if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= _STATES:
+                return dict(value)
+    elif value in (*INPUT_NAMES, RANDOM):
+        return value
+    raise PydanticCustomError(
+        "input",
+        "an input is one of {names}, or {{theta_degrees: 60, phi_degrees: 45}}, or "
+        "{{random: 5}} for so many states (at most {most})",
+        {"names": ", ".join((*INPUT_NAMES, RANDOM)), "most": _STATES},
+    )
+
+
+_STATES = 1000
+InputConfig = Annotated[Any, BeforeValidator(_input)]
+
+
 class EntanglementConfig(_Experiment):
-    """Experiment 1."""
+    """Experiment 1, and the same for any input."""
 
     kind: Literal["entanglement"]
     n: Swept[int]
     decrypt: DecryptConfig = DecryptConfig()
     estimator: Swept[Estimator] = ["parity"]
-    input: Swept[SweptInput] = ["bell"]
+    input: Swept[InputConfig] = ["bell"]
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The signal qubits."""
@@ -134,10 +175,22 @@ class EntanglementConfig(_Experiment):
 
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
-        del seed
         return entanglement.points(
-            self.n, self.decrypt.clone, self.decrypt.strategy, self.estimator, self.input
+            self.n,
+            self.decrypt.clone,
+            self.decrypt.strategy,
+            self.estimator,
+            list(dict.fromkeys(self._inputs(seed))),
         )
+
+    def _inputs(self, seed: int) -> Iterator[SweptInput]:
+        for one in self.input:
+            if not isinstance(one, Mapping):
+                yield from random_states(1, seed) if one == RANDOM else (one,)
+            elif RANDOM in one:
+                yield from random_states(one[RANDOM], seed)
+            else:
+                yield PureState(float(one["theta_degrees"]), float(one["phi_degrees"]))
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
@@ -177,7 +230,7 @@ class ChshConfig(_Experiment):
         )
 
 
-_PHYSICAL: list[Clones] = ["physical"]
+_PHYSICAL: list[Made] = ["physical"]
 
 
 class IteratedConfig(_Experiment):
@@ -186,7 +239,7 @@ class IteratedConfig(_Experiment):
     kind: Literal["iterated"]
     n: Swept[int] = [2]
     level: Swept[int] | None = None
-    clones: Swept[Clones] | None = None
+    clones: Swept[Made] | None = None
     generations: Annotated[list[list[int]], Field(min_length=1)] | None = None
     decrypt: DecryptConfig = DecryptConfig()
     estimator: Swept[Estimator] = ["parity"]
@@ -205,8 +258,12 @@ class IteratedConfig(_Experiment):
 
         return "level", self.level or [], qubits
 
+    def paired_keys(self) -> tuple[str, ...]:
+        """A level for each list of generations."""
+        return ("level",) if self.generations else ()
+
     @staticmethod
-    def _counts(n: int, kind: Clones, level: int) -> tuple[int, ...]:
+    def _counts(n: int, kind: Made, level: int) -> tuple[int, ...]:
         return physical_generations(n, level) if kind == "physical" else (1,) * (level + 1)
 
     def points(self, seed: int) -> Sequence[Point]:
@@ -353,6 +410,7 @@ class StorageConfig(_Experiment):
     loss: Swept[Loss] = ["reset"]
     idle_microseconds: Swept[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]] = [0.0]
     spent_on: int | None = None
+    read: Swept[Read] = ["second"]
     estimator: Swept[Estimator] = ["parity"]
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
@@ -369,7 +427,8 @@ class StorageConfig(_Experiment):
 
     def _points(self, entry: int | list[int]) -> list[Point]:
         out: list[Point] = []
-        for n, clone, strategy in product(self.n, self.decrypt.clone, self.decrypt.strategy):
+        chosen = sizes_and_clones(self.n, self.decrypt.clone)
+        for (n, clone), strategy in product(chosen, self.decrypt.strategy):
             out += storage.points(
                 [Cloning(n, clone, strategy)],
                 [self._servers(entry, n, clone)],
@@ -377,6 +436,7 @@ class StorageConfig(_Experiment):
                 self.idle_microseconds,
                 self.spent_on,
                 self.estimator,
+                self.read,
             )
         return out
 
@@ -443,8 +503,8 @@ CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     ("experiment", "decrypt", "strategy"): STRATEGIES,
     ("experiment", "estimator"): tuple(dict.fromkeys((*ESTIMATORS, *GHZ_ESTIMATORS))),
     ("experiment", "scenario"): SCENARIOS,
-    ("experiment", "clones"): CLONES,
+    ("experiment", "clones"): MADE,
     ("experiment", "stage"): STAGES,
     ("experiment", "loss"): LOSSES,
-    ("experiment", "input"): SWEPT_INPUTS,
+    ("experiment", "read"): READS,
 }

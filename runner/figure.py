@@ -18,8 +18,8 @@ from experiments.chsh import (
     CLASSICAL_BOUND,
     QUANTUM_BOUND,
     imperfect_cloner_s,
-    number_of_clones,
 )
+from experiments.gates import clones_of
 from experiments.published import DEVICE, SOURCE
 from runner.columns import clone_name
 from runner.heatmap import as_csv, draw_heatmap, read_correlators
@@ -86,7 +86,7 @@ class Abscissa:
 def _clones(row: ResultRow) -> int:
     """Clones that are made, or that a virtual run stands for."""
     if _is_virtual(row):
-        return number_of_clones(row.n) ** ((row.level or 0) + 1)
+        return len(clones_of(row.n)) ** ((row.level or 0) + 1)
     return row.clones or 0
 
 
@@ -133,7 +133,7 @@ def draw(rows: Sequence[ResultRow], title: str) -> Figure:
     _draw_marks(axes, rows, abscissa)
     axes.set_xlabel(abscissa.label)
     axes.set_ylabel(wording.value_name)
-    axes.set_ylim(min(0.2, *_lowest(rows)), max(1.01, *_highest(rows)))
+    axes.set_ylim(_lowest(rows), _highest(rows))
     sizes = sorted({abscissa.of(row) for row in rows})
     if abscissa.logarithmic:
         axes.set_xscale("log")
@@ -201,7 +201,7 @@ def _draw_marks(axes: Axes, rows: Sequence[ResultRow], abscissa: Abscissa) -> No
             (QUANTUM_BOUND, "quantum bound", "-."),
         ]
         sizes = sorted({row.n for row in rows})
-        limits = [imperfect_cloner_s(number_of_clones(n)) for n in sizes]
+        limits = [imperfect_cloner_s(len(clones_of(n))) for n in sizes]
         axes.plot(sizes, limits, ls=(0, (1, 3)), **style)
         axes.annotate(
             "best imperfect cloner", (sizes[-1], limits[-1]), xytext=(-3, 5), ha="right", **text
@@ -216,20 +216,20 @@ def _draw_marks(axes: Axes, rows: Sequence[ResultRow], abscissa: Abscissa) -> No
         axes.annotate(name, (0, level), xycoords=("axes fraction", "data"), xytext=(3, 3), **text)
 
 
-def _highest(rows: Sequence[ResultRow]) -> list[float]:
+def _highest(rows: Sequence[ResultRow]) -> float:
     if rows[0].experiment == "chsh":
-        return [QUANTUM_BOUND + 0.1]
-    return [row.ci_high for row in rows if row.ci_high is not None]
+        return QUANTUM_BOUND + 0.1
+    return max([1.01, *(row.ci_high for row in rows if row.ci_high is not None)])
 
 
-def _lowest(rows: Sequence[ResultRow]) -> list[float]:
+def _lowest(rows: Sequence[ResultRow]) -> float:
     values = [
         v
         for r in rows
         for v in (r.ci_low, r.predicted, r.published, r.noise_floor)
         if v is not None
     ]
-    return [min(values) - 0.02]
+    return min(0.2, min(values) - 0.02)
 
 
 def _draw_series(
@@ -261,7 +261,8 @@ def _draw_series(
         )
     once = sorted((row for row in rows if row.repeat == 0), key=place)
     style: dict[str, Any] = {"color": colour, "lw": 1, "alpha": 0.7}
-    if len(once) > 1 and abscissa.names is None:
+    places = {place(row) for row in once}
+    if len(once) == len(places) > 1 and abscissa.names is None:
         axes.plot([place(row) for row in once], [row.predicted for row in once], **style)
     else:
         for row in once:

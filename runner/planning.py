@@ -16,8 +16,12 @@ from typing import Any
 from backends.compile import CompiledPoint, compile_point
 from backends.devices import IDEAL
 from backends.snapshot import DeviceSnapshot
+from experiments.estimators import LinearEstimator
 from experiments.point import Point
+from experiments.published import Published
+from experiments.settings import Setting
 from runner.config import RunConfig
+from runner.experiment_config import Section
 from runner.identity import identity
 from runner.rows import ResultRow
 
@@ -46,9 +50,67 @@ class PlannedPoint:
         return next(status for status in _WORST_FIRST if status in found)
 
 
+@dataclass(frozen=True)
+class OneLayout:
+    """A point compiled with one transpiler seed, whatever its prediction.
+
+    Attributes:
+        point: the point.
+        layout: the seed.
+    """
+
+    point: Point
+    layout: int
+
+    @property
+    def parameters(self) -> dict[str, int | float | str]:
+        """Those of the point, and the seed."""
+        return {**self.point.parameters, "layout": self.layout}
+
+    @property
+    def label(self) -> str:
+        """Short name for files and progress, e.g. ``n05-clone1-unitary-parity-layout7``."""
+        return f"{self.point.label}-layout{self.layout}"
+
+    @property
+    def num_qubits(self) -> int:
+        """Those of the point."""
+        return self.point.num_qubits
+
+    @property
+    def linear_estimator(self) -> LinearEstimator:
+        """That of the point."""
+        return self.point.linear_estimator
+
+    @property
+    def noise_floor(self) -> float:
+        """That of the point."""
+        return self.point.noise_floor
+
+    @property
+    def witness_threshold(self) -> float:
+        """That of the point."""
+        return self.point.witness_threshold
+
+    def settings(self) -> Sequence[Setting]:
+        """Those of the point."""
+        return self.point.settings()
+
+    def published(self) -> Published | None:
+        """That of the point."""
+        return self.point.published()
+
+
 def sweep(config: RunConfig) -> Sequence[Point]:
     """The points that a configuration asks for."""
-    return config.experiment.points(config.seed)
+    points = config.experiment.points(config.seed)
+    if config.compile.layouts == "best":
+        return points
+    return [OneLayout(point, seed) for point in points for seed in _seeds(config)]
+
+
+def _seeds(config: RunConfig) -> Sequence[int]:
+    return range(config.seed, config.seed + config.compile.seeds)
 
 
 def compile_sweep(
@@ -63,18 +125,35 @@ def compile_sweep(
         snapshot: the device, or None for a perfect one.
         finished: called after each point, for progress.
     """
-    todo = sweep(config)
-    seeds = tuple(range(config.seed, config.seed + config.compile.seeds))
-    arguments = [(point, snapshot, seeds) for point in todo]
-    planned = []
-    for point, compiled in zip(todo, _map(_compile, arguments), strict=True):
-        planned.append(PlannedPoint(point, compiled))
-        finished()
+    (planned,) = compile_sweeps([(config, snapshot)], finished)
     return planned
 
 
+def compile_sweeps(
+    runs: Sequence[tuple[RunConfig, DeviceSnapshot | None]],
+    finished: Callable[[], object] = lambda: None,
+) -> list[list[PlannedPoint]]:
+    """:func:`compile_sweep` for several runs at once, which keeps all cores busy to the end."""
+    todo = [(k, point) for k, (config, _) in enumerate(runs) for point in sweep(config)]
+    # Large circuits first: started last, one of them would keep the others waiting.
+    todo.sort(key=lambda one: -one[1].num_qubits * len(one[1].settings()))
+    arguments = [
+        (
+            point,
+            runs[k][1],
+            [point.layout] if isinstance(point, OneLayout) else _seeds(runs[k][0]),
+        )
+        for k, point in todo
+    ]
+    planned: dict[tuple[int, Point], PlannedPoint] = {}
+    for (k, point), compiled in zip(todo, _map(_compile, arguments), strict=True):
+        planned[k, point] = PlannedPoint(point, compiled)
+        finished()
+    return [[planned[k, point] for point in sweep(config)] for k, (config, _) in enumerate(runs)]
+
+
 def _compile(
-    arguments: tuple[Point, DeviceSnapshot | None, tuple[int, ...]],
+    arguments: tuple[Point, DeviceSnapshot | None, Sequence[int]],
 ) -> CompiledPoint:
     point, snapshot, seeds = arguments
     return compile_point(point.settings(), point.linear_estimator.value, snapshot, seeds)
@@ -142,6 +221,19 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
     )
 
 
+def _described(section: Section, first_keys: Sequence[str]) -> dict[str, Any]:
+    """A section as it goes into identities: a key that came later counts if it is set.
+
+    So a new parameter leaves the identities of old runs as they were.
+    """
+    defaults = type(section)().model_dump()
+    return {
+        key: value
+        for key, value in section.model_dump().items()
+        if key in first_keys or value != defaults[key]
+    }
+
+
 def circuit_identity(
     config: RunConfig, point: Point, label: str, repeat: int, fingerprint: str | None
 ) -> str:
@@ -152,7 +244,7 @@ def circuit_identity(
             "setting": label,
             "provider": config.backend.provider,
             "device": fingerprint,
-            "compile": config.compile.model_dump(),
+            "compile": _described(config.compile, ("strategy", "seeds")),
             "suppression": config.suppression.model_dump(),
             "shots": config.shots,
             "seed": config.seed,

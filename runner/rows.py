@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from experiments.estimators import Estimate
+from experiments.estimators import Estimate, bits_interval, bits_of_bias
 
-MEASURED = ("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs")
+INFORMATION = ("information_bits", "information_low", "information_high")
+MEASURED = ("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs", *INFORMATION)
 """Fields that a plan does not have."""
 
 
@@ -60,6 +61,10 @@ class ResultRow:
         spent_on: clone that had been decrypted with the same key before.
         subset: qubits that were held together; None elsewhere.
         learns: what the theory says that they learn: ``nothing``, a Pauli, ``everything``.
+        information_bits: bits of the input that their best observable tells at least.
+        information_low: lower end of its 95 % interval.
+        information_high: upper end of it.
+        layout: transpiler seed, where each layout is a point of its own; None elsewhere.
     """
 
     experiment: str
@@ -99,11 +104,16 @@ class ResultRow:
     spent_on: int | None = None
     subset: str | None = None
     learns: str | None = None
+    information_bits: float | None = None
+    information_low: float | None = None
+    information_high: float | None = None
+    layout: int | None = None
 
     def measured(self, estimate: Estimate | None, jobs: Sequence[str]) -> ResultRow:
         """The row with its measured fields filled in."""
         if estimate is None:
             return replace(self, jobs=tuple(jobs))
+        bits: dict[str, Any] = _information(estimate) if self.subset is not None else {}
         return replace(
             self,
             value=estimate.value,
@@ -112,6 +122,7 @@ class ResultRow:
             ci_high=estimate.ci_high,
             witnessed=estimate.ci_low > self.witness_threshold,
             jobs=tuple(jobs),
+            **bits,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,6 +141,11 @@ class ResultRow:
             ValueError: if a field is missing, unknown, or of another type.
         """
         return _ROWS.validate_python(document)
+
+
+def _information(estimate: Estimate) -> dict[str, float]:
+    low, high = bits_interval(estimate.ci_low, estimate.ci_high)
+    return dict(zip(INFORMATION, (bits_of_bias(estimate.value), low, high), strict=True))
 
 
 _ROWS = TypeAdapter(ResultRow)

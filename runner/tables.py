@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -26,20 +26,25 @@ def render(table: Table) -> str:
 
 def result_table(rows: Sequence[ResultRow]) -> str:
     """Measured value with interval, prediction, published value, marks and circuit size."""
-    return _filled(result_columns(rows), rows) + footnotes(rows)
+    return _of_rows(result_columns(rows), rows) + footnotes(rows)
 
 
 def plan_table(rows: Sequence[ResultRow]) -> str:
     """What would run, without the measured columns."""
-    return _filled(plan_columns(rows), rows)
+    return _of_rows(plan_columns(rows), rows)
 
 
-def _filled(columns: Sequence[Column], rows: Sequence[ResultRow]) -> str:
+def _of_rows(columns: Sequence[Column], rows: Sequence[ResultRow]) -> str:
+    return filled(columns, [[column.cell(row) for column in columns] for row in rows])
+
+
+def filled(columns: Sequence[Column], lines: Iterable[Sequence[str]]) -> str:
+    """A table with the given columns; each line has one cell for each."""
     table = Table(box=None, pad_edge=False, header_style="none")
     for column in columns:
         table.add_column(column.header, justify="right" if column.numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(column.cell(row) for column in columns))
+    for line in lines:
+        table.add_row(*line)
     return render(table)
 
 

@@ -15,8 +15,8 @@ from qiskit.circuit.classical import expr
 
 from experiments.clifford import to_stim
 from experiments.gates import DecryptGate
+from experiments.inputs import NAMED_INPUTS
 from experiments.protocol import (
-    INPUTS,
     STRATEGIES,
     Cloning,
     Strategy,
@@ -179,7 +179,7 @@ def simulated(n: int, clone: int, strategy: Strategy) -> list[tuple[Setting, NDA
     estimators = [e for e in ESTIMATORS if (strategy, e) != ("witness", "bsm")]
     return [
         (setting, outcome_distribution(setting.circuit))
-        for source, estimator in product(INPUTS, estimators)
+        for source, estimator in product(NAMED_INPUTS, estimators)
         for setting in settings(Cloning(n, clone, strategy, source), estimator)
     ]
 

@@ -46,6 +46,8 @@ FIELDS = [
     *["backend", "device", "seed", "repeat", "qubits", "two_qubit_layers", "two_qubit_gates"],
     *["shots", "value", "std_err", "ci_low", "ci_high", "noise_floor", "witness_threshold"],
     *["witnessed", "predicted", "published", "published_err", "certificate", "jobs"],
+    *["clones", "generations", "input", "lost", "loss", "idle_microseconds", "spent_on"],
+    *["subset", "learns"],
 ]
 MEASURED = ["value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"]
 NARROWED = ["-o", "experiment.n=3", "-o", "experiment.decrypt.strategy=frame"]
@@ -504,7 +506,7 @@ def test_a_run_that_lacks_a_file_is_one_line(invoke: Invoke, kept: Path, name: s
 
 
 @pytest.mark.parametrize(
-    "change", [{"value": "x"}, {"strategy": "none"}, {"colour": 1}, {"jobs": 3}, {"n": None}]
+    "change", [{"value": "x"}, {"strategy": "hope"}, {"colour": 1}, {"jobs": 3}, {"n": None}]
 )
 def test_a_run_with_a_damaged_row_is_one_line(
     invoke: Invoke, kept: Path, one: Finished, change: dict[str, Any]

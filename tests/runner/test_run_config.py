@@ -525,6 +525,7 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "n": [2],
             "decrypt": {"clone": [1], "strategy": ["unitary"]},
             "estimator": ["parity"],
+            "input": ["bell"],
         },
         "backend": {"provider": "stim", "device": "fake_kingston", "rehearsal": None},
         "compile": {"strategy": "stock", "seeds": 4},
