@@ -86,6 +86,7 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     - ``noise qubits untouched``: from its preparation to the end of all encryption a noise qubit is
       only moved.
     - ``no early measurement``: nothing is measured or conditioned before encryption ends.
+    - ``losses and waits``: resets and delays are all there.
     - ``input state``: an input in any state has the same Bloch vector; then all other checks hold
       for three inputs, hence for every input.
     - ``outcome law``: all outcomes have the same joint distribution; readouts in turned bases ask
@@ -172,10 +173,29 @@ def _checks(
             state = StabilizerState.of(compiled_before, size, 0)
             checks.append((f"state after {name}", _same_state(expected, state, here)))
     checks.append(("no early measurement", early))
+    checks.append(("losses and waits", _same_losses(wanted, found)))
     if early:
         checks.append(("noise qubits untouched", _noise_untouched(logical, wanted, found)))
     checks.append(("outcome law", _same_law(wanted, found)))
     return checks
+
+
+def _same_losses(wanted: Sequence[Step], found: Sequence[Step]) -> bool:
+    """Whether nothing that destroys or waits was compiled away: outcomes need not tell.
+
+    More of either is allowed: a compiler may reset a spare qubit, or fill a gap.
+    """
+
+    def of(operations: Sequence[Step]) -> tuple[int, float]:
+        waits = sum(s.seconds * len(s.qubits) for s in operations if s.name == "delay")
+        return sum(s.name == "reset" for s in operations), waits
+
+    (resets, seconds), (found_resets, found_seconds) = of(wanted), of(found)
+    return found_resets >= resets and found_seconds >= seconds * _WAIT_TOLERANCE
+
+
+_WAIT_TOLERANCE = 0.999
+"""A device counts time in whole ticks."""
 
 
 def _noise_untouched(logical: QuantumCircuit, wanted: list[Step], found: list[Step]) -> bool:

@@ -91,9 +91,9 @@ def _turned_success(noisy: NoisyCircuit, law: TurnedLaw, checks: Sequence[Check]
     means, ideal = product_means(noisy, [*([pair] for pair in pairs), parity])
     # E[s cos(Σ ±α)] = Re Σ_T Π_{q in T} (i sin α_q) Π_{q not in T} cos α_q E[s Π_{q in T} ±1]
     weights = np.ones(1, dtype=complex)
-    for alpha in law.radians[1:]:
+    for alpha in law.signed_radians[1:]:
         weights = np.concatenate([weights * np.cos(alpha), weights * 1j * np.sin(alpha)])
-    first = law.radians[0]
+    first = law.signed_radians[0]
     odd = np.array([bin(k).count("1") % 2 for k in range(len(weights))], dtype=bool)
     # The first qubit has b = 0; it completes every T to an even number of qubits.
     factor = np.where(odd, 1j * np.sin(first), np.cos(first))

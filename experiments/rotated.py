@@ -18,11 +18,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import stim
 from numpy.typing import NDArray
+from qiskit.circuit.library import get_standard_gate_name_mapping
 
 from experiments.clifford import STIM_NAMES, NotClifford, Step, compact
 from experiments.stabilizers import OutcomeLaw
@@ -189,13 +189,16 @@ MATRICES = {
 """Pauli letter → its matrix."""
 
 
+_STANDARD_GATES = get_standard_gate_name_mapping()
+
+
 def matrix(step: Step) -> NDArray[np.complex128]:
     """The unitary of a single-qubit step, shape (2, 2)."""
     if step.name == "rz":
         half = (step.turns * math.pi / 2 + step.angle) / 2
         return np.diag([np.exp(-1j * half), np.exp(1j * half)])
-    gate = stim.Tableau.from_named_gate(STIM_NAMES[step.clifford_name])
-    return np.asarray(gate.to_unitary_matrix(endian="little"), dtype=np.complex128)
+    # From Qiskit: stim's matrices have single precision.
+    return np.asarray(_STANDARD_GATES[step.clifford_name].to_matrix(), dtype=np.complex128)
 
 
 @dataclass(frozen=True)
@@ -208,11 +211,13 @@ class TurnedLaw:
             other outcomes tell; empty if there is no such product, so that the turned readouts
             are fair coins.
         law: the law with that Pauli read just before each turn.
+        flips: for each turned qubit the bit b without noise, counted from the first qubit's.
     """
 
     read: tuple[TurnedReadout, ...]
     letter: str
     law: OutcomeLaw
+    flips: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, operations: Sequence[Step]) -> TurnedLaw:
@@ -231,16 +236,20 @@ class TurnedLaw:
             letter: outcome_law(with_pauli_readouts(operations, read, letter))
             for letter in ("ZX" if len(read) > 1 else "ZXY")
         }
-        pairs = [1 << a.bit | 1 << b.bit for a, b in pairwise(read)]
-        if any(laws["Z"].parity(pair) != 0 for pair in pairs):
+        flips = [0]
+        for other in read[1:]:
+            parity = laws["Z"].parity(1 << read[0].bit | 1 << other.bit)
+            if parity is not None:
+                flips.append(parity)
+        if len(flips) < len(read):
             raise NotClifford(
                 f"the {len(read)} qubits that are read in turned bases are in no GHZ state there; "
                 "the outcomes of such a circuit have no simple law"
             )
         for letter in "XY":
             if letter in laws and laws[letter].completed(mine, others) is not None:
-                return cls(read, letter, laws[letter])
-        return cls(read, "", laws["Z"])
+                return cls(read, letter, laws[letter], tuple(flips))
+        return cls(read, "", laws["Z"], tuple(flips))
 
     @property
     def mask(self) -> int:
@@ -253,6 +262,11 @@ class TurnedLaw:
         offset = math.pi / 2 if self.letter == "Y" else 0.0
         return tuple(one.radians - offset for one in self.read)
 
+    @property
+    def signed_radians(self) -> tuple[float, ...]:
+        """(-1)^b α of the readouts without noise."""
+        return tuple((1 - 2 * b) * a for b, a in zip(self.flips, self.radians, strict=True))
+
     def mean(self, mask: int) -> float:
         """Mean of (-1)^(parity of the bits in ``mask``)."""
         mine = mask & self.mask
@@ -262,7 +276,7 @@ class TurnedLaw:
         if parity is None:
             return 0.0
         sign = 1.0 - 2.0 * parity
-        return sign * math.cos(sum(self.radians)) if mine else sign
+        return sign * math.cos(sum(self.signed_radians)) if mine else sign
 
 
 def outcome_law(operations: Sequence[Step]) -> OutcomeLaw:

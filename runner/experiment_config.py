@@ -341,7 +341,7 @@ class GhzConfig(_Experiment):
     n: Swept[int] = [2]
     decrypt: DecryptConfig = DecryptConfig()
     estimator: Swept[GhzEstimator] = ["parity"]
-    stabilizers: Annotated[int, Field(ge=2, le=10_000)] = ghz.DEFAULT_STABILIZERS
+    stabilizers: Annotated[int, Field(ge=8, le=10_000)] = ghz.DEFAULT_STABILIZERS
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The qubits of the GHZ state."""

@@ -90,7 +90,8 @@ def _spread(rows: Sequence[tuple[ResultRow, tuple[object, ...]]]) -> Spread:
         [row.std_err or 0.0 for row, _ in rows],
         [(cause, [causes[k] for _, causes in rows]) for k, cause in enumerate(CAUSES)],
     )
-    return Spread(replace(rows[0][0], layout=None), len(rows), sum(values) / len(values), tuple(split))
+    point = replace(rows[0][0], layout=None)
+    return Spread(point, len(rows), sum(values) / len(values), tuple(split))
 
 
 def spread_text(found: Sequence[Spread]) -> str:

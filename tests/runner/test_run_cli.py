@@ -47,9 +47,12 @@ FIELDS = [
     *["shots", "value", "std_err", "ci_low", "ci_high", "noise_floor", "witness_threshold"],
     *["witnessed", "predicted", "published", "published_err", "certificate", "jobs"],
     *["clones", "generations", "input", "lost", "loss", "idle_microseconds", "spent_on"],
-    *["subset", "learns"],
+    *["subset", "learns", "information_bits", "information_low", "information_high", "layout"],
 ]
-MEASURED = ["value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"]
+MEASURED = [
+    *["value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"],
+    *["information_bits", "information_low", "information_high"],
+]
 NARROWED = ["-o", "experiment.n=3", "-o", "experiment.decrypt.strategy=frame"]
 REPOSITORY = Path(runner.__file__).parents[1]
 
@@ -730,7 +733,7 @@ def test_a_run_without_any_value_fails_but_is_kept(
     assert "1 of 1 points have no value" in result.stderr
     assert result.stdout.splitlines()[1].split()[:6] == ["2", "S1", "unitary", "parity", "-", "-"]
     (report,) = tmp_path.glob("runs/*/report.html")
-    assert "–" in report.read_text(encoding="utf-8")
+    assert '<td class="num">-</td>' in report.read_text(encoding="utf-8")
 
 
 def test_a_circuit_that_fails_its_proof_has_no_fidelity(

@@ -528,7 +528,7 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "input": ["bell"],
         },
         "backend": {"provider": "stim", "device": "fake_kingston", "rehearsal": None},
-        "compile": {"strategy": "stock", "seeds": 4},
+        "compile": {"strategy": "stock", "seeds": 4, "layouts": "best"},
         "suppression": {
             "dynamical_decoupling": "none",
             "twirling": False,
