@@ -156,7 +156,7 @@ class GhzPoint:
 
     def published(self) -> published.Published | None:
         """The printed value of this point, if there is one."""
-        if (self.n, self.strategy) != (2, "unitary") or self.clone == 0:
+        if (self.n, self.strategy, self.estimator) != (2, "unitary", "parity") or self.clone == 0:
             return None
         return published.ghz(self.r)
 

@@ -99,9 +99,9 @@ def point_columns(rows: Sequence[ResultRow]) -> list[Column]:
         _if_used(rows, "scenario", "scenario", numeric=False),
         _if_used(rows, "subset", "subset", numeric=False),
         _if_used(rows, "learns", "learns", numeric=False),
-        _if_used(rows, "lost", "lost", numeric=False),
-        _if_used(rows, "loss", "loss", numeric=False),
-        _if_used(rows, "idle_microseconds", "idle µs"),
+        _if_used(rows, "lost", "lost", numeric=False, missing="none"),
+        _if_used(rows, "loss", "loss", numeric=False, missing="none"),
+        _if_used(rows, "idle_microseconds", "idle µs", missing="0.0"),
         _if_used(rows, "spent_on", "key spent on"),
         _if_used(rows, "input", "input", numeric=False, missing="bell"),
         _if_used(rows, "layout", "layout"),
@@ -119,7 +119,8 @@ def _if_used(
     numeric: bool = True,
     missing: str = MISSING,
 ) -> Column | None:
-    if all(getattr(row, field) is None for row in rows):
+    # A column in which nothing was lost, and nobody waited, tells nothing.
+    if all(getattr(row, field) is None or str(getattr(row, field)) == missing for row in rows):
         return None
 
     def cell(row: ResultRow) -> str:

@@ -19,16 +19,8 @@ from backends.rehearsal.cloud import CloudSettings, FailingCircuit
 from backends.rehearsal.transport import CALLS, FAULT_KINDS, Fault
 from experiments.point import Point
 from runner.errors import ConfigError, Problem, RunFolderError, printable
-from runner.experiment_config import (
-    CHOICES,
-    KINDS,
-    LARGEST_N,
-    MODELS,
-    DecryptConfig,
-    ExperimentConfig,
-    Problems,
-    Section,
-)
+from runner.experiment_config import CHOICES, KINDS, MODELS, ExperimentConfig
+from runner.sections import LARGEST_N, DecryptConfig, Problems, Section
 from runner.source import Source, read_source
 
 _LONGEST_VALUE = 80

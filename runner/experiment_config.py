@@ -2,131 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from experiments import chsh, correlators, entanglement, ghz, iterated, leakage, storage
 from experiments.chsh import SCENARIOS, Scenario
 from experiments.correlators import STAGES, Stage
 from experiments.entanglement import INPUT_NAMES, SweptInput
-from experiments.gates import require_clone, require_signals, sizes_and_clones
+from experiments.gates import sizes_and_clones
 from experiments.ghz import GHZ_ESTIMATORS, GhzEstimator
 from experiments.inputs import PureState, random_states
 from experiments.iterated import MADE, Made, physical_generations
 from experiments.point import Point
-from experiments.protocol import STRATEGIES, Cloning, Strategy
+from experiments.protocol import STRATEGIES, Cloning
 from experiments.readout import ESTIMATORS, Estimator
 from experiments.storage import LOSSES, READS, Loss, Read
-
-LARGEST_N = 1000
-"""Bounds a sweep given as a range; no device comes near it."""
-
-_RANGE = re.compile(r"^\s*(\d{1,6})\s*\.\.\s*(\d{1,6})\s*$")
-
-Path = tuple[str | int, ...]
-Problems = Iterator[tuple[Path, str]]
-"""What is wrong, each with its place below ``experiment``."""
-
-
-def _sweep(value: Any) -> Any:
-    """One value, a list, or a range written ``2..15`` (both ends included)."""
-    if isinstance(value, str) and (found := _RANGE.match(value)):
-        first, last = int(found[1]), int(found[2])
-        if not first <= last <= LARGEST_N:
-            raise PydanticCustomError(
-                "range",
-                "a range runs upwards and to at most {limit}, such as 2..15",
-                {"limit": LARGEST_N},
-            )
-        return list(range(first, last + 1))
-    return value if isinstance(value, list) else [value]
-
-
-_T = TypeVar("_T")
-Swept = Annotated[list[_T], Field(min_length=1), BeforeValidator(_sweep)]
-"""One value or several; each is a sweep."""
-
-
-class Section(BaseModel):
-    """A part of a configuration: strict, and no key is ignored."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _clones(value: Any) -> Any:
-    return value if value == "all" else _sweep(value)
-
-
-class DecryptConfig(Section):
-    """Which clone is decrypted (``all``: each in turn), and how."""
-
-    clone: Annotated[list[int] | Literal["all"], BeforeValidator(_clones)] = [1]
-    strategy: Swept[Strategy] = ["unitary"]
-
-
-class _Experiment(Section):
-    """What all kinds have in common: besides this, a kind and what is decrypted."""
-
-    def points(self, seed: int) -> Sequence[Point]:
-        """The points of the sweep; ``seed`` is the run's.
-
-        Raises:
-            ValueError: if there is no such experiment.
-        """
-        raise NotImplementedError
-
-    def problems(self) -> Problems:
-        """What is well-formed but is no experiment."""
-        raise NotImplementedError
-
-    def paired_keys(self) -> tuple[str, ...]:
-        """Lists that go with another list value by value, so that values may come twice."""
-        return ()
-
-    def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
-        """The key that decides how many qubits are needed, its values, and qubits for a value.
-
-        None instead of the last if a value is no number.
-        """
-        raise NotImplementedError
-
-
-def _cloning_qubits(n: int) -> int:
-    return 2 * n + 2
-
-
-def _signals(sizes: Sequence[int], clones: Sequence[int] | Literal["all"]) -> Problems:
-    """Numbers of signal qubits and clones that the protocol does not have."""
-    sound = []
-    for index, n in enumerate(sizes):
-        try:
-            require_signals(n)
-        except ValueError as error:
-            yield ("n", index), str(error)
-        else:
-            sound.append(n)
-    for index, clone in enumerate(() if clones == "all" else clones):
-        for n in sound:
-            try:
-                require_clone(n, clone)
-            except ValueError as error:
-                yield ("decrypt", "clone", index), str(error)
-                break
-
-
-def _each(path: Path, values: Sequence[_T], build: Callable[[_T], object]) -> Problems:
-    """Values of one sweep for which no point can be made."""
-    for index, value in enumerate(values):
-        try:
-            build(value)
-        except ValueError as error:
-            yield (*path, index), str(error)
-
+from runner.sections import (
+    DecryptConfig,
+    ExperimentSection,
+    Problems,
+    Swept,
+    cloning_qubits,
+    signal_problems,
+    value_problems,
+)
 
 RANDOM = "random"
 
@@ -160,7 +63,7 @@ _STATES = 1000
 InputConfig = Annotated[Any, BeforeValidator(_input)]
 
 
-class EntanglementConfig(_Experiment):
+class EntanglementConfig(ExperimentSection):
     """Experiment 1, and the same for any input."""
 
     kind: Literal["entanglement"]
@@ -171,7 +74,7 @@ class EntanglementConfig(_Experiment):
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The signal qubits."""
-        return "n", self.n, _cloning_qubits
+        return "n", self.n, cloning_qubits
 
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
@@ -194,7 +97,7 @@ class EntanglementConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        yield from _signals(self.n, self.decrypt.clone)
+        yield from signal_problems(self.n, self.decrypt.clone)
         if self.estimator == ["bsm"] and "witness" in self.decrypt.strategy:
             yield (
                 ("estimator",),
@@ -203,7 +106,7 @@ class EntanglementConfig(_Experiment):
             )
 
 
-class ChshConfig(_Experiment):
+class ChshConfig(ExperimentSection):
     """Experiment 2."""
 
     kind: Literal["chsh"]
@@ -213,7 +116,7 @@ class ChshConfig(_Experiment):
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The signal qubits."""
-        return "n", self.n, _cloning_qubits
+        return "n", self.n, cloning_qubits
 
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
@@ -222,8 +125,8 @@ class ChshConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        yield from _signals(self.n, self.decrypt.clone)
-        yield from _each(
+        yield from signal_problems(self.n, self.decrypt.clone)
+        yield from value_problems(
             ("decrypt", "strategy"),
             self.decrypt.strategy,
             lambda strategy: chsh.points([2], [1], [strategy], ["2-2"]),
@@ -233,7 +136,7 @@ class ChshConfig(_Experiment):
 _PHYSICAL: list[Made] = ["physical"]
 
 
-class IteratedConfig(_Experiment):
+class IteratedConfig(ExperimentSection):
     """Experiment 3: ``level`` with ``clones``, or ``generations`` (with ``level`` or without)."""
 
     kind: Literal["iterated"]
@@ -260,7 +163,7 @@ class IteratedConfig(_Experiment):
 
     def paired_keys(self) -> tuple[str, ...]:
         """A level for each list of generations."""
-        return ("level",) if self.generations else ()
+        return ("level", "generations") if self.level and self.generations else ()
 
     @staticmethod
     def _counts(n: int, kind: Made, level: int) -> tuple[int, ...]:
@@ -297,7 +200,7 @@ class IteratedConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        yield from _signals(self.n, self.decrypt.clone)
+        yield from signal_problems(self.n, self.decrypt.clone)
         if self.generations is None and self.level is None:
             yield (), "give 'level' (with 'clones') or 'generations', such as level: [0, 1, 2]"
             return
@@ -319,21 +222,21 @@ class IteratedConfig(_Experiment):
                     "give one level for each, or none for the last level of each",
                 )
                 return
-            yield from _each(
+            yield from value_problems(
                 ("generations",),
                 self._structures(self.n[0]),
                 lambda one: iterated.points(self.n[:1], [one], [1], ["unitary"], ["parity"]),
             )
         elif max(self.n) ** max(self.level or [0]) > 10**6 and "virtual" not in (self.clones or ()):
             yield ("level",), "so many clones fit no machine; give clones: virtual"
-        yield from _each(
+        yield from value_problems(
             ("decrypt", "strategy"),
             self.decrypt.strategy,
             lambda strategy: iterated.points([2], [((1,), 0)], [1], [strategy], ["parity"]),
         )
 
 
-class GhzConfig(_Experiment):
+class GhzConfig(ExperimentSection):
     """Experiment 4."""
 
     kind: Literal["ghz"]
@@ -361,7 +264,7 @@ class GhzConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        yield from _signals(self.n, self.decrypt.clone)
+        yield from signal_problems(self.n, self.decrypt.clone)
         for index, r in enumerate(self.r):
             try:
                 ghz.points([r], [2], [1], self.decrypt.strategy, self.estimator)
@@ -369,7 +272,7 @@ class GhzConfig(_Experiment):
                 yield ("r", index), str(error)
 
 
-class CorrelatorsConfig(_Experiment):
+class CorrelatorsConfig(ExperimentSection):
     """The published Fig. 7."""
 
     kind: Literal["correlators"]
@@ -379,7 +282,7 @@ class CorrelatorsConfig(_Experiment):
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The signal qubits."""
-        return "n", self.n, _cloning_qubits
+        return "n", self.n, cloning_qubits
 
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
@@ -388,15 +291,15 @@ class CorrelatorsConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        yield from _signals(self.n, self.decrypt.clone)
-        yield from _each(
+        yield from signal_problems(self.n, self.decrypt.clone)
+        yield from value_problems(
             ("decrypt", "strategy"),
             self.decrypt.strategy,
             lambda strategy: correlators.CorrelatorsPoint(Cloning(2, 1, strategy), "after"),
         )
 
 
-class StorageConfig(_Experiment):
+class StorageConfig(ExperimentSection):
     """Clones on servers that are lost.
 
     An entry of ``lost`` is a list of servers, or a number: so many of the last servers, that of
@@ -415,7 +318,7 @@ class StorageConfig(_Experiment):
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The signal qubits."""
-        return "n", self.n, _cloning_qubits
+        return "n", self.n, cloning_qubits
 
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
@@ -453,13 +356,13 @@ class StorageConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        signals = list(_signals(self.n, self.decrypt.clone))
+        signals = list(signal_problems(self.n, self.decrypt.clone))
         yield from signals
         if not signals:
-            yield from _each(("lost",), self.lost, self._points)
+            yield from value_problems(("lost",), self.lost, self._points)
 
 
-class LeakageConfig(_Experiment):
+class LeakageConfig(ExperimentSection):
     """What sets of stored qubits learn; ``subset`` names the qubits, such as ``S1 S2 S3``."""
 
     kind: Literal["leakage"]
@@ -468,7 +371,7 @@ class LeakageConfig(_Experiment):
 
     def sizes(self) -> tuple[str, Sequence[object], Callable[[int], int] | None]:
         """The signal qubits."""
-        return "n", self.n, _cloning_qubits
+        return "n", self.n, cloning_qubits
 
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
@@ -477,10 +380,12 @@ class LeakageConfig(_Experiment):
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
-        signals = list(_signals(self.n, ()))
+        signals = list(signal_problems(self.n, ()))
         yield from signals
         if not signals:
-            yield from _each(("subset",), self.subset, lambda one: leakage.points(self.n, [one]))
+            yield from value_problems(
+                ("subset",), self.subset, lambda one: leakage.points(self.n, [one])
+            )
 
 
 ExperimentConfig = Annotated[
@@ -493,7 +398,7 @@ ExperimentConfig = Annotated[
     | LeakageConfig,
     Field(discriminator="kind"),
 ]
-MODELS: dict[str, type[_Experiment]] = {
+MODELS: dict[str, type[ExperimentSection]] = {
     get_args(model.model_fields["kind"].annotation)[0]: model
     for model in get_args(get_args(ExperimentConfig)[0])
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -21,7 +22,7 @@ from experiments.chsh import (
 )
 from experiments.gates import clones_of
 from experiments.published import DEVICE, SOURCE
-from runner.columns import clone_name
+from runner.columns import NO_STRATEGY, clone_name
 from runner.heatmap import as_csv, draw_heatmap, read_correlators
 from runner.kinds import WORDINGS
 from runner.rows import ResultRow, to_csv
@@ -39,6 +40,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _SPREAD = 0.09
 _MOST_TICKS = 20
 _NAMED = 2
+_NARROW = 9
 
 
 def write_figures(folder: Path, rows: Sequence[ResultRow], title: str) -> list[Path]:
@@ -104,17 +106,24 @@ _ABSCISSAS = {
 def _abscissa(rows: Sequence[ResultRow]) -> Abscissa:
     kind = rows[0].experiment
     if kind == "leakage":
-        sets = list(dict.fromkeys(f"{row.subset}\n(n = {row.n}: {row.learns})" for row in rows))
+        sets = list(dict.fromkeys(_coalition(row) for row in rows))
         return Abscissa(
-            "set of qubits (what the theory says that it learns)",
-            lambda row: sets.index(f"{row.subset}\n(n = {row.n}: {row.learns})"),
+            "set of qubits (and what the theory says that it learns)",
+            lambda row: sets.index(_coalition(row)),
             names=dict(enumerate(sets)),
         )
+    if kind == "storage" and any(row.spent_on is not None for row in rows):
+        return _AGAINST_N
     if kind == "storage" and len({row.idle_microseconds for row in rows}) > 1:
         return Abscissa("storage time (µs)", lambda row: row.idle_microseconds or 0.0)
     if kind == "storage":
         return Abscissa("servers lost", lambda row: (row.lost or "").count("S"))
     return _ABSCISSAS.get(kind, _AGAINST_N)
+
+
+def _coalition(row: ResultRow) -> str:
+    names = "\n".join(wrap(str(row.subset), _NARROW))
+    return f"{names}\n(n = {row.n})\n{row.learns}"
 
 
 def draw(rows: Sequence[ResultRow], title: str) -> Figure:
@@ -161,15 +170,19 @@ def draw(rows: Sequence[ResultRow], title: str) -> Figure:
 def _series(row: ResultRow) -> tuple[str, ...]:
     """What tells series apart; the first two are always named in the legend."""
     return (
-        row.strategy,
+        "" if row.strategy == NO_STRATEGY else row.strategy,
         row.scenario or row.estimator,
-        "" if row.experiment in _DRAWN_AGAINST_N else f"n = {row.n}",
+        "" if _against_n(row) else f"n = {row.n}",
         "" if row.input is None else f"input {row.input}",
         "" if row.loss in (None, "none") else f"servers {_PAST[str(row.loss)]}",
         "" if row.spent_on is None else f"key spent on S{row.spent_on}",
         "" if row.generations is None else ("virtual" if _is_virtual(row) else "physical"),
         f"clone {clone_name(row)}",
     )
+
+
+def _against_n(row: ResultRow) -> bool:
+    return row.experiment in _DRAWN_AGAINST_N or row.spent_on is not None
 
 
 def _series_labels(keys: Sequence[tuple[str, ...]]) -> list[str]:
@@ -193,27 +206,44 @@ def _meanings(rows: Sequence[ResultRow]) -> list[tuple[Line2D, str]]:
 def _draw_marks(axes: Axes, rows: Sequence[ResultRow], abscissa: Abscissa) -> None:
     style: dict[str, Any] = {"color": "0.35", "lw": 1}
     text: dict[str, Any] = {"fontsize": 8, "color": "0.35", "textcoords": "offset points"}
-    levels = [(rows[0].witness_threshold, "entanglement witnessed above", "--")]
-    floors = {abscissa.of(row): row.noise_floor for row in rows}
     if rows[0].experiment == "chsh":
-        levels = [
-            (CLASSICAL_BOUND, "classical bound", "--"),
-            (QUANTUM_BOUND, "quantum bound", "-."),
-        ]
         sizes = sorted({row.n for row in rows})
         limits = [imperfect_cloner_s(len(clones_of(n))) for n in sizes]
         axes.plot(sizes, limits, ls=(0, (1, 3)), **style)
         axes.annotate(
             "best imperfect cloner", (sizes[-1], limits[-1]), xytext=(-3, 5), ha="right", **text
         )
-    if len(set(floors.values())) > 1:
-        axes.plot(sorted(floors), [floors[x] for x in sorted(floors)], ls=":", **style)
-        axes.annotate("noise floor", (min(floors), floors[min(floors)]), xytext=(6, 3), **text)
-    else:
-        levels.append((rows[0].noise_floor, "noise floor", ":"))
-    for level, name, dashes in levels:
+    if rows[0].experiment == "ghz":
+        floors = sorted({(abscissa.of(row), row.noise_floor) for row in rows})
+        axes.plot(*zip(*floors, strict=True), ls=":", **style)
+        axes.annotate("noise floor", floors[len(floors) // 2], xytext=(4, 4), **text)
+    for level, name, dashes in _levels(rows):
         axes.axhline(level, ls=dashes, **style)
         axes.annotate(name, (0, level), xycoords=("axes fraction", "data"), xytext=(3, 3), **text)
+
+
+def _levels(rows: Sequence[ResultRow]) -> list[tuple[float, str, str]]:
+    """Horizontal lines: height, what it means, dashes."""
+    if rows[0].experiment == "chsh":
+        return [
+            (CLASSICAL_BOUND, "classical bound", "--"),
+            (QUANTUM_BOUND, "quantum bound", "-."),
+            (rows[0].noise_floor, "noise floor", ":"),
+        ]
+    if rows[0].experiment == "leakage":
+        return [(rows[0].noise_floor, "nothing is learnt", ":")]
+    states = [row for row in rows if row.input is not None]
+    others = [row for row in rows if row.input is None]
+    levels = []
+    if others:
+        levels.append((others[0].witness_threshold, "entanglement witnessed above", "--"))
+        if others[0].experiment != "ghz":
+            levels.append((others[0].noise_floor, "noise floor", ":"))
+    if states:
+        levels.append((states[0].witness_threshold, "measuring and preparing a copy", "--"))
+        if not others:
+            levels.append((states[0].noise_floor, "noise floor", ":"))
+    return levels
 
 
 def _highest(rows: Sequence[ResultRow]) -> float:

@@ -21,9 +21,9 @@ from experiments.point import Point
 from experiments.published import Published
 from experiments.settings import Setting
 from runner.config import RunConfig
-from runner.experiment_config import Section
 from runner.identity import identity
 from runner.rows import ResultRow
+from runner.sections import Section
 
 _WORST_FIRST = ("failed", "unverified", "proved")
 _UNUSED_PARAMETERS: dict[str, Any] = {"level": None, "r": None, "scenario": None}
