@@ -193,6 +193,7 @@ def test_the_untouched_circuit_is_proved():
         "state after encryption",
         "state after decryption",
         "no early measurement",
+        "losses and waits",
         "noise qubits untouched",
         "outcome law",
     }

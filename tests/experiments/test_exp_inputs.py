@@ -15,6 +15,9 @@ from experiments.inputs import PureState, random_states
 from experiments.protocol import STRATEGIES, Cloning, prepared
 from experiments.turned_input import InputLaw, turned_input
 
+ROUNDED = 2e-6
+"""Angles closer than a microradian to a quarter turn count as one."""
+
 angles = {
     "theta": st.floats(0, 180, allow_nan=False),
     "phi": st.floats(-360, 360, allow_nan=False),
@@ -31,7 +34,7 @@ def test_the_prepared_state_has_the_angles(theta, phi):
     state = PureState(theta, phi)
     given_input = turned_input(tuple(steps(prepared(Cloning(2, input=state)))))
     assert given_input is not None
-    np.testing.assert_allclose(given_input.bloch, state.bloch, atol=1e-9)
+    np.testing.assert_allclose(given_input.bloch, state.bloch, atol=ROUNDED)
     x, y, z = state.bloch
     assert z == pytest.approx(math.cos(math.radians(theta)))
     assert math.hypot(x, y) == pytest.approx(math.sin(math.radians(theta)), abs=1e-9)
@@ -43,9 +46,9 @@ def test_tomography_of_the_clone_is_that_of_a_dense_simulation(theta, phi, strat
     found = point(PureState(theta, phi), n, 1, strategy)
     for setting in found.settings():
         chance = success_chance(outcome_distribution(setting.circuit), setting.checks)
-        assert setting.ideal_success() == pytest.approx(chance, abs=1e-9), setting.label
+        assert setting.ideal_success() == pytest.approx(chance, abs=ROUNDED), setting.label
     chances = [s.ideal_success() for s in found.settings()]
-    assert found.linear_estimator.value(chances) == pytest.approx(1, abs=1e-9)
+    assert found.linear_estimator.value(chances) == pytest.approx(1, abs=ROUNDED)
 
 
 @pytest.mark.parametrize("strategy", ["unitary", "feedforward", "frame"])
