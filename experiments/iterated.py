@@ -78,6 +78,8 @@ class IteratedPoint:
         clone: which clone of its instance goes on, in every generation; 0 is the input qubit.
         strategy: how it is decrypted.
         estimator: ``bsm`` or ``parity``.
+        path: the clone of each generation that goes on, outermost first, where they differ;
+            ``clone`` is then the last of them.
     """
 
     n: int
@@ -86,6 +88,7 @@ class IteratedPoint:
     clone: int = 1
     strategy: Strategy = "unitary"
     estimator: Estimator = "parity"
+    path: tuple[int, ...] = ()
 
     noise_floor = NOISE_FLOOR
     witness_threshold = WITNESS_THRESHOLD
@@ -117,6 +120,14 @@ class IteratedPoint:
                 f"level = {self.level}: every clone of that generation is cloned again, so none is "
                 f"left to be decrypted; give a level up to {len(self.generations) - 1}"
             )
+        if self.path:
+            if len(self.path) != self.level + 1 or self.path[-1] != self.clone:
+                raise ValueError(
+                    f"path {list(self.path)}: it names one clone for each of the {self.level + 1} "
+                    f"generations, the last of them clone {self.clone}"
+                )
+            for clone in self.path:
+                require_clone(self.n, clone)
         if self.strategy == "witness":
             raise ValueError(
                 "strategy 'witness' is measured for one generation only; choose 'unitary', "
@@ -133,6 +144,16 @@ class IteratedPoint:
         return 1 + (len(clones_of(self.n)) - 1) * sum(self.generations)
 
     @property
+    def chosen(self) -> tuple[int, ...]:
+        """The clone of each generation that goes on, outermost first."""
+        return self.path or (self.clone,) * (self.level + 1)
+
+    @property
+    def key_qubits(self) -> int:
+        """Noise qubits that decrypting the clone takes: n of each generation on its path."""
+        return self.n * (self.level + 1)
+
+    @property
     def virtual(self) -> bool:
         """Whether only the clones on the path are cloned again."""
         return len(self.generations) > 1 and set(self.generations) == {1}
@@ -140,25 +161,29 @@ class IteratedPoint:
     @property
     def parameters(self) -> dict[str, int | str]:
         """What defines the point, under the names of a result row."""
-        return {
+        known: dict[str, int | str] = {
             "experiment": KIND,
             "n": self.n,
             "level": self.level,
             "generations": "-".join(map(str, self.generations)),
             "clones": self.clones,
+            "key_qubits": self.key_qubits,
             "clone": self.clone,
             "strategy": self.strategy,
             "estimator": self.estimator,
         }
+        return {**known, "path": self._path_text} if self.path else known
+
+    @property
+    def _path_text(self) -> str:
+        return "-".join("A" if clone == 0 else f"S{clone}" for clone in self.chosen)
 
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n02-g1-3-9-l2-clone1-frame-parity``."""
         counts = "-".join(map(str, self.generations))
-        return (
-            f"n{self.n:02d}-g{counts}-l{self.level}-clone{self.clone}-{self.strategy}-"
-            f"{self.estimator}"
-        )
+        clone = f"path{self._path_text}" if self.path else f"clone{self.clone}"
+        return f"n{self.n:02d}-g{counts}-l{self.level}-{clone}-{self.strategy}-{self.estimator}"
 
     @property
     def num_qubits(self) -> int:
@@ -176,7 +201,7 @@ class IteratedPoint:
 
     def published(self) -> published.Published | None:
         """The printed value of this point, if there is one."""
-        if self.strategy != "unitary" or self.clone == 0 or self.estimator != "parity":
+        if self.strategy != "unitary" or 0 in self.chosen or self.estimator != "parity":
             return None
         if self.virtual or self.n != 2:
             return published.virtual_iterated(self.n, self.level)
@@ -185,15 +210,14 @@ class IteratedPoint:
     def decrypted(self) -> Decrypted:
         """All generations, then the decryption of one clone."""
         circuit, clone, keys = self._encrypted()
-        path = (self.clone,) * (self.level + 1)
         key = [qubit for noise in keys for qubit in noise]
         frame = NO_FRAME
         if self.strategy == "unitary":
-            for noise in reversed(keys):
-                circuit.append(DecryptGate(self.n, self.clone), [clone, *noise])
+            for choice, noise in reversed(list(zip(self.chosen, keys, strict=True))):
+                circuit.append(DecryptGate(self.n, choice), [clone, *noise])
         else:
-            rotate_key(circuit, clone, key, self.n, path)
-            frame = pauli_frame(self.n, path)
+            rotate_key(circuit, clone, key, self.n, self.chosen)
+            frame = pauli_frame(self.n, self.chosen)
             if self.strategy == "feedforward":
                 correct_in_real_time(circuit, clone, key, frame)
         circuit.barrier(label="decryption")
@@ -204,10 +228,10 @@ class IteratedPoint:
 
     def _encrypted(self) -> tuple[QuantumCircuit, Qubit, list[list[Qubit]]]:
         """Preparation and encryption of every generation; the final clone; the keys to it."""
-        circuit = prepared(Cloning(self.n, self.clone))
+        circuit = prepared(Cloning(self.n))
         instance = [register(circuit, "A")[0], *register(circuit, "S")]
         circuit.append(EncryptGate(self.n), instance)
-        made, clone = self._ordered(instance)
+        made, clone = self._ordered(instance, self.chosen[0])
         keys = [list(register(circuit, "N"))]
         for level, number in enumerate(self.generations[1:], start=1):
             # The clone on the path goes first, unless it is to be decrypted as it is.
@@ -223,18 +247,20 @@ class IteratedPoint:
                 zip(inputs[:number], pairs, strict=True)
             ):
                 circuit.append(EncryptGate(self.n), [qubit, *signals])
-                mine, first = self._ordered([qubit, *signals])
+                on_path = index == 0 and level <= self.level
+                choice = self.chosen[level] if on_path else self.clone
+                mine, first = self._ordered([qubit, *signals], choice)
                 made += mine
-                if index == 0 and level <= self.level:
+                if on_path:
                     clone = first
                     keys.append(list(noise))
         circuit.barrier(label="encryption")
         return circuit, clone, keys
 
-    def _ordered(self, instance: Sequence[Qubit]) -> tuple[list[Qubit], Qubit]:
+    def _ordered(self, instance: Sequence[Qubit], choice: int) -> tuple[list[Qubit], Qubit]:
         """The clones of an instance with the chosen one first, and the chosen one."""
         clones = list(instance) if self.n % 2 == 0 else list(instance[1:])
-        chosen = instance[self.clone]
+        chosen = instance[choice]
         return [chosen, *(q for q in clones if q != chosen)], chosen
 
 
@@ -244,6 +270,7 @@ def points(
     clones: Clones,
     strategies: Iterable[Strategy],
     estimators: Iterable[Estimator],
+    path: tuple[int, ...] = (),
 ) -> Sequence[IteratedPoint]:
     """The sweep, in the order of its arguments (n slowest).
 
@@ -253,9 +280,12 @@ def points(
         clones: which clone of its instance goes on.
         strategies: how it is decrypted.
         estimators: how Fe is measured.
+        path: instead of ``clones``, the clone of each generation.
     """
+    if path:
+        clones = [path[-1]]
     return [
-        IteratedPoint(size, counts, level, clone, strategy, estimator)
+        IteratedPoint(size, counts, level, clone, strategy, estimator, path)
         for (size, clone), (counts, level), strategy, estimator in product(
             sizes_and_clones(n, clones), tuple(generations), tuple(strategies), tuple(estimators)
         )

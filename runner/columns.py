@@ -96,6 +96,8 @@ def point_columns(rows: Sequence[ResultRow]) -> list[Column]:
         _if_used(rows, "level", "level"),
         _if_used(rows, "generations", "instances"),
         _if_used(rows, "clones", "clones"),
+        _if_used(rows, "key_qubits", "key qubits"),
+        _if_used(rows, "path", "path", numeric=False),
         _if_used(rows, "scenario", "scenario", numeric=False),
         _if_used(rows, "subset", "subset", numeric=False),
         _if_used(rows, "learns", "learns", numeric=False),

@@ -137,13 +137,17 @@ _PHYSICAL: list[Made] = ["physical"]
 
 
 class IteratedConfig(ExperimentSection):
-    """Experiment 3: ``level`` with ``clones``, or ``generations`` (with ``level`` or without)."""
+    """Experiment 3: ``level`` with ``clones``, or ``generations`` (with ``level`` or without).
+
+    ``path`` names the clone of each generation, where they differ; one level goes with it.
+    """
 
     kind: Literal["iterated"]
     n: Swept[int] = [2]
     level: Swept[int] | None = None
     clones: Swept[Made] | None = None
     generations: Annotated[list[list[int]], Field(min_length=1)] | None = None
+    path: Annotated[list[int], Field(min_length=1)] | None = None
     decrypt: DecryptConfig = DecryptConfig()
     estimator: Swept[Estimator] = ["parity"]
 
@@ -162,7 +166,9 @@ class IteratedConfig(ExperimentSection):
         return "level", self.level or [], qubits
 
     def paired_keys(self) -> tuple[str, ...]:
-        """A level for each list of generations."""
+        """A level for each list of generations; a path may choose the same clone again."""
+        if self.path:
+            return ("path",)
         return ("level", "generations") if self.level and self.generations else ()
 
     @staticmethod
@@ -180,6 +186,7 @@ class IteratedConfig(ExperimentSection):
                 self.decrypt.clone,
                 self.decrypt.strategy,
                 self.estimator,
+                tuple(self.path or ()),
             )
         # The first generation alone is the same experiment, physical or virtual.
         return list(dict.fromkeys(out))
@@ -226,6 +233,12 @@ class IteratedConfig(ExperimentSection):
                 ("generations",),
                 self._structures(self.n[0]),
                 lambda one: iterated.points(self.n[:1], [one], [1], ["unitary"], ["parity"]),
+            )
+        elif self.path and [len(self.path) - 1] != self.level:
+            yield (
+                ("path",),
+                f"a path of {len(self.path)} clones ends at level {len(self.path) - 1}; give "
+                f"level: {len(self.path) - 1} alone",
             )
         elif max(self.n) ** max(self.level or [0]) > 10**6 and "virtual" not in (self.clones or ()):
             yield ("level",), "so many clones fit no machine; give clones: virtual"

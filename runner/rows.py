@@ -64,6 +64,8 @@ class ResultRow:
         information_bits: bits of the input that their best observable tells at least.
         information_low: lower end of its 95 % interval.
         information_high: upper end of it.
+        key_qubits: noise qubits that decrypting an iterated clone takes.
+        path: clone of each generation, such as ``S1-A-S2``, where they differ.
         layout: transpiler seed, where each layout is a point of its own; None elsewhere.
     """
 
@@ -108,6 +110,8 @@ class ResultRow:
     information_low: float | None = None
     information_high: float | None = None
     layout: int | None = None
+    key_qubits: int | None = None
+    path: str | None = None
 
     def measured(self, estimate: Estimate | None, jobs: Sequence[str]) -> ResultRow:
         """The row with its measured fields filled in."""

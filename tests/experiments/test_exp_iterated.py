@@ -29,6 +29,15 @@ def test_every_path_of_one_clone_comes_back(n, level, clone, estimator, strategy
     assert ideal(point) == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("generations", [(1, 3, 9), (1, 1, 1)])
+def test_every_final_clone_comes_back_along_its_own_path(generations, strategy):
+    for path in product(clones_of(2), repeat=3):
+        point = IteratedPoint(2, generations, 2, path[-1], strategy, "bsm", path)
+        assert ideal(point) == pytest.approx(1, abs=1e-12), path
+        assert point.key_qubits == 6
+
+
 @pytest.mark.parametrize("generations", [(1, 3), (1, 2), (1, 3, 9), (1, 3, 4, 7)])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_physical_generations_leave_the_clone_intact(generations, strategy):
@@ -134,6 +143,9 @@ def test_all_physical_clones_exist_before_decryption_begins():
         ((2, (1, 3), 0), "none is left"),
         ((3, (1,), 0, 0), "clone = 0"),
         ((2, (1,), 0, 1, "witness"), "one generation only"),
+        ((2, (1, 3), 1, 1, "unitary", "bsm", (2, 0)), "the last of them clone 1"),
+        ((2, (1, 3), 1, 1, "unitary", "bsm", (1,)), "each of the 2 generations"),
+        ((2, (1, 3), 1, 1, "unitary", "bsm", (5, 1)), "no such clone"),
     ],
 )
 def test_what_is_no_iterated_experiment_is_refused(arguments, text):

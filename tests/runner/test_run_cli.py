@@ -48,6 +48,7 @@ FIELDS = [
     *["witnessed", "predicted", "published", "published_err", "certificate", "jobs"],
     *["clones", "generations", "input", "lost", "loss", "idle_microseconds", "spent_on"],
     *["subset", "learns", "information_bits", "information_low", "information_high", "layout"],
+    *["key_qubits", "path"],
 ]
 MEASURED = [
     *["value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"],
