@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from backends.errors import BackendError
 
@@ -62,6 +62,10 @@ class RateLimited(Refused):
     ) -> None:
         super().__init__(message, code=code, remedy=remedy)
         self.retry_after_seconds = retry_after_seconds
+
+
+class Unusable(ProviderError):
+    """The account or its setup must be mended first; asking again cannot help."""
 
 
 class Unavailable(ProviderError):
@@ -266,5 +270,42 @@ class Adapter(Protocol):
 
         Raises:
             UnknownJob: if there is no such job.
+            ProviderError: if the provider cannot be asked.
+        """
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """An adapter that knows why a job ended without results."""
+
+    def reason(self, job_id: str) -> str:
+        """Why a job failed or was cancelled, in the provider's words; empty if it gives none.
+
+        Raises:
+            ProviderError: if the provider cannot be asked.
+        """
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """An adapter that holds something open at the provider while it sends."""
+
+    def close(self) -> None:
+        """Let it go; what was sent still runs.
+
+        Raises:
+            ProviderError: if the provider cannot be asked.
+        """
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """An adapter that can tell beforehand whether the provider runs jobs now."""
+
+    def require_ready(self) -> None:
+        """Whether a job that is sent now would run.
+
+        Raises:
+            Refused: if it would not.
             ProviderError: if the provider cannot be asked.
         """

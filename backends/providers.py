@@ -9,13 +9,14 @@ from backends.adapter import Adapter
 from backends.devices import as_snapshot
 from backends.snapshot import DeviceSnapshot
 
-Provider = Literal["stim", "aer", "rehearsal"]
+Provider = Literal["stim", "aer", "rehearsal", "ibm"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
 DESCRIPTIONS: dict[Provider, str] = {
     "stim": "stabilizer simulation with the noise of a calibration snapshot (default)",
     "aer": "Qiskit Aer with the same noise, or without any; slower, independent",
     "rehearsal": "a simulated cloud with queue, bill and faults, to practise a hardware run",
+    "ibm": "processors of IBM Quantum, by the account that Qiskit finds; see docs/ibm.md",
 }
 
 _SLOW_CIRCUITS_PER_JOB = 8
@@ -30,9 +31,10 @@ def open_adapter(
 
     Args:
         provider: one of :data:`PROVIDERS`.
-        device: a snapshot, its name or file, or ``ideal`` for no noise and no connectivity limit.
-        options: of the provider; see :func:`backends.rehearsal.adapter.open_rehearsal`. Local
-            simulators have none.
+        device: a snapshot, its name or file, or ``ideal`` for no noise and no connectivity limit;
+            of a cloud, what :func:`backends.ibm.adapter.open_ibm` takes.
+        options: of the provider; see :func:`backends.rehearsal.adapter.open_rehearsal` and
+            :func:`backends.ibm.adapter.open_ibm`. Local simulators have none.
 
     Raises:
         UnknownDevice: if there is no such device.
@@ -42,6 +44,10 @@ def open_adapter(
         from backends.rehearsal.adapter import open_rehearsal
 
         return open_rehearsal(device, options or {})
+    if provider == "ibm":
+        from backends.ibm.adapter import open_ibm
+
+        return open_ibm(device, options or {})
     from backends.local import LocalAdapter
 
     snapshot = as_snapshot(device)

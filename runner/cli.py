@@ -51,7 +51,8 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"] or not _is_backend_error(error):
                 raise
-            click.echo(str(error), err=True)
+            remedy = getattr(error, "remedy", "")
+            click.echo(f"{error}; {remedy}" if remedy else str(error), err=True)
             sys.exit(EXIT_FAILED)
 
 
@@ -112,13 +113,14 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
     from runner.config import load_config
     from runner.forecast import forecast, require_budget
     from runner.places import runs_folder
-    from runner.planning import compile_sweep, planned_row, sweep
+    from runner.planning import compile_sweep, pinned, planned_row, sweep
     from runner.session import Session
     from runner.status import jobs
     from runner.tables import plan_table
 
     settings, _ = load_config(config, overrides)
     adapter = Session(runs_folder(None)).planning_adapter(settings)
+    settings = pinned(settings, adapter.snapshot())
     with progress("compiling", len(sweep(settings))) as advance:
         planned = compile_sweep(settings, adapter.snapshot(), advance)
     rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]

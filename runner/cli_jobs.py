@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -191,16 +191,21 @@ def _session(out: str | None) -> Session:
 
 def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Session, str, Adapter]:
     """Plan, check the budget, and write the run down; nothing is sent."""
+    from backends.adapter import Checks
     from runner.config import load_config
     from runner.forecast import forecast, require_budget
     from runner.places import require_place
-    from runner.planning import compile_sweep, sweep
+    from runner.planning import compile_sweep, pinned, sweep
 
     settings, source = load_config(config, overrides)
     session = _session(out)
     require_place(session.runs)
     session.require_store()
     planning = session.planning_adapter(settings)
+    if isinstance(planning, Checks):
+        # Before anything is compiled or written down.
+        planning.require_ready()
+    settings = pinned(settings, planning.snapshot())
     with progress("compiling", len(sweep(settings))) as advance:
         planned = compile_sweep(settings, planning.snapshot(), advance)
     require_budget(forecast(settings, planning, planned), settings.budget)
@@ -222,14 +227,15 @@ def _work(
     until: float | None = None,
 ) -> None:
     """Work on a run; if it must not go on, what is there is written into its folder."""
+    from backends.adapter import Unusable
     from runner.jobs.manager import ProviderRefused
 
-    with _resumable(run_id), following() as (tell, show):
+    with _resumable(run_id), following() as (tell, show), _closing(adapter, tell):
         try:
             session.manager(run_id, tell, show, adapter).work(
                 run_id, wait=wait, send=send, until=until
             )
-        except (OverBudget, ProviderRefused):
+        except (OverBudget, ProviderRefused, Unusable):
             session.write(run_id)
             raise
 
@@ -255,6 +261,20 @@ def _follow(session: Session, run_id: str, until: float | None) -> None:
             if until is not None and time.time() >= until:
                 return
             time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def _closing(adapter: Adapter, tell: Callable[[str], object]) -> Iterator[None]:
+    from backends.adapter import Closes, ProviderError
+
+    try:
+        yield
+    finally:
+        if isinstance(adapter, Closes):
+            try:
+                adapter.close()
+            except ProviderError as error:
+                tell(f"{error}; the provider closes it by itself in time")
 
 
 @contextmanager

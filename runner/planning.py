@@ -101,6 +101,14 @@ class OneLayout:
         return self.point.published()
 
 
+def pinned(config: RunConfig, snapshot: DeviceSnapshot | None) -> RunConfig:
+    """The configuration with the device that was chosen for it, under its own name."""
+    if config.backend.provider != "ibm" or snapshot is None:
+        return config
+    backend = config.backend.model_copy(update={"device": snapshot.name})
+    return config.model_copy(update={"backend": backend})
+
+
 def sweep(config: RunConfig) -> Sequence[Point]:
     """The points that a configuration asks for."""
     points = config.experiment.points(config.seed)

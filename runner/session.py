@@ -172,6 +172,8 @@ class Session:
 
     def _options(self, config: RunConfig, run_id: str) -> dict[str, Any]:
         """Options of the provider, with the place of a rehearsal cloud."""
+        if config.backend.provider == "ibm":
+            return _ibm_options(config)
         if config.backend.provider != "rehearsal":
             return {}
         from runner.config import RehearsalConfig
@@ -241,3 +243,30 @@ class Session:
                 "jobs_not_billed_yet": account.unbilled,
             },
         }
+
+
+def _ibm_options(config: RunConfig) -> dict[str, Any]:
+    """How jobs are sent, what the client does to circuits, and what the device must offer."""
+    from dataclasses import replace
+
+    from backends.ibm.options import LEAST_BUSY, IbmConfig, LeastBusyConfig
+    from runner.planning import sweep
+
+    ibm = config.backend.ibm or IbmConfig()
+    if config.backend.device == LEAST_BUSY:
+        wanted = ibm.least_busy or LeastBusyConfig()
+        if wanted.min_qubits is None:
+            wanted = replace(wanted, min_qubits=max(p.num_qubits for p in sweep(config)))
+        if wanted.dynamic_circuits is None:
+            decrypt = getattr(config.experiment, "decrypt", None)
+            wanted = replace(
+                wanted,
+                dynamic_circuits=decrypt is not None and "feedforward" in decrypt.strategy,
+            )
+        ibm = replace(ibm, least_busy=wanted)
+    twirling = config.suppression.twirling_options
+    suppression = {
+        "dynamical_decoupling": config.suppression.dynamical_decoupling,
+        "twirling": asdict(twirling) if twirling else None,
+    }
+    return {**asdict(ibm), "suppression": suppression}

@@ -23,6 +23,7 @@ from backends.adapter import (
     Adapter,
     CircuitFailure,
     Doubtful,
+    Explains,
     Job,
     JobState,
     ProviderError,
@@ -31,6 +32,7 @@ from backends.adapter import (
     Request,
     Unavailable,
     UnknownJob,
+    Unusable,
     Usage,
 )
 from runner.config import BudgetConfig
@@ -117,6 +119,7 @@ class JobManager:
             RunIsBusy: if another process works on the run.
             OverBudget: if the next submission would exceed the budget.
             ProviderRefused: if the provider refuses to take jobs.
+            Unusable: if the account must be mended before the provider says anything.
         """
         self._sending = send
         with run_lock(self._store.engine, run_id) as self._held:
@@ -389,11 +392,21 @@ class JobManager:
             self._pace(submission).not_before = 0.0
             return True
         if state in ("failed", "cancelled"):
-            self._end(submission, state, f"the provider says: {state}")
+            self._end(submission, state, self._why(submission, state))
             return True
         if state == "running" and submission.state == "accepted":
             self._store.move(submission, "running")
         return False
+
+    def _why(self, submission: Submission, state: JobState) -> str:
+        said = f"the provider says: {state}"
+        if not isinstance(self._adapter, Explains):
+            return said
+        try:
+            reason = self._adapter.reason(submission.provider_id or "")
+        except ProviderError:
+            return said
+        return f"{said}: {reason}" if reason else said
 
     def _unknown(self, submission: Submission, error: UnknownJob) -> bool:
         if self._adapter.ephemeral:
@@ -496,6 +509,8 @@ class JobManager:
     # Helpers
 
     def _ask_again(self, submission: Submission, error: ProviderError) -> None:
+        if isinstance(error, Unusable):
+            raise error
         # Safe: every caller only asked, or asked for a cancellation, which may be repeated.
         asked = error.retry_after_seconds if isinstance(error, RateLimited) else None
         self._pace(submission).failed(self._clock.now(), asked)

@@ -1,0 +1,1 @@
+"""IBM Quantum behind the adapter contract, through qiskit-ibm-runtime itself."""
