@@ -205,9 +205,15 @@ def experiments(as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--ibm", is_flag=True, help="List the devices of your IBM Quantum instance.")
 @json_option
-def devices(as_json: bool) -> None:
+def devices(ibm: bool, as_json: bool) -> None:
     """List the devices that can be simulated, with size and date of calibration."""
+    if ibm:
+        from runner.reachable import print_ibm_devices
+
+        print_ibm_devices(as_json=as_json)
+        return
     from backends.devices import IDEAL, load_device, packaged_devices
     from backends.errors import BackendError
     from backends.providers import DESCRIPTIONS

@@ -17,8 +17,9 @@ _NEEDED = {
     "qiskit": "compiles circuits",
     "stim": "simulates them",
     "qiskit-aer": "provider aer",
-    "qiskit-ibm-runtime": "packaged calibration snapshots",
+    "qiskit-ibm-runtime": "packaged calibration snapshots, provider ibm",
     "matplotlib": "figures",
+    "mthree": "readout mitigation",
 }
 
 
@@ -40,8 +41,9 @@ class Finding:
 
 
 def examine(runs: Path) -> list[Finding]:
-    """Look at everything that a local run needs."""
-    return [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs), _store(runs)]
+    """Look at everything that a run needs; asks a cloud only where there is an account for it."""
+    local = [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs), _store(runs)]
+    return [*local, *_ibm()]
 
 
 def _python() -> Finding:
@@ -87,6 +89,13 @@ def _simulation() -> Finding:
         return Finding("simulation", False, f"cannot start: {error}", "make setup")
     detail = "an ideal clone comes back with fidelity 1" if good else "an ideal clone is wrong"
     return Finding("simulation", good, detail, "" if good else "report this as a bug")
+
+
+def _ibm() -> Iterator[Finding]:
+    from backends.ibm.diagnosis import diagnose
+
+    for one in diagnose():
+        yield Finding(one.subject, one.good, one.detail, one.remedy)
 
 
 def _runs(runs: Path) -> Finding:

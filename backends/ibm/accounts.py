@@ -6,6 +6,7 @@ The client looks for an account itself: a saved one by name, ``QISKIT_IBM_TOKEN`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,11 @@ class Connection:
     service: QiskitRuntimeService
     wire: Wire
     instances: tuple[dict[str, Any], ...]
+
+    @property
+    def active_instance(self) -> str:
+        """CRN of the instance that is used."""
+        return str(self.service.active_instance())
 
     def plan(self, crn: str | None) -> str:
         """``instance 'name' (plan open)`` of a CRN."""
@@ -86,6 +92,15 @@ def connect(config: IbmConfig) -> Connection:
             raise _explained(error, config) from None
         mount(service, wire)
         return Connection(service, wire, instances)
+
+
+def used(usage: Mapping[str, Any]) -> str:
+    """``12 of 600 s used, 588 s left``, of what the service says of an instance."""
+    used = float(usage.get("usage_consumed_seconds") or 0.0)
+    limit = usage.get("usage_limit_seconds") or usage.get("usage_allocation_seconds")
+    if not limit:
+        return f"{used:g} s used, no limit stated"
+    return f"{used:g} of {float(limit):g} s used, {max(0.0, float(limit) - used):g} s left"
 
 
 def _keep_saved_secrets() -> None:

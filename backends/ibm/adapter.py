@@ -30,7 +30,7 @@ from backends.adapter import (
 )
 from backends.errors import DoesNotFit
 from backends.ibm import billing
-from backends.ibm.accounts import Connection, connect
+from backends.ibm.accounts import Connection, connect, used
 from backends.ibm.circuits import REGISTER, for_the_wire
 from backends.ibm.device import open_device, read_snapshot
 from backends.ibm.errors import PLATFORM, NotConnected, asked, quiet, shown, unauthorized
@@ -232,7 +232,7 @@ class IbmAdapter:
         usage = self._connection.usage()
         if usage.get("usage_limit_reached"):
             raise Refused(
-                f"the plan's time is used up: {_used(usage)}; a job would wait and not run",
+                f"the plan's time is used up: {used(usage)}; a job would wait and not run",
                 code="usage_limit_reached",
                 remedy=f"wait until the period ends, or see {PLATFORM}/instances",
             )
@@ -323,7 +323,7 @@ class IbmAdapter:
         pause = self._config.rep_delay_seconds
         pause = self._rep_delay_seconds() if pause is None else pause
         try:
-            left = _used(self._connection.usage())
+            left = used(self._connection.usage())
         except ProviderError as error:
             left = f"unknown ({error})"
         plan = self._connection.plan(self._backend._instance)
@@ -372,14 +372,6 @@ def _require_rep_delay(backend: IBMBackend, config: IbmConfig) -> None:
             subject="device",
             remedy="choose a time in between, or leave it out",
         )
-
-
-def _used(usage: Mapping[str, Any]) -> str:
-    used = float(usage.get("usage_consumed_seconds") or 0.0)
-    limit = usage.get("usage_limit_seconds") or usage.get("usage_allocation_seconds")
-    if not limit:
-        return f"{used:g} s used, no limit stated"
-    return f"{used:g} of {float(limit):g} s used, {max(0.0, float(limit) - used):g} s left"
 
 
 def _shots(data: Any) -> BitArray | CircuitFailure:

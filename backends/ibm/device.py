@@ -34,6 +34,20 @@ class DeviceLine:
     reason: str
     queue_length: int
 
+    @property
+    def runs(self) -> bool:
+        """Whether it takes jobs and runs them."""
+        return self.online and self.reason in ("", "active", "available")
+
+    def __str__(self) -> str:
+        state = f"{self.queue_length} jobs wait" if self.runs else f"does not run: {self.word}"
+        return f"{self.name} ({self.qubits} qubits, {state})"
+
+    @property
+    def word(self) -> str:
+        """Why it does not run, in a word."""
+        return self.reason if self.online else f"offline ({self.reason or 'no reason given'})"
+
 
 def list_devices(connection: Connection) -> list[DeviceLine]:
     """The devices of the active instance, by name.
@@ -103,8 +117,7 @@ def _missing(
     if name == LEAST_BUSY:
         return NotConnected(
             f"no device of the instance is online and fits {constraints or 'the constraints'}; "
-            "its devices: "
-            + (", ".join(f"{d.name} ({d.qubits} qubits, {_state(d)})" for d in lines) or "none"),
+            "its devices: " + (", ".join(map(str, lines)) or "none"),
             subject="device",
             remedy="ease backend.ibm.least_busy, or try again later",
         )
@@ -116,10 +129,6 @@ def _missing(
         if near
         else "name one of them as backend.device, or 'least_busy'",
     )
-
-
-def _state(line: DeviceLine) -> str:
-    return "online" if line.online else f"offline: {line.reason or 'no reason given'}"
 
 
 def read_snapshot(backend: IBMBackend) -> DeviceSnapshot:

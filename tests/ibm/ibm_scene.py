@@ -10,7 +10,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the emulator starts as tests.emulators.ibm
 
 from backends.ibm.adapter import open_ibm
-from backends.ibm.options import IbmConfig
 from backends.snapshot import DeviceSnapshot
 from runner.config import RunConfig
 from runner.jobs.manager import JobManager, ProviderRefused
@@ -99,8 +98,13 @@ class Scene:
             "options": _ibm_options(self.config),
         }
         planned = _compiled() if not changes else compile_sweep(self.config, snapshot())
-        store_run(self.store, RunRecord(RUN, 0.0, "ibm", False, document), self.config,
-                  snapshot(), planned)
+        store_run(
+            self.store,
+            RunRecord(RUN, 0.0, "ibm", False, document),
+            self.config,
+            snapshot(),
+            planned,
+        )
         self.told: list[str] = []
 
     def adapter(self) -> Any:
@@ -129,6 +133,3 @@ class Scene:
     def close(self) -> None:
         self.emulator.close()
         self.store.engine.dispose()
-
-
-__all__ = ["SMALL", "FEZ", "KINGSTON", "RUN", "Clock", "IbmConfig", "Scene", "run_config", "snapshot"]

@@ -1,12 +1,14 @@
 """Everything that can happen to the call that pays: one job survives, whatever the client does."""
 
+import json
+
 import pytest
 from ibm_scene import RUN, SMALL
 from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.executor_sampler import Sampler
 
-from backends.ibm.adapter import IbmAdapter
 from backends.ibm.circuits import for_the_wire
+from runner.store.codec import circuit_from_bytes
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.service import INSTANCE
 
@@ -25,15 +27,13 @@ def submit_by_hand(scene):
     service = QiskitRuntimeService(instance=INSTANCE)
     backend = service.backend(SMALL.name)
     (circuit, *_) = scene.store.circuits(RUN)
-    program = scene.adapter()  # its compiled circuits are what is sent
-    assert isinstance(program, IbmAdapter)
-    from runner.store.codec import circuit_from_bytes
-
     compiled = circuit_from_bytes(scene.store.program(RUN, circuit.stem).compiled)
     return Sampler(backend).run([for_the_wire(compiled, backend.target)], shots=10)
 
 
-@pytest.mark.parametrize(("kind", "times", "jobs"), [("accepted_500", 1, 2), ("accepted_502", 2, 3)])
+@pytest.mark.parametrize(
+    ("kind", "times", "jobs"), [("accepted_500", 1, 2), ("accepted_502", 2, 3)]
+)
 def test_the_client_alone_makes_several_paid_jobs_of_one_call(scene, kind, times, jobs):
     alone = scene(faults=[Fault("submit", kind, times=times)])
     submit_by_hand(alone)
@@ -113,7 +113,9 @@ def test_questions_before_the_call_that_pays_may_fail(scene, call, kind):
 
 
 @pytest.mark.parametrize("call", ["list", "job", "results", "metrics"])
-@pytest.mark.parametrize("kind", ["unavailable_503", "dropped", "accepted_truncated", "rate_limited"])
+@pytest.mark.parametrize(
+    "kind", ["unavailable_503", "dropped", "accepted_truncated", "rate_limited"]
+)
 def test_questions_after_it_may_fail(scene, call, kind):
     faulty = scene(faults=[Fault(call, kind, times=3)])
     faulty.work()
@@ -127,8 +129,6 @@ def test_a_duplicate_that_a_client_made_before_is_cancelled_and_told(scene):
     # Another client repeats the call, as one without this wire would.
     first = faulty.service.jobs()[0]
     row = faulty.service._row(first.id)
-    import json
-
     faulty.service.submit(
         {
             "program_id": row["program"],

@@ -527,7 +527,7 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "estimator": ["parity"],
             "input": ["bell"],
         },
-        "backend": {"provider": "stim", "device": "fake_kingston", "rehearsal": None},
+        "backend": {"provider": "stim", "device": "fake_kingston", "rehearsal": None, "ibm": None},
         "compile": {"strategy": "stock", "seeds": 4, "layouts": "best"},
         "suppression": {
             "dynamical_decoupling": "none",
