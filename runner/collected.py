@@ -12,9 +12,11 @@ from qiskit.primitives import BitArray
 from backends.adapter import CircuitFailure
 from backends.certificate import Certificate
 from backends.compile import CompiledPoint, CompiledSetting
+from backends.readout_mitigation import Mitigated, ReadoutCalibration, mitigated_value
 from experiments.estimators import Counts, Estimate
 from experiments.settings import Check, Setting
 from runner.config import run_config
+from runner.mitigation import calibrations, is_mitigated
 from runner.planning import PlannedPoint, sweep
 from runner.rows import ResultRow
 from runner.store.codec import circuit_from_bytes, unpack_shots
@@ -68,7 +70,9 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
     A point has a value only if every one of its circuits has counts and a sound certificate. One
     point is in memory at a time, beside the programs that repeats share.
     """
-    sweep_points = sweep(run_config(store.run(run_id).document["resolved"]))
+    config = run_config(store.run(run_id).document["resolved"])
+    sweep_points = sweep(config)
+    calibrated = calibrations(store, run_id) if is_mitigated(config) else {}
 
     @lru_cache(maxsize=_SHARED_PROGRAMS)
     def program(stem: str) -> CompiledSetting:
@@ -88,6 +92,8 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
         planned = PlannedPoint(sweep_points[record.index], compiled)
         jobs = sorted({c.job for c in circuits if c.job})
         row = ResultRow.from_dict(record.row).measured(estimate(planned, circuits), jobs)
+        if row.value is not None and row.repeat in calibrated:
+            row = row.mitigated_to(_mitigated(planned, circuits, calibrated[row.repeat]))
         yield CollectedPoint(planned, circuits, row)
 
 
@@ -102,6 +108,17 @@ def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Est
         successes = circuit.compiled.setting.successes(circuit.shots)
         counts.append(Counts(successes, circuit.shots.num_shots))
     return planned.point.linear_estimator.estimate(counts)
+
+
+def _mitigated(
+    planned: PlannedPoint, circuits: Sequence[CollectedCircuit], calibration: ReadoutCalibration
+) -> Mitigated:
+    settings = [
+        (one.compiled.setting, one.compiled.circuit, one.shots)
+        for one in circuits
+        if isinstance(one.shots, BitArray)
+    ]
+    return mitigated_value(planned.point.linear_estimator, settings, calibration)
 
 
 def _compiled_setting(program: ProgramRecord) -> CompiledSetting:

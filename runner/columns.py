@@ -34,6 +34,7 @@ def result_columns(rows: Sequence[ResultRow]) -> list[Column]:
         Column(_value_symbol(rows), lambda r: number(r.value)),
         Column("95 % interval", _interval),
         Column("> witness", _witnessed, numeric=False),
+        *([Column("mitigated", _mitigated)] if any(r.mitigated is not None for r in rows) else []),
         *(_information() if any(row.subset is not None for row in rows) else []),
         *_circuit(),
     ]
@@ -144,6 +145,12 @@ def _circuit() -> list[Column]:
 
 def _interval(row: ResultRow) -> str:
     return _ends(row.ci_low, row.ci_high)
+
+
+def _mitigated(row: ResultRow) -> str:
+    if row.mitigated is None or row.mitigated_err is None:
+        return MISSING
+    return f"{row.mitigated:.4f} ± {row.mitigated_err:.4f}"
 
 
 def _information() -> list[Column]:

@@ -33,11 +33,12 @@ from runner import __version__
 from runner.collected import CollectedCircuit, CollectedPoint
 from runner.config import RunConfig
 from runner.errors import RunFolderError, printable
+from runner.mitigation import CalibrationCircuit
 from runner.rows import ResultRow, to_csv
 from runner.source import Source
 
 RESULTS = "results.json"
-_PACKAGES = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "stim", "numpy", "scipy")
+_PACKAGES = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy")
 _FORMAT = 1
 
 
@@ -112,7 +113,10 @@ def write_inputs(folder: Path, document: Mapping[str, Any]) -> None:
 
 
 def write_results(
-    folder: Path, collected: Iterable[CollectedPoint], outcome: Mapping[str, Any]
+    folder: Path,
+    collected: Iterable[CollectedPoint],
+    outcome: Mapping[str, Any],
+    calibration: Iterable[CalibrationCircuit] = (),
 ) -> None:
     """Write circuits, counts and results; ``results.json`` comes last.
 
@@ -120,6 +124,7 @@ def write_results(
         folder: the run folder, with its inputs.
         collected: the points, which may be read one by one.
         outcome: how far the run is and what it cost, for ``provenance.json``.
+        calibration: circuits that calibrate the readout.
 
     Raises:
         RunFolderError: if the folder cannot be written.
@@ -139,6 +144,10 @@ def write_results(
                 if not isinstance(circuit.shots, CircuitFailure):
                     _write_counts(folder / "counts" / f"{circuit.name}.npz", circuit.shots)
                 index.append(_entry(point, circuit))
+        for one in calibration:
+            _write_circuit(folder / "circuits" / "compiled", one.stem, one.circuit)
+            if one.shots is not None:
+                _write_counts(folder / "counts" / f"{one.name}.npz", one.shots)
         _write_json(folder / "circuits" / "index.json", index)
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         _write_json(folder / "provenance.json", {**provenance, **outcome})

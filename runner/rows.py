@@ -10,10 +10,18 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
+from backends.readout_mitigation import Mitigated
 from experiments.estimators import Estimate, bits_interval, bits_of_bias
 
 INFORMATION = ("information_bits", "information_low", "information_high")
-MEASURED = ("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs", *INFORMATION)
+MITIGATED = ("mitigated", "mitigated_err")
+"""Fields of runs whose readout errors are undone."""
+
+MEASURED = (
+    *("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"),
+    *INFORMATION,
+    *MITIGATED,
+)
 """Fields that a plan does not have."""
 
 
@@ -67,6 +75,9 @@ class ResultRow:
         key_qubits: noise qubits that decrypting an iterated clone takes.
         path: clone of each generation, such as ``S1-A-S2``, where they differ.
         layout: transpiler seed, where each layout is a point of its own; None elsewhere.
+        mitigated: the estimate with readout errors undone, beside ``value``, which is as measured;
+            None where nothing is mitigated. It may leave the physical range.
+        mitigated_err: upper bound of its standard error.
     """
 
     experiment: str
@@ -112,6 +123,12 @@ class ResultRow:
     layout: int | None = None
     key_qubits: int | None = None
     path: str | None = None
+    mitigated: float | None = None
+    mitigated_err: float | None = None
+
+    def mitigated_to(self, mitigated: Mitigated) -> ResultRow:
+        """The row with the mitigated value beside the measured one."""
+        return replace(self, mitigated=mitigated.value, mitigated_err=mitigated.std_err)
 
     def measured(self, estimate: Estimate | None, jobs: Sequence[str]) -> ResultRow:
         """The row with its measured fields filled in."""

@@ -224,11 +224,17 @@ class Session:
         """
         from runner import folder as folders
         from runner.collected import collected_points
+        from runner.mitigation import collected_calibration
         from runner.report import draw_and_report
 
         place = self.runs / run_id
         folders.write_inputs(place, self.store.run(run_id).document)
-        folders.write_results(place, collected_points(self.store, run_id), self.outcome(run_id))
+        folders.write_results(
+            place,
+            collected_points(self.store, run_id),
+            self.outcome(run_id),
+            collected_calibration(self.store, run_id),
+        )
         return draw_and_report(place)
 
     def outcome(self, run_id: str) -> dict[str, Any]:

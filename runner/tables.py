@@ -61,6 +61,11 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
             "input: fidelity of that state, 'process' the mean over all pure states; noise floor "
             "0.5, line at 2/3: what measuring the input and preparing a copy reaches on average"
         )
+    if any(row.mitigated is not None for row in rows):
+        lines.append(
+            "mitigated: the same counts with readout errors undone by mthree, by two calibration "
+            "circuits of the run; ± an upper bound; it may leave the physical range"
+        )
     if any(row.published is not None for row in rows):
         lines.append(
             f"published: measured on {DEVICE} ({SOURCE}, {wording.published_table}), other "

@@ -10,6 +10,7 @@ from backends.compile import CompiledSetting
 from backends.snapshot import DeviceSnapshot
 from runner.config import RunConfig
 from runner.identity import derived_seed
+from runner.mitigation import calibration_programs, circuit_records, program_records
 from runner.planning import PlannedPoint, circuit_identity, planned_row
 from runner.store.codec import circuit_to_bytes
 from runner.store.records import CircuitRecord, PointRecord, ProgramRecord, RunRecord
@@ -54,6 +55,7 @@ def store_run(
         for one in planned
         for compiled in one.compiled.settings
     ]
+    programs += program_records(calibration_programs(config, planned))
     store.create_run(run, points, programs, circuits_of(config, snapshot, planned))
 
 
@@ -65,6 +67,9 @@ def circuits_of(
     circuits: list[CircuitRecord] = []
     points = [(repeat, one) for repeat in range(config.repeats) for one in planned]
     for point, (repeat, one) in enumerate(points):
+        if one is planned[0]:
+            # Beside the circuits that it calibrates, since readout drifts.
+            circuits += circuit_records(config, fingerprint, repeat, len(circuits))
         for compiled in one.compiled.settings:
             stem = _stem(one, compiled)
             identity = circuit_identity(
@@ -86,11 +91,13 @@ def circuits_of(
 
 def requests_of(config: RunConfig, planned: Sequence[PlannedPoint]) -> dict[str, Request]:
     """What would be sent for each program, without its seed."""
-    return {
-        _stem(one, compiled): Request(compiled.circuit, config.shots, 0)
+    programs = {
+        _stem(one, compiled): compiled.circuit
         for one in planned
         for compiled in one.compiled.settings
     }
+    programs |= calibration_programs(config, planned)
+    return {stem: Request(circuit, config.shots, 0) for stem, circuit in programs.items()}
 
 
 def _stem(planned: PlannedPoint, compiled: CompiledSetting) -> str:
