@@ -11,9 +11,9 @@ tag with :meth:`Adapter.find` before it sends anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from backends.errors import BackendError
 
@@ -300,12 +300,27 @@ class Closes(Protocol):
 
 @runtime_checkable
 class Checks(Protocol):
-    """An adapter that can tell beforehand whether the provider runs jobs now."""
+    """An adapter that can tell beforehand whether the provider runs jobs now, and how many."""
 
-    def require_ready(self) -> None:
-        """Whether a job that is sent now would run.
+    def require_ready(self, qpu_seconds: float = 0.0) -> None:
+        """Whether jobs that are sent now and take so long would run.
 
         Raises:
-            Refused: if it would not.
+            Refused: if they would not.
             ProviderError: if the provider cannot be asked.
         """
+
+    def allowance(self) -> str:
+        """What was used and what is left, as one line.
+
+        Raises:
+            ProviderError: if the provider cannot be asked.
+        """
+
+
+@runtime_checkable
+class Pins(Protocol):
+    """An adapter that chose something on its own, which a run must keep to when it goes on."""
+
+    def pins(self) -> Mapping[str, Any]:
+        """Option of the provider → what was chosen."""

@@ -120,7 +120,7 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
 
     settings, _ = load_config(config, overrides)
     adapter = Session(runs_folder(None)).planning_adapter(settings)
-    settings = pinned(settings, adapter.snapshot())
+    settings = pinned(settings, adapter)
     with progress("compiling", len(sweep(settings))) as advance:
         planned = compile_sweep(settings, adapter.snapshot(), advance)
     rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]

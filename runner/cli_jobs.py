@@ -47,7 +47,7 @@ def run(
     """
     session, run_id, adapter = _begin(config, overrides, out)
     _work(session, run_id, adapter, until=_until(timeout))
-    write_and_show(session, run_id, as_json=as_json, remark=_simulation(adapter))
+    write_and_show(session, run_id, as_json=as_json, remark=_remark(adapter))
 
 
 @click.command()
@@ -76,7 +76,7 @@ def resume(run: str, out: str | None, timeout: float | None, as_json: bool) -> N
     run_id = session.find(run)
     adapter = session.adapter(run_id)
     _work(session, run_id, adapter, until=_until(timeout))
-    write_and_show(session, run_id, as_json=as_json, remark=_simulation(adapter))
+    write_and_show(session, run_id, as_json=as_json, remark=_remark(adapter))
 
 
 @click.command()
@@ -205,10 +205,14 @@ def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Sess
     if isinstance(planning, Checks):
         # Before anything is compiled or written down.
         planning.require_ready()
-    settings = pinned(settings, planning.snapshot())
+    settings = pinned(settings, planning)
     with progress("compiling", len(sweep(settings))) as advance:
         planned = compile_sweep(settings, planning.snapshot(), advance)
-    require_budget(forecast(settings, planning, planned), settings.budget)
+    cost = forecast(settings, planning, planned)
+    require_budget(cost, settings.budget)
+    if isinstance(planning, Checks):
+        planning.require_ready(cost.qpu_seconds)
+        click.echo(f"before: {planning.allowance()}", err=True)
     run_id = session.begin(settings, source, overrides, planning, planned)
     return session, run_id, session.adapter(run_id)
 
@@ -311,8 +315,15 @@ def _print_status(session: Session, run_id: str, *, as_json: bool) -> None:
         click.echo(as_text(found), nl=False)
 
 
-def _simulation(adapter: Adapter) -> str:
+def _remark(adapter: Adapter) -> str:
+    from backends.adapter import Checks, ProviderError
     from backends.local import LocalAdapter
+
+    if isinstance(adapter, Checks):
+        try:
+            return f" ({adapter.allowance()})"
+        except ProviderError as error:
+            return f" (what is left of the plan is unknown: {error})"
 
     if isinstance(adapter, LocalAdapter):
         return f" (simulation {adapter.simulation_seconds:.2f} s)"

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from backends.adapter import Adapter, Pins
 from backends.compile import CompiledPoint, compile_point
 from backends.devices import IDEAL
+from backends.ibm.options import IbmConfig
 from backends.snapshot import DeviceSnapshot
 from experiments.estimators import LinearEstimator
 from experiments.point import Point
@@ -101,11 +103,14 @@ class OneLayout:
         return self.point.published()
 
 
-def pinned(config: RunConfig, snapshot: DeviceSnapshot | None) -> RunConfig:
-    """The configuration with the device that was chosen for it, under its own name."""
-    if config.backend.provider != "ibm" or snapshot is None:
+def pinned(config: RunConfig, adapter: Adapter) -> RunConfig:
+    """The configuration with what was chosen for it, so that the run goes on where it began."""
+    snapshot = adapter.snapshot()
+    if not isinstance(adapter, Pins) or snapshot is None:
         return config
-    backend = config.backend.model_copy(update={"device": snapshot.name})
+    # Which device it is stands in the snapshot, whatever the configuration calls it.
+    ibm = replace(config.backend.ibm or IbmConfig(), **adapter.pins())
+    backend = config.backend.model_copy(update={"device": snapshot.name, "ibm": ibm})
     return config.model_copy(update={"backend": backend})
 
 

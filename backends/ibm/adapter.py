@@ -112,8 +112,16 @@ class IbmAdapter:
     def submit(self, job: Job) -> str:
         """Send a job, if the service can run it now."""
         circuits = self._circuits(job)
+        seconds = self.forecast(job.requests).qpu_seconds
+        most = self._config.max_execution_seconds
+        if most is not None and seconds > most:
+            raise Refused(
+                f"job '{job.tag}' was not sent: it needs about {seconds:.0f} s, but the service "
+                f"would cancel it after backend.ibm.max_execution_seconds = {most}",
+                remedy="allow more, or take fewer shots or backend.ibm.circuits_per_job",
+            )
         try:
-            self.require_ready()
+            self.require_ready(seconds)
         except Refused:
             raise
         except ProviderError as error:
@@ -208,11 +216,15 @@ class IbmAdapter:
             )
         return Refused(message, code=error.code, remedy=error.remedy)
 
-    def require_ready(self) -> None:
-        """Whether a job that is sent now would run.
+    def pins(self) -> Mapping[str, Any]:
+        """The instance: another one would not know this one's jobs."""
+        return {"instance": str(self._backend._instance)}
+
+    def require_ready(self, qpu_seconds: float = 0.0) -> None:
+        """Whether jobs that are sent now and take so long would run.
 
         Raises:
-            Refused: if the device takes or runs no jobs now, or the plan's time is used up.
+            Refused: if the device takes or runs no jobs now, or the plan has too little time.
             ProviderError: if the service cannot be asked.
         """
         name = self._backend.name
@@ -236,6 +248,18 @@ class IbmAdapter:
                 code="usage_limit_reached",
                 remedy=f"wait until the period ends, or see {PLATFORM}/instances",
             )
+        left = usage.get("usage_remaining_seconds")
+        if left is not None and qpu_seconds > float(left):
+            raise Refused(
+                f"the plan has too little time: {used(usage)}, but {qpu_seconds:.0f} s are needed",
+                code="usage_limit",
+                remedy="take fewer shots or points, or wait until the period ends",
+            )
+
+    def allowance(self) -> str:
+        """What the instance has used, and what its plan has left."""
+        plan = self._connection.plan(self._backend._instance)
+        return f"{plan}: {used(self._connection.usage())}"
 
     def close(self) -> None:
         """Let the service close a batch or session: what it has still runs, nothing is added.
@@ -323,16 +347,15 @@ class IbmAdapter:
         pause = self._config.rep_delay_seconds
         pause = self._rep_delay_seconds() if pause is None else pause
         try:
-            left = used(self._connection.usage())
+            allowance = self.allowance()
         except ProviderError as error:
-            left = f"unknown ({error})"
-        plan = self._connection.plan(self._backend._instance)
+            allowance = f"time that is left: unknown ({error})"
         return Terms(
             None,
             (
                 f"QPU time: {billing.JOB_SECONDS:g} s a job, and shots × (length of the scheduled "
                 f"circuit + {pause * 1e6:g} µs between shots); the service's bill may differ",
-                f"{plan}: {left}",
+                allowance,
                 "money: none on the open plan; other plans bill QPU time at their own price",
                 "queue: the service tells its length, not how long it takes",
             ),
