@@ -32,7 +32,13 @@ class Diagnosis:
 
 def has_credentials() -> bool:
     """Whether there is anything to try, found without the client, whose import takes a second."""
-    return bool(os.environ.get("QISKIT_IBM_TOKEN")) or _saved_accounts_file().is_file()
+    if os.environ.get("QISKIT_IBM_TOKEN"):
+        return True
+    try:
+        # The client makes an empty file when it looks for one.
+        return _saved_accounts_file().read_text(encoding="utf-8").strip() not in ("", "{}")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def diagnose() -> Iterator[Diagnosis]:

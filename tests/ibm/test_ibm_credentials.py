@@ -5,6 +5,7 @@ import re
 import socket
 import traceback
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -255,6 +256,12 @@ def test_the_doctor_asks_nobody_without_an_account(bench, monkeypatch):
     assert found.exit_code == 0
     assert "IBM Quantum: no account, which only provider ibm needs" in found.stdout
     assert not diagnosis.has_credentials()
+    file = Path.home() / ".qiskit" / "qiskit-ibm.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    assert not diagnosis.has_credentials(), "an empty file is what the client makes"
+    file.write_text('{"mine": {}}')
+    assert diagnosis.has_credentials()
     assert user.service.calls("token") == 0
 
 

@@ -22,6 +22,9 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ENCLONE_RUNS", raising=False)
     monkeypatch.delenv("ENCLONE_STORE", raising=False)
+    # Whoever tests may have an account, which the doctor would look at.
+    monkeypatch.delenv("QISKIT_IBM_TOKEN", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
     return lambda *arguments: CliRunner().invoke(main, arguments)
 
 

@@ -49,10 +49,12 @@ FIELDS = [
     *["clones", "generations", "input", "lost", "loss", "idle_microseconds", "spent_on"],
     *["subset", "learns", "information_bits", "information_low", "information_high", "layout"],
     *["key_qubits", "path"],
+    *["mitigated", "mitigated_err"],
 ]
 MEASURED = [
     *["value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"],
     *["information_bits", "information_low", "information_high"],
+    *["mitigated", "mitigated_err"],
 ]
 NARROWED = ["-o", "experiment.n=3", "-o", "experiment.decrypt.strategy=frame"]
 REPOSITORY = Path(runner.__file__).parents[1]
