@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test check format lock bench soak clean
+.PHONY: help setup run tables test test-ibm check format lock bench soak clean
 
 help:            ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
 
 setup: $(STAMP)  ## make .venv with everything pinned in requirements.lock
 
@@ -37,6 +37,9 @@ format: $(STAMP) ## format the code and mend what the linter can
 
 soak: $(STAMP)   ## the job manager, killed and resumed 1000 times
 	$(BIN)/python tests/jobs/soak.py 1000
+
+test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_SMOKE says so
+	$(BIN)/pytest tests/ibm
 
 bench: $(STAMP)  ## how long things take on this machine
 	$(BIN)/python tests/bench.py

@@ -8,7 +8,7 @@ from dataclasses import field, fields
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import ErrorDetails
 
@@ -68,7 +68,10 @@ class SuppressionConfig(Section):
     """
 
     dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
-    twirling: bool | TwirlingConfig = False
+    twirling: Annotated[
+        Annotated[bool, Tag("switch")] | Annotated[TwirlingConfig, Tag("section")],
+        Discriminator(lambda value: "switch" if isinstance(value, bool) else "section"),
+    ] = False
     readout_mitigation: Literal["none", "mthree"] = "none"
 
     @property
@@ -251,6 +254,7 @@ def suppression_problems(config: RunConfig) -> Problems:
         )
     if not (twirling.gates or twirling.measure):
         yield ("suppression", "twirling"), "nothing is twirled; write twirling: false"
+        return
     number, each = forms(config.shots, twirling)
     if number * each != config.shots:
         yield (
@@ -352,6 +356,7 @@ _TYPE_NAMES = {
     "bool_type": "true or false",
     "model_type": "a section with keys of its own",
     "model_attributes_type": "a section with keys of its own",
+    "dataclass_type": "a section with keys of its own",
     "list_type": "a list",
 }
 
@@ -371,6 +376,9 @@ def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     if path[:1] == ("experiment",) and path[1:2] and path[1] in KINDS:
         # The kind of experiment is no key of the file.
         tag, path = path[1:2], (*path[:1], *path[2:])
+    if path[:2] == ("suppression", "twirling"):
+        # Whether it is a switch or a section is no key either.
+        path = (*path[:2], *path[3:])
     # Circuits that fail are named by number; every other number is an index of a list.
     named = tuple(
         p for p in path if isinstance(p, str) and not (p.isdigit() and "fail_circuits" in path)

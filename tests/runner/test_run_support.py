@@ -59,7 +59,7 @@ class Finished:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    unwanted = ("ENCLONE_RUNS", "ENCLONE_STORE", "COLUMNS")
+    unwanted = ("ENCLONE_RUNS", "ENCLONE_STORE", "COLUMNS", "QISKIT_IBM_TOKEN")
     own = {k: v for k, v in os.environ.items() if k not in unwanted}
     return {**own, "USER": USER, "LOGNAME": USER, "HOSTNAME": f"{USER}-laptop", **changes}
 
