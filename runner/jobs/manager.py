@@ -392,11 +392,18 @@ class JobManager:
             self._pace(submission).not_before = 0.0
             return True
         if state in ("failed", "cancelled"):
-            self._end(submission, state, self._why(submission, state))
+            self._end(submission, state, self._why(submission, state), self._billed(submission))
             return True
         if state == "running" and submission.state == "accepted":
             self._store.move(submission, "running")
         return False
+
+    def _billed(self, submission: Submission) -> Usage | None:
+        """What a job without results cost all the same, if the provider says so at once."""
+        try:
+            return self._adapter.usage(submission.provider_id or "")
+        except ProviderError:
+            return None
 
     def _why(self, submission: Submission, state: JobState) -> str:
         said = f"the provider says: {state}"
@@ -495,7 +502,9 @@ class JobManager:
         self._tell(f"{circuit.name}: {result.message}" + ("; sending it again" if again else ""))
         return CircuitOutcome(circuit.identity, None, None, failure, state)
 
-    def _end(self, submission: Submission, how: CircuitState, note: str) -> None:
+    def _end(
+        self, submission: Submission, how: CircuitState, note: str, billed: Usage | None = None
+    ) -> None:
         """End a submission without results, and with it every circuit that it carried."""
         if how not in ("failed", "cancelled", "lost"):
             raise ValueError(f"a submission cannot end as '{how}'")
@@ -504,7 +513,7 @@ class JobManager:
             CircuitOutcome(c.identity, None, None, {"message": note, "code": ""}, how)
             for c in self._store.carried(submission.tag)
         ]
-        self._store.settle(submission, how, outcomes, None, note)
+        self._store.settle(submission, how, outcomes, billed, note)
 
     # Helpers
 

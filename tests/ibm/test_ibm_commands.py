@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +134,23 @@ def test_a_run_stays_in_the_instance_that_it_began_in(user):
     me("resume")
     (job,) = me.service.jobs()
     assert me.service._row(job.id)["instance"] == INSTANCE
+
+
+def test_killed_while_the_service_makes_the_job(user):
+    me = user(faults=[Fault("submit", "accepted_hangs")])
+    killed = subprocess.Popen(
+        [SCRIPT, "run", "c.yaml"], cwd=me.place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    for _ in range(600):
+        if me.service.jobs():
+            break
+        time.sleep(0.1)
+    killed.kill()
+    killed.communicate()
+    assert len(me.service.jobs()) == 1
+    resumed = me("resume")
+    assert "the provider has it as job" in resumed.stderr
+    assert [job.state for job in me.service.jobs()] == ["Completed"]
 
 
 @pytest.mark.parametrize(("mode", "named"), [("batch", "batch"), ("session", "dedicated")])

@@ -173,3 +173,5 @@ def test_a_job_that_ran_too_long_says_why(scene):
     short.work()
     assert short.store.tally(RUN).by_state == {"failed": 2}
     assert any("1305" in line or "longer than" in line for line in short.told), short.told
+    # The time until then is billed.
+    assert short.store.account(RUN).billed.qpu_seconds == 2.0

@@ -28,6 +28,7 @@ Kind = Literal[
     "accepted_without_backend",
     "accepted_truncated",
     "accepted_malformed",
+    "accepted_hangs",
     "dropped",
     "unavailable_503",
     "rate_limited",

@@ -19,6 +19,7 @@ from tests.emulators.ibm.service import Refusal, Service
 
 _SIGNING_KEY = "signs the emulator's access tokens, which open nothing"
 _TOKEN_SECONDS = 3600
+_HANGING_SECONDS = 20.0
 _API = "/api/v1"
 
 _ROUTES: tuple[tuple[str, str, Call], ...] = (
@@ -175,6 +176,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "accepted_502":
             self._answer(502, "<html>Bad Gateway</html>")
         elif fault.kind == "accepted_dropped":
+            self._drop()
+        elif fault.kind == "accepted_hangs":
+            time.sleep(_HANGING_SECONDS)
             self._drop()
         elif fault.kind == "accepted_malformed":
             self._answer(200, "<html>oops")
