@@ -8,19 +8,20 @@ from dataclasses import field, fields
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import ErrorDetails
 
-from backends.devices import IDEAL, load_device, packaged_devices
+from backends.devices import IDEAL, load_device
 from backends.errors import BackendError
-from backends.ibm.options import LEAST_BUSY, IbmConfig, LeastBusyConfig, TwirlingConfig, forms
+from backends.ibm.options import IbmConfig, LeastBusyConfig, TwirlingConfig
 from backends.providers import PROVIDERS, Provider
 from backends.rehearsal.cloud import CloudSettings, FailingCircuit
 from backends.rehearsal.transport import CALLS, FAULT_KINDS, Fault
 from experiments.point import Point
 from runner.errors import ConfigError, Problem, RunFolderError, printable
 from runner.experiment_config import CHOICES, KINDS, MODELS, ExperimentConfig
+from runner.hardware_config import SuppressionConfig, ibm_problems, suppression_problems
 from runner.sections import LARGEST_N, DecryptConfig, Problems, Section
 from runner.source import Source, read_source
 
@@ -59,27 +60,6 @@ class CompileConfig(Section):
     strategy: Literal["stock"] = "stock"
     seeds: Annotated[int, Field(ge=1, le=1000)] = 4
     layouts: Literal["best", "each"] = "best"
-
-
-class SuppressionConfig(Section):
-    """Error suppression on hardware; local simulators model none of it.
-
-    ``twirling: true`` stands for the defaults of its section.
-    """
-
-    dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = "none"
-    twirling: Annotated[
-        Annotated[bool, Tag("switch")] | Annotated[TwirlingConfig, Tag("section")],
-        Discriminator(lambda value: "switch" if isinstance(value, bool) else "section"),
-    ] = False
-    readout_mitigation: Literal["none", "mthree"] = "none"
-
-    @property
-    def twirling_options(self) -> TwirlingConfig | None:
-        """How to twirl; None for not at all."""
-        if isinstance(self.twirling, TwirlingConfig):
-            return self.twirling
-        return TwirlingConfig() if self.twirling else None
 
 
 class BudgetConfig(Section):
@@ -140,7 +120,11 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
     backend = config.backend if config else _section(_BACKEND, source, "backend")
     problems = list(_physical_problems(experiment, backend, config.seed if config else 0))
     if config is not None:
-        problems += suppression_problems(config)
+        decrypt = _decrypt(config.experiment)
+        dynamic = decrypt is not None and "feedforward" in decrypt.strategy
+        problems += suppression_problems(
+            config.backend.provider, config.suppression, config.shots, dynamic=dynamic
+        )
     for path, message in problems:
         found.append((source.position(path), Problem(source.place(path), message)))
     if config is None or found:
@@ -189,7 +173,7 @@ def _physical_problems(
             f"'{backend.provider}'; leave it out, or set provider: ibm",
         )
     if backend.provider == "ibm":
-        yield from _ibm_problems(backend)
+        yield from ibm_problems(backend.device, backend.ibm or IbmConfig())
     elif backend.device != IDEAL:
         yield from _device_problems(backend.device, experiment, points)
     elif experiment is not None:
@@ -197,71 +181,6 @@ def _physical_problems(
             if n > LARGEST_N:
                 message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
                 yield ("experiment", "n", index), message
-
-
-def _ibm_problems(backend: BackendConfig) -> Problems:
-    """What can be told of a run on IBM Quantum without asking it."""
-    device, ibm = backend.device, backend.ibm or IbmConfig()
-    if device == IDEAL or device.endswith(".json") or device in packaged_devices():
-        yield (
-            ("backend", "device"),
-            f"'{device}' can only be simulated; provider ibm runs on a device of its instance, "
-            f"such as ibm_kingston, or on the '{LEAST_BUSY}' one",
-        )
-    if ibm.least_busy and device != LEAST_BUSY:
-        yield (
-            ("backend", "ibm", "least_busy"),
-            f"'backend.ibm.least_busy' narrows a choice, but the device is '{device}'; leave it "
-            f"out, or set device: {LEAST_BUSY}",
-        )
-    if ibm.most_session_seconds and ibm.mode == "job":
-        yield (
-            ("backend", "ibm", "most_session_seconds"),
-            "'backend.ibm.most_session_seconds' ends a batch or session, but the mode is 'job'; "
-            "leave it out, or set mode: batch",
-        )
-
-
-def suppression_problems(config: RunConfig) -> Problems:
-    """What the provider does not do, or does not do for this experiment."""
-    asked = config.suppression
-    if config.backend.provider != "ibm":
-        for key, value in asked:
-            if value not in ("none", False):
-                yield (
-                    ("suppression", key),
-                    f"provider '{config.backend.provider}' models no error suppression; leave "
-                    f"'suppression.{key}' out, or run on hardware",
-                )
-        return
-    decrypt = _decrypt(config.experiment)
-    dynamic = decrypt is not None and "feedforward" in decrypt.strategy
-    if dynamic and asked.dynamical_decoupling != "none":
-        yield (
-            ("suppression", "dynamical_decoupling"),
-            "dynamical decoupling and strategy 'feedforward' exclude each other: IBM's client "
-            "inserts no pulses into circuits whose gates depend on outcomes; set it to none, or "
-            "use strategy 'frame'",
-        )
-    twirling = asked.twirling_options
-    if twirling is None:
-        return
-    if dynamic:
-        yield (
-            ("suppression", "twirling"),
-            "twirling and strategy 'feedforward' exclude each other here: a correction would act "
-            "on twirled outcomes; set it to false, or use strategy 'frame'",
-        )
-    if not (twirling.gates or twirling.measure):
-        yield ("suppression", "twirling"), "nothing is twirled; write twirling: false"
-        return
-    number, each = forms(config.shots, twirling)
-    if number * each != config.shots:
-        yield (
-            ("shots",),
-            f"{config.shots} shots do not share out over {number} twirled circuits of {each}; "
-            f"take {number * each}" + (f" or {number * (each - 1)}" if each > 1 else ""),
-        )
 
 
 def _doubled(experiment: ExperimentConfig) -> Problems:

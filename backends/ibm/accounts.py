@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from requests.exceptions import RequestException
-
 from backends.ibm.errors import (
     PLATFORM,
     SAVE_ACCOUNT,
     NotConnected,
     asked,
+    causes,
+    is_unanswered,
     keep_secret,
     quiet,
     shown,
@@ -151,7 +151,7 @@ def _explained(error: Exception, config: IbmConfig) -> NotConnected:
         )
     if status == 403:
         return unauthorized("opening the service", 403)
-    if _is_network(error) or status:
+    if is_unanswered(error) or status:
         return NotConnected(
             f"IBM Quantum cannot be reached: {_reason(error)}",
             subject="service",
@@ -165,21 +165,9 @@ def _explained(error: Exception, config: IbmConfig) -> NotConnected:
     )
 
 
-def _causes(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found
-
-
-def _is_network(error: BaseException) -> bool:
-    return any(isinstance(one, RequestException | OSError) for one in _causes(error))
-
-
 def _reason(error: BaseException) -> str:
     """The deepest words that say something: the client's own are too general."""
-    for one in _causes(error)[1:]:
+    for one in causes(error)[1:]:
         if message := getattr(one, "message", None):
             return shown(message)
-    return shown(_causes(error)[-1])
+    return shown(causes(error)[-1])

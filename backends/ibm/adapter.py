@@ -15,13 +15,11 @@ from qiskit.primitives import BitArray, PrimitiveResult
 
 from backends.adapter import (
     CircuitFailure,
-    Doubtful,
     Job,
     JobState,
     Limits,
     ProviderError,
     Quote,
-    RateLimited,
     Refused,
     Request,
     Terms,
@@ -32,10 +30,11 @@ from backends.errors import DoesNotFit
 from backends.ibm import billing
 from backends.ibm.accounts import Connection, connect, used
 from backends.ibm.circuits import REGISTER, for_the_wire
-from backends.ibm.device import open_device, read_snapshot
-from backends.ibm.errors import PLATFORM, NotConnected, asked, quiet, shown, unauthorized
+from backends.ibm.device import open_device, read_snapshot, require_rep_delay
+from backends.ibm.errors import PLATFORM, asked, quiet, shown
 from backends.ibm.options import IbmConfig, Suppression, parsed, sampler_options
-from backends.ibm.transport import Posted, client_of, mount
+from backends.ibm.transport import client_of, mount
+from backends.ibm.verdict import before_it, unsent
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import NotClifford
 
@@ -47,9 +46,6 @@ MOST_EXECUTIONS = 10_000_000
 
 _FEW_SHOTS = 100_000
 _USUAL_REP_DELAY_SECONDS = 250e-6
-_MAY_HAVE_BEEN_DONE = (408, 499)
-"""Refusals that come from a machine on the way, which does not know."""
-
 _STATES: dict[str, JobState] = {
     "INITIALIZING": "queued",
     "QUEUED": "queued",
@@ -125,7 +121,7 @@ class IbmAdapter:
         except Refused:
             raise
         except ProviderError as error:
-            raise self._before(job, error) from error
+            raise before_it(job.tag, error) from error
         wire = self._connection.wire
         wire.posted = None
         with quiet():
@@ -133,7 +129,7 @@ class IbmAdapter:
                 mount(self._connection.service, wire)
                 sent = self._sampler(job.tag).run(circuits, shots=job.requests[0].shots)
             except Exception as error:
-                raise self._unsent(job, wire.posted, error) from None
+                raise unsent(job.tag, wire.posted, error) from None
         self._jobs[sent.job_id()] = sent
         return str(sent.job_id())
 
@@ -173,48 +169,6 @@ class IbmAdapter:
             kind = Batch if self._config.mode == "batch" else Session
             self._session = kind(self._backend, max_time=self._config.most_session_seconds)
         return self._session
-
-    def _unsent(self, job: Job, posted: Posted | None, error: Exception) -> ProviderError:
-        """What a submission that gave no id means; only the wire knows."""
-        what = f"submitting the job with tag '{job.tag}'"
-        if posted is None:
-            return self._before(job, asked(what, error))
-        status, detail = posted.status, shown(posted.message or error)
-        code = posted.code or str(status or "")
-        if status == 429:
-            return RateLimited(
-                f"{what} was refused because there were too many calls, nothing was made: {detail}",
-                code=code,
-                remedy="send it again later",
-                retry_after_seconds=posted.retry_after_seconds,
-            )
-        if status in (401, 403):
-            denied = unauthorized(what, status)
-            return Refused(str(denied), code=denied.code, remedy=denied.remedy)
-        if status is not None and 400 <= status < 500 and status not in _MAY_HAVE_BEEN_DONE:
-            return Refused(
-                f"{what} was refused, nothing was made: HTTP {status}: {detail}",
-                code=code,
-                remedy="mend what the service objects to, then 'enclone resume'",
-            )
-        said = f"HTTP {status}: {detail}" if status else detail
-        return Doubtful(
-            f"{what} got no usable answer: {said}",
-            code=code,
-            remedy="the job may have been made: look for its tag before sending it again",
-        )
-
-    def _before(self, job: Job, error: ProviderError) -> ProviderError:
-        """A question before the call that pays failed: nothing was made."""
-        message = f"job '{job.tag}' was not sent: {error}"
-        if isinstance(error, Unavailable | RateLimited):
-            return RateLimited(
-                message,
-                code=error.code,
-                remedy="send it again later",
-                retry_after_seconds=getattr(error, "retry_after_seconds", None),
-            )
-        return Refused(message, code=error.code, remedy=error.remedy)
 
     def pins(self) -> Mapping[str, Any]:
         """The instance: another one would not know this one's jobs."""
@@ -383,20 +337,6 @@ class IbmAdapter:
                 raise asked(what, error, last.retry_after_seconds if last else None) from None
 
 
-def _require_rep_delay(backend: IBMBackend, config: IbmConfig) -> None:
-    wanted = config.rep_delay_seconds
-    if wanted is None:
-        return
-    shortest, longest = getattr(backend.configuration(), "rep_delay_range", None) or (0.0, 0.0)
-    if not shortest <= wanted <= longest:
-        raise NotConnected(
-            f"backend.ibm.rep_delay_seconds is {wanted:g}, but device '{backend.name}' waits "
-            f"{shortest:g} to {longest:g} s between shots",
-            subject="device",
-            remedy="choose a time in between, or leave it out",
-        )
-
-
 def _shots(data: Any) -> BitArray | CircuitFailure:
     shots = getattr(data, REGISTER, None)
     if not isinstance(shots, BitArray):
@@ -424,5 +364,5 @@ def open_ibm(device: str | DeviceSnapshot, options: Mapping[str, Any]) -> IbmAda
     else:
         backend = open_device(connection, device, config.least_busy)
         snapshot = read_snapshot(backend)
-    _require_rep_delay(backend, config)
+    require_rep_delay(backend, config.rep_delay_seconds)
     return IbmAdapter(connection, backend, snapshot, config, suppression)

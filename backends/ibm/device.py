@@ -154,3 +154,17 @@ def read_snapshot(backend: IBMBackend) -> DeviceSnapshot:
     return replace(
         snapshot, name=backend.name, dynamic_circuits="if_else" in target.operation_names
     )
+
+
+def require_rep_delay(backend: IBMBackend, wanted: float | None) -> None:
+    """Raise :class:`NotConnected` if a device cannot pause so many seconds between shots."""
+    if wanted is None:
+        return
+    shortest, longest = getattr(backend.configuration(), "rep_delay_range", None) or (0.0, 0.0)
+    if not shortest <= wanted <= longest:
+        raise NotConnected(
+            f"backend.ibm.rep_delay_seconds is {wanted:g}, but device '{backend.name}' waits "
+            f"{shortest:g} to {longest:g} s between shots",
+            subject="device",
+            remedy="choose a time in between, or leave it out",
+        )

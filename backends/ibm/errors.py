@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from requests.exceptions import RequestException
+
 from backends.adapter import ProviderError, RateLimited, Unavailable, UnknownJob, Unusable
 
 PLATFORM = "https://quantum.cloud.ibm.com"
@@ -115,26 +117,36 @@ def unauthorized(what: str, status: int) -> NotConnected:
     )
 
 
+def causes(error: BaseException | None) -> list[BaseException]:
+    """An exception and what led to it, newest first."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def is_unanswered(error: BaseException) -> bool:
+    """Whether an exception of the client is about the network, not about what was asked."""
+    return any(isinstance(one, RequestException | OSError) for one in causes(error))
+
+
 def status_of(error: BaseException | None) -> int | None:
     """The HTTP status behind an exception of the client, wherever it kept it."""
     from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, RuntimeJobNotFound
 
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, IBMNotAuthorizedError):
+    for one in causes(error):
+        if isinstance(one, IBMNotAuthorizedError):
             return 401
-        if isinstance(error, RuntimeJobNotFound):
+        if isinstance(one, RuntimeJobNotFound):
             return 404
         for name in ("status_code", "code"):
-            status: Any = getattr(error, name, None)
+            status: Any = getattr(one, name, None)
             if isinstance(status, int) and 400 <= status < 600:
                 return status
-        response = getattr(error, "response", None)
-        status = getattr(response, "status_code", None)
+        status = getattr(getattr(one, "response", None), "status_code", None)
         if isinstance(status, int) and status >= 400:
             return status
-        if found := re.search(r"\b([45]\d\d) (?:Client|Server) Error", str(error)):
+        if found := re.search(r"\b([45]\d\d) (?:Client|Server) Error", str(one)):
             return int(found.group(1))
-        error = error.__cause__ or error.__context__
     return None

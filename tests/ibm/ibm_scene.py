@@ -20,7 +20,8 @@ from runner.store.records import RunRecord
 from runner.store.store import Store
 from tests.emulators.ibm.devices import Device
 from tests.emulators.ibm.server import Emulator
-from tests.emulators.ibm.service import API_KEY, INSTANCE, Service, Settings
+from tests.emulators.ibm.service import Service
+from tests.emulators.ibm.settings import API_KEY, INSTANCE, Settings
 
 RUN = "20260101T000000Z-ibm"
 KINGSTON = Device.packaged("ibm_kingston")

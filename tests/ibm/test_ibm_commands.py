@@ -15,7 +15,8 @@ from ibm_scene import FEZ, KINGSTON, SMALL
 from runner.cli import main
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.server import Emulator
-from tests.emulators.ibm.service import API_KEY, INSTANCE, Service, Settings
+from tests.emulators.ibm.service import Service
+from tests.emulators.ibm.settings import API_KEY, INSTANCE, Settings
 
 SCRIPT = Path(sys.executable).with_name("enclone")
 OTHER = INSTANCE.replace("1111-1111", "2222-2222")

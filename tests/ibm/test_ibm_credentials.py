@@ -15,7 +15,8 @@ from backends.ibm import diagnosis
 from runner.cli import main
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.server import Emulator
-from tests.emulators.ibm.service import INSTANCE, Service, Settings
+from tests.emulators.ibm.service import Service
+from tests.emulators.ibm.settings import INSTANCE, Settings
 
 KEY = "s3cret-apikey-0123456789abcdefABCDEF"
 OTHER = "crn:v1:bluemix:public:quantum-computing:us-east:a/fedcba:2222::"

@@ -21,7 +21,8 @@ from runner.planning import compile_sweep
 from runner.session import _ibm_options
 from tests.emulators.ibm.devices import Device
 from tests.emulators.ibm.server import Emulator
-from tests.emulators.ibm.service import API_KEY, INSTANCE, Service
+from tests.emulators.ibm.service import Service
+from tests.emulators.ibm.settings import API_KEY, INSTANCE
 
 BOSTON = Device.packaged("ibm_boston")
 SHOTS = 400

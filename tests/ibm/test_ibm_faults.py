@@ -5,12 +5,13 @@ import json
 import pytest
 from ibm_scene import RUN, SMALL
 from qiskit_ibm_runtime import QiskitRuntimeService
+from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
 
 from backends.ibm.circuits import for_the_wire
 from runner.store.codec import circuit_from_bytes
 from tests.emulators.ibm.faults import Fault
-from tests.emulators.ibm.service import INSTANCE
+from tests.emulators.ibm.settings import INSTANCE
 
 AFTER = {
     "accepted_500": 1,
@@ -110,6 +111,17 @@ def test_questions_before_the_call_that_pays_may_fail(scene, call, kind):
     faulty.work()
     faulty.assert_exactly_once()
     assert faulty.service.calls("submit") == 2
+
+
+def test_what_the_client_itself_refuses_is_not_tried_again(scene, monkeypatch):
+    def refuse(*_, **__):
+        raise IBMInputValueError("no such thing")
+
+    stubborn = scene()
+    monkeypatch.setattr(Sampler, "run", refuse)
+    stubborn.work()
+    assert stubborn.service.calls("submit") == 0
+    assert "IBM's client refuses it: no such thing" in stubborn.told[-1]
 
 
 @pytest.mark.parametrize("call", ["list", "job", "results", "metrics"])

@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.emulators.ibm.devices import Device
 from tests.emulators.ibm.faults import KINDS, Fault
 from tests.emulators.ibm.server import Emulator
-from tests.emulators.ibm.service import API_KEY, INSTANCE, Service, Settings
+from tests.emulators.ibm.service import Service
+from tests.emulators.ibm.settings import API_KEY, INSTANCE, Settings
 
 
 def main() -> None:

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import jwt
 
 from tests.emulators.ibm.faults import Call, Fault
-from tests.emulators.ibm.service import Refusal, Service
+from tests.emulators.ibm.service import Service
+from tests.emulators.ibm.settings import Refusal
 
 _SIGNING_KEY = "signs the emulator's access tokens, which open nothing"
 _TOKEN_SECONDS = 3600
