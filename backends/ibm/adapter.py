@@ -29,7 +29,7 @@ from backends.adapter import (
 from backends.errors import DoesNotFit
 from backends.ibm import billing
 from backends.ibm.accounts import Connection, connect, used
-from backends.ibm.circuits import REGISTER, for_the_wire
+from backends.ibm.circuits import REGISTER, for_the_wire, prepared, require_same_entanglers
 from backends.ibm.device import open_device, read_snapshot, require_rep_delay
 from backends.ibm.errors import PLATFORM, asked, quiet, shown
 from backends.ibm.options import IbmConfig, Suppression, parsed, sampler_options
@@ -39,6 +39,8 @@ from backends.snapshot import DeviceSnapshot
 from experiments.clifford import NotClifford
 
 if TYPE_CHECKING:
+    from qiskit.circuit import QuantumCircuit
+    from qiskit.transpiler import Target
     from qiskit_ibm_runtime import IBMBackend, RuntimeJobV2, Session
 
 MOST_EXECUTIONS = 10_000_000
@@ -107,7 +109,13 @@ class IbmAdapter:
 
     def submit(self, job: Job) -> str:
         """Send a job, if the service can run it now."""
-        circuits = self._circuits(job)
+        try:
+            target = self._asked(
+                f"reading what '{self._backend.name}' can run", lambda: self._backend.target
+            )
+        except ProviderError as error:
+            raise before_it(job.tag, error) from error
+        circuits = self._circuits(job, target)
         seconds = self.forecast(job.requests).qpu_seconds
         most = self._config.max_execution_seconds
         if most is not None and seconds > most:
@@ -127,14 +135,18 @@ class IbmAdapter:
         with quiet():
             try:
                 mount(self._connection.service, wire)
-                sent = self._sampler(job.tag).run(circuits, shots=job.requests[0].shots)
+                sampler, shots = self._sampler(job.tag), job.requests[0].shots
+                if self._suppression != Suppression():
+                    require_same_entanglers(circuits, prepared(circuits, sampler, shots))
+                sent = sampler.run(circuits, shots=shots)
+            except DoesNotFit as error:
+                raise Refused(f"job '{job.tag}' was not sent: {error}") from error
             except Exception as error:
                 raise unsent(job.tag, wire.posted, error) from None
         self._jobs[sent.job_id()] = sent
         return str(sent.job_id())
 
-    def _circuits(self, job: Job) -> list[Any]:
-        target = self._backend.target
+    def _circuits(self, job: Job, target: Target) -> list[QuantumCircuit]:
         try:
             circuits = [for_the_wire(request.circuit, target) for request in job.requests]
         except (DoesNotFit, NotClifford) as error:
@@ -307,6 +319,7 @@ class IbmAdapter:
         return Terms(
             None,
             (
+                f"device {self._snapshot.name}, calibrated {self._snapshot.calibrated_at}",
                 f"QPU time: {billing.JOB_SECONDS:g} s a job, and shots × (length of the scheduled "
                 f"circuit + {pause * 1e6:g} µs between shots); the service's bill may differ",
                 allowance,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from qiskit.circuit import ClassicalRegister, Delay, QuantumCircuit, QuantumRegister
 from qiskit.transpiler import Target
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 
 from backends.errors import DoesNotFit
 from experiments.clifford import NotClifford
+
+if TYPE_CHECKING:
+    from qiskit_ibm_runtime.executor_sampler import Sampler
 
 REGISTER = "c"
 """The one classical register that is sent: answers are told by the names of registers, whose
@@ -62,3 +69,40 @@ def _in_ticks(circuit: QuantumCircuit, target: Target) -> QuantumCircuit:
             operation = Delay(step * round(seconds / dt_seconds / step), "dt")
         out.append(instruction.replace(operation=operation))
     return out
+
+
+def prepared(
+    circuits: Sequence[QuantumCircuit], sampler: Sampler, shots: int
+) -> list[QuantumCircuit]:
+    """The circuits as the client will send them, pulses inserted and dressed for twirling."""
+    from qiskit_ibm_runtime.executor_sampler.prepare import prepare
+
+    program, _ = prepare(circuits, sampler.options, shots, backend=sampler.backend())
+    return [item.circuit for item in program.items]
+
+
+def require_same_entanglers(
+    certified: Sequence[QuantumCircuit], sent: Sequence[QuantumCircuit]
+) -> None:
+    """Raise :class:`DoesNotFit` where suppression would add or drop a gate between two qubits.
+
+    The certificate is about the certified circuit: it holds for what runs as long as suppression
+    does nothing but one-qubit gates and waits.
+    """
+    for one, other in zip(certified, sent, strict=True):
+        before, after = _entanglers(one), _entanglers(other)
+        if before != after:
+            raise DoesNotFit(
+                f"suppression by this version of IBM's client turns the {before.total()} two-qubit "
+                f"gates of circuit '{one.name}' into {after.total()}, or moves them, so its "
+                "certificate would say nothing about what runs; send it without suppression"
+            )
+
+
+def _entanglers(circuit: QuantumCircuit) -> Counter[tuple[str, int, int]]:
+    """Gate and ordered pair of qubits → how often."""
+    return Counter(
+        (i.name, *(circuit.find_bit(q).index for q in i.qubits))
+        for i in circuit.data
+        if len(i.qubits) == 2 and i.name != "barrier"
+    )

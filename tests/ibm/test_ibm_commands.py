@@ -182,6 +182,24 @@ def test_options_arrive(user):
     assert job.seconds > 2 + 4 * 200 * 4e-4
 
 
+def test_mitigation_runs_in_the_same_job_and_stands_beside_the_measured_value(user):
+    me = user()
+    mitigated = ("-o", "suppression.readout_mitigation=mthree", "-o", "repeats=2")
+    rows = json.loads(me("run", "c.yaml", "--json", *mitigated, "-o", "shots=2000").stdout)
+    (job,) = me.service.jobs()
+    (run,) = (me.place / "runs").glob("*-c")
+    # Two calibration circuits for each repeat, beside 1 + 3 settings.
+    assert len(list((run / "counts").glob("*.npz"))) == 2 * (2 + 4)
+    assert len(list((run / "counts").glob("readout-*.npz"))) == 4
+    for row in rows:
+        assert row["value"] < row["mitigated"] < row["value"] + 0.2
+        assert 0 < row["mitigated_err"] < 0.05
+        assert row["jobs"] == [job.id]
+    assert "mitigated: the same counts" in me("report").stdout
+    plain = json.loads(me("run", "c.yaml", "--json").stdout)
+    assert {row["mitigated"] for row in plain} == {None}
+
+
 @pytest.mark.parametrize(
     ("option", "words"),
     [

@@ -66,6 +66,7 @@ REFUSED = {
     "misspelt twirling": ({"suppression": {"twirling": {"gate": True}}}, "did you mean 'gates'?"),
     "no such mode": ({"backend": ibm(mode="jobs")}, "'backend.ibm.mode' is 'jobs'"),
     "a private job": ({"backend": ibm(private=True)}, "unknown key 'backend.ibm.private'"),
+    "a key in the file": ({"backend": ibm(**{"token": "x"})}, "unknown key 'backend.ibm.token'"),
     "no such sequence": ({"suppression": {"dynamical_decoupling": "XY8"}}, "XY4"),
     "a spaced tag": ({"backend": ibm(tags=["a b"])}, "backend.ibm.tags"),
     "decoupling fed forward": (

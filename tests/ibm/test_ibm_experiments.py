@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 from ibm_quantum_schemas.executor.version_2_0 import ParamsModel
 from ibm_scene import KINGSTON, SMALL
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
-from qiskit_ibm_runtime import RuntimeDecoder
+from qiskit_ibm_runtime import RuntimeDecoder, SamplerV2
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.quantum_program.converters import quantum_program_from_2_0
 
 from backends.adapter import Job, Refused, Request
+from backends.errors import DoesNotFit
 from backends.ibm.adapter import open_ibm
+from backends.ibm.circuits import require_same_entanglers
 from backends.stim_sampler import sample
 from runner.config import RunConfig
 from runner.planning import compile_sweep
@@ -174,10 +177,6 @@ def delivered(service, tag):
     return [item.circuit for item in program.items]
 
 
-def entanglers(circuit):
-    return circuit.count_ops()["cz"]
-
-
 ONE = {"kind": "entanglement", "n": 3, "estimator": "bsm", "decrypt": {"strategy": "unitary"}}
 SUPPRESSED = {
     "XX": {"dynamical_decoupling": "XX"},
@@ -195,7 +194,11 @@ def test_suppression_arrives_and_no_gate_between_qubits_is_lost_or_added(account
     with sent(config, tag) as (adapter, settings, job):
         (arrived,) = delivered(account, tag)
         (compiled,) = [s.circuit for s in settings]
-        assert entanglers(arrived) == entanglers(compiled)
+        require_same_entanglers([compiled], [arrived])
+        dropped = arrived.copy()
+        del dropped.data[next(k for k, i in enumerate(dropped.data) if i.name == "cz")]
+        with pytest.raises(DoesNotFit, match="two-qubit gates"):
+            require_same_entanglers([compiled], [dropped])
         assert adapter.state(job) == "done"
         (shots,) = adapter.results(job)
     assert shots.num_shots == 256
@@ -226,6 +229,18 @@ def test_the_service_itself_refuses_what_is_not_native(account):
     job = Sampler(adapter._backend).run([circuit], shots=10)
     assert adapter.state(job.job_id()) == "failed"
     assert "1517" in adapter.reason(job.job_id())
+
+
+def test_the_older_program_runs_too(account):
+    """Whoever uses SamplerV2 against the emulator gets a PrimitiveResult by the real encoder."""
+    circuit = QuantumCircuit(7, 2)
+    circuit.x(0)
+    circuit.measure([0, 1], [0, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        job = SamplerV2(open_ibm(SMALL.name, {})._backend).run([circuit], shots=500)
+    counts = job.result()[0].data.c.get_counts()
+    assert max(counts, key=counts.get) == "01"
 
 
 def test_the_published_experiment_1_is_one_job_whose_bill_was_foreseen(account):

@@ -104,7 +104,7 @@ def test_a_refusal_by_a_machine_on_the_way_is_not_believed(scene):
     assert any("HTTP 408" in line and "no usable answer" in line for line in faulty.told)
 
 
-@pytest.mark.parametrize("call", ["usage", "status"])
+@pytest.mark.parametrize("call", ["usage", "status", "properties"])
 @pytest.mark.parametrize("kind", ["unavailable_503", "dropped", "rate_limited"])
 def test_questions_before_the_call_that_pays_may_fail(scene, call, kind):
     faulty = scene(faults=[Fault(call, kind, times=4)])

@@ -145,11 +145,15 @@ def _run_executor(model: ParamsModel, device: Device, seed: int) -> Outcome:
 
 
 def _run_sampler(params: Any, device: Device, seed: int) -> Outcome:
-    """The older program, whose options the service applies: the emulator models none."""
+    """The older program, whose options the service applies: the emulator has none of them."""
+    options = params.get("options", {})
+    for name in ("dynamical_decoupling", "twirling"):
+        if any(value is True for value in options.get(name, {}).values()):
+            raise JobFailed(f"the emulator applies no '{name}' in program 'sampler'", INTERNAL)
     results, seconds, executions = [], OVERHEAD_SECONDS, 0
     for index, given in enumerate(params["pubs"]):
-        circuit, values, shots = (*given, None, None)[:3]
-        pub = SamplerPub.coerce((circuit, values or None, shots))
+        circuit, _, shots = (*given, None, None)[:3]
+        pub = SamplerPub.coerce((circuit, None, shots or options.get("default_shots", 4096)))
         _require_native(pub.circuit, device)
         draw = np.random.default_rng([seed, index])
         bits = _sampled(pub.circuit, device, pub.shots, int(draw.integers(2**62)))
