@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 QUESTIONS = frozenset({"GET", "HEAD"})
 """Repeating them is safe: they change nothing."""
 
+ANSWER_SECONDS = 300.0
+"""A question that is not answered for so long is given up; the client would wait for ever."""
+
 _RETRIES = 2
 _BACKOFF_SECONDS = 0.2
 _UNSURE = (500, 502, 503, 504, 520, 521, 522, 524)
@@ -73,6 +76,8 @@ class Wire(HTTPAdapter):
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send one request."""
         paying = request.method == "POST" and urlsplit(request.url or "").path.endswith("/jobs")
+        connecting, answering = _timeouts(kwargs.get("timeout"))
+        kwargs["timeout"] = (connecting, answering or ANSWER_SECONDS)
         self.asked = None
         if paying:
             self.posted = Posted()
@@ -81,6 +86,13 @@ class Wire(HTTPAdapter):
         if paying:
             self.posted = self.asked
         return response
+
+
+def _timeouts(timeout: Any) -> tuple[float | None, float | None]:
+    """Seconds for connecting and for the answer, in either form that requests takes."""
+    if isinstance(timeout, tuple):
+        return timeout
+    return timeout, timeout
 
 
 def _answer(response: Response) -> Posted:

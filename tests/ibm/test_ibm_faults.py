@@ -135,6 +135,14 @@ def test_questions_after_it_may_fail(scene, call, kind):
     assert faulty.service.calls("submit") == 2
 
 
+def test_an_answer_that_never_comes_is_not_waited_for(scene, monkeypatch):
+    monkeypatch.setattr("backends.ibm.transport.ANSWER_SECONDS", 0.3)
+    faulty = scene(faults=[Fault("job", "accepted_hangs", times=4)])
+    faulty.work()
+    faulty.assert_exactly_once()
+    assert any("asking where job" in line and "timed out" in line for line in faulty.told)
+
+
 def test_a_duplicate_that_a_client_made_before_is_cancelled_and_told(scene):
     faulty = scene(faults=[Fault("submit", "accepted_dropped")], queue_seconds=500.0)
     faulty.work(wait=False)

@@ -142,7 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
             query = parse_qs(parts.query)
             status, answer = self._perform(method, parts.path, call, place, query, body)
         except Refusal as refusal:
-            self._answer(refusal.status, _error(refusal.status, str(refusal), refusal.code))
+            body_of_error = _error(refusal.status, str(refusal), refusal.code)
+            if call == "token":
+                body_of_error = {"errorCode": "BXNIM0415E", "errorMessage": str(refusal)}
+            self._answer(refusal.status, body_of_error)
             return
         except Exception:
             # An error of the emulator itself: the client shall not take it for a lost connection.
@@ -321,8 +324,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _error(status: int, message: str, code: int) -> dict[str, Any]:
-    return {
-        "error": {"code": code, "message": message, "status_code": status},
-        "errorMessage": message,
-        "errorCode": f"BXNIM{code:04}E",
-    }
+    return {"error": {"code": code, "message": message, "status_code": status}}
