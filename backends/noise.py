@@ -178,7 +178,7 @@ class NoisyCircuit:
         record_of: classical bit → index of its measurement record.
         law: which readouts are turned, and the law without noise; None if none is turned.
         joint: records of Z_1 Z_k for each turned qubit k but the first, then of the product of
-            :attr:`TurnedLaw.letter` over all of them; empty if nothing is turned.
+            :attr:`TurnedLaw.letters` over all of them; empty if nothing is turned.
     """
 
     circuit: stim.Circuit
@@ -275,11 +275,11 @@ def _written(events: Sequence[Event], law: TurnedLaw | None) -> NoisyCircuit:
             writer.write(event._replace(qubits=on), flip_probability)
             flip_probability = 0.0
     joint: tuple[int, ...] = ()
-    if law and law.letter:
+    if law and law.letters:
         qubits = [one.qubit for one in read]
         joint = (
             *[writer.observe([("Z", qubits[0]), ("Z", other)]) for other in qubits[1:]],
-            writer.observe([(law.letter, qubit) for qubit in qubits]),
+            writer.observe(list(zip(law.letters, qubits, strict=True))),
         )
     return NoisyCircuit(writer.circuit(), writer.record_of, law, joint)
 

@@ -84,7 +84,7 @@ def predicted_success(
 
 def _turned_success(noisy: NoisyCircuit, law: TurnedLaw, checks: Sequence[Check]) -> float:
     (check,) = checks
-    if check.mask & law.mask != law.mask or not law.letter:
+    if check.mask & law.mask != law.mask or not law.letters:
         return 0.5
     *pairs, product = noisy.joint
     parity = [product, *(noisy.record_of[bit] for bit in check.bits)]

@@ -119,10 +119,17 @@ def without_idle_turns(operations: Iterable[Step], read: Sequence[TurnedReadout]
 
 
 def with_pauli_readouts(
-    operations: Sequence[Step], read: Sequence[TurnedReadout], letter: str
+    operations: Sequence[Step], read: Sequence[TurnedReadout], letters: str
 ) -> list[Step]:
-    """The steps with each turned readout replaced by one of a Pauli just before its turn."""
+    """The steps with each turned readout replaced by one of a Pauli just before its turn.
+
+    Args:
+        operations: the steps.
+        read: the turned readouts.
+        letters: the Pauli of each, in their order.
+    """
     turned = {one.qubit: one for one in read}
+    letter_of = {one.qubit: letter for one, letter in zip(read, letters, strict=True)}
     out: list[Step] = []
     for position, step in enumerate(operations):
         one = turned.get(step.qubits[0]) if len(step.qubits) == 1 else None
@@ -130,7 +137,7 @@ def with_pauli_readouts(
             if not step.angle:
                 out.append(step)
         elif position == one.position:
-            out += [Step(gate, (one.qubit,)) for gate in _TO_Z[letter]]
+            out += [Step(gate, (one.qubit,)) for gate in _TO_Z[letter_of[one.qubit]]]
             out.append(Step("measure", (one.qubit,), (one.bit,)))
     return out
 
@@ -207,7 +214,7 @@ class TurnedLaw:
 
     Attributes:
         read: the turned readouts; their qubits are in a GHZ state up to the other outcomes.
-        letter: X or Y: the product of this Pauli over all turned qubits has a sign s that the
+        letters: X or Y for each turned qubit: the product of these Paulis has a sign s that the
             other outcomes tell; empty if there is no such product, so that the turned readouts
             are fair coins.
         law: the law with that Pauli read just before each turn.
@@ -215,7 +222,7 @@ class TurnedLaw:
     """
 
     read: tuple[TurnedReadout, ...]
-    letter: str
+    letters: str
     law: OutcomeLaw
     flips: tuple[int, ...] = ()
 
@@ -232,13 +239,10 @@ class TurnedLaw:
         mine = sum(1 << one.bit for one in read)
         bits = {bit for step in operations for bit in step.clbits}
         others = sum(1 << bit for bit in bits) & ~mine
-        laws = {
-            letter: outcome_law(with_pauli_readouts(operations, read, letter))
-            for letter in ("ZX" if len(read) > 1 else "ZXY")
-        }
+        populations = outcome_law(with_pauli_readouts(operations, read, "Z" * len(read)))
         flips = [0]
         for other in read[1:]:
-            parity = laws["Z"].parity(1 << read[0].bit | 1 << other.bit)
+            parity = populations.parity(1 << read[0].bit | 1 << other.bit)
             if parity is not None:
                 flips.append(parity)
         if len(flips) < len(read):
@@ -246,10 +250,13 @@ class TurnedLaw:
                 f"the {len(read)} qubits that are read in turned bases are in no GHZ state there; "
                 "the outcomes of such a circuit have no simple law"
             )
-        for letter in "XY":
-            if letter in laws and laws[letter].completed(mine, others) is not None:
-                return cls(read, letter, laws[letter], tuple(flips))
-        return cls(read, "", laws["Z"], tuple(flips))
+        # The phase between both halves of a GHZ state is ±1 or ±i: a quarter turn of one qubit.
+        for first in "XY":
+            letters = first + "X" * (len(read) - 1)
+            law = outcome_law(with_pauli_readouts(operations, read, letters))
+            if law.completed(mine, others) is not None:
+                return cls(read, letters, law, tuple(flips))
+        return cls(read, "", populations, tuple(flips))
 
     @property
     def mask(self) -> int:
@@ -258,9 +265,12 @@ class TurnedLaw:
 
     @property
     def radians(self) -> tuple[float, ...]:
-        """The angles α of the readouts, counted from the axis of :attr:`letter`."""
-        offset = math.pi / 2 if self.letter == "Y" else 0.0
-        return tuple(one.radians - offset for one in self.read)
+        """The angles α of the readouts, each counted from the axis of its letter."""
+        letters = self.letters or "X" * len(self.read)
+        return tuple(
+            one.radians - (math.pi / 2 if letter == "Y" else 0.0)
+            for one, letter in zip(self.read, letters, strict=True)
+        )
 
     @property
     def signed_radians(self) -> tuple[float, ...]:
@@ -270,7 +280,7 @@ class TurnedLaw:
     def mean(self, mask: int) -> float:
         """Mean of (-1)^(parity of the bits in ``mask``)."""
         mine = mask & self.mask
-        if mine and (mine != self.mask or not self.letter):
+        if mine and (mine != self.mask or not self.letters):
             return 0.0
         parity = self.law.parity(mask)
         if parity is None:

@@ -210,6 +210,16 @@ def test_suppression_arrives_and_no_gate_between_qubits_is_lost_or_added(account
     assert successes / 256 > 0.6
 
 
+def test_twirled_readouts_by_any_angle(account):
+    """Twirling merges quarter turns into the turns: a GHZ state may then have a phase of ±i."""
+    experiment = {"kind": "ghz", "r": 3, "estimator": "parity"}
+    config = configured(experiment, suppression={"twirling": {"num_randomizations": 8}})
+    with sent(config, "ghz-twirled") as (adapter, settings, job):
+        assert adapter.state(job) == "done"
+        for setting, shots in zip(settings, adapter.results(job), strict=True):
+            assert setting.setting.successes(shots) / SHOTS > 0.6
+
+
 def test_a_circuit_that_is_not_native_is_refused_before_it_is_sent(account):
     circuit = QuantumCircuit(156, 1)
     circuit.h(0)
