@@ -27,13 +27,25 @@ from qiskit.transpiler.passes import (
     Optimize1qGatesDecomposition,
 )
 
+from backends.entangler_words import shortest_circuit
+
+
+_BUILT_DIRECTLY = ("iswap", "rzz", "rxx")
+
 
 class CliffordBlocks(TransformationPass):
-    """Replace every two-qubit ``unitary`` node by a CZ-optimal Clifford circuit.
+    """Replace every two-qubit ``unitary`` node by a Clifford circuit with few entangling gates.
 
     Expects that :class:`Collect2qBlocks` and :class:`ConsolidateBlocks` ran before. A block
-    needs at most three CZ (Bravyi & Maslov, arXiv:2003.09412).
+    needs at most three CZ (Bravyi & Maslov, arXiv:2003.09412), or three of any other entangler.
+
+    Args:
+        entangler: what to build from; CZ also serves the gates that are translated from it.
     """
+
+    def __init__(self, entangler: str = "cz") -> None:
+        super().__init__()
+        self.entangler = entangler
 
     def run(self, dag: DAGCircuit) -> DAGCircuit:
         """Run the pass on ``dag`` in place."""
@@ -47,12 +59,23 @@ class CliffordBlocks(TransformationPass):
                         np.hstack([z2x, z2z, z_signs[:, None]]),
                     ]
                 )
-                dag.substitute_node_with_dag(node, _synthesized(rows.tobytes()))
+                dag.substitute_node_with_dag(node, _synthesized(rows.tobytes(), self.entangler))
         return dag
 
 
 @lru_cache(maxsize=12_000)  # the two-qubit Clifford group has 11,520 elements
-def _synthesized(rows: bytes) -> DAGCircuit:
+def _synthesized(rows: bytes, entangler: str) -> DAGCircuit:
+    if entangler != "cz":
+        table = np.frombuffer(rows, dtype=bool).reshape(4, 5)
+        tableau = stim.Tableau.from_numpy(
+            x2x=table[:2, :2],
+            x2z=table[:2, 2:4],
+            z2x=table[2:, :2],
+            z2z=table[2:, 2:4],
+            x_signs=table[:2, 4],
+            z_signs=table[2:, 4],
+        )
+        return circuit_to_dag(shortest_circuit(tableau, entangler))
     clifford = Clifford(np.frombuffer(rows, dtype=bool).reshape(4, 5))
     circuit = QuantumCircuit(2)
     for instruction in synth_clifford_bm(clifford).decompose("swap").data:
@@ -72,16 +95,22 @@ def clifford_optimization(target: Target) -> PassManager:
         [
             Collect2qBlocks(),
             ConsolidateBlocks(force_consolidate=True, target=target),
-            CliffordBlocks(),
+            CliffordBlocks(_entangler(target)),
             *native_gates(target),
         ]
     )
 
 
+def _entangler(target: Target) -> str:
+    """What blocks are built from: the native gate itself where CZ would cost more of it."""
+    native = (name for name in _BUILT_DIRECTLY if name in target.operation_names)
+    return next(native, "cz")
+
+
 def native_gates(target: Target) -> list[TransformationPass]:
     """Translate to the native gates and merge single-qubit runs to at most two pulses."""
     merge = Optimize1qGatesDecomposition(target=target)
-    if "cz" in target.operation_names:
+    if "cz" in target.operation_names or _entangler(target) != "cz":
         return [merge]
     # A directed gate may have to be turned round, which adds single-qubit gates.
     translate = BasisTranslator(SessionEquivalenceLibrary, None, target=target)

@@ -7,8 +7,8 @@ before readout are compiled once and share one layout.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from qiskit.circuit import QuantumCircuit, Qubit
@@ -19,7 +19,7 @@ from backends.clifford_pass import clifford_optimization, native_gates
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
 from backends.snapshot import DeviceSnapshot
-from experiments.clifford import steps
+from experiments.clifford import Step, early_measurements, steps
 from experiments.settings import Setting
 
 
@@ -106,13 +106,45 @@ def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
             f"{available} that work and are connected (of {snapshot.num_qubits}); choose a "
             "smaller n or a larger device"
         )
-    dynamic = any(step.condition for s in settings for step in steps(s.circuit))
-    if dynamic and not snapshot.dynamic_circuits:
-        raise DoesNotFit(
-            f"strategy 'feedforward' needs gates conditioned on outcomes, which device "
-            f"'{snapshot.name}' does not offer; strategy 'frame' gives the same clone up to a "
-            "known Pauli without them"
-        )
+    for setting in settings:
+        for needed_operation in _asked_for(list(steps(setting.circuit))):
+            if needed_operation in _lacking(snapshot):
+                raise DoesNotFit(
+                    f"setting '{setting.label}' needs {_NEEDS[needed_operation]}, which device "
+                    f"'{snapshot.name}' does not offer; {_INSTEAD[needed_operation]}"
+                )
+
+
+_NEEDS = {
+    "condition": "gates conditioned on outcomes (strategy 'feedforward')",
+    "reset": "a reset",
+    "delay": "a delay",
+    "mid-circuit measurement": "a measurement before the end of the circuit",
+}
+_INSTEAD = {
+    "condition": "strategy 'frame' gives the same clone up to a known Pauli without them",
+    "reset": "lose servers by 'loss: measure' on a device that can measure early, or run this "
+    "on another device",
+    "delay": "leave out the idle time, or run this on another device",
+    "mid-circuit measurement": "read everything at the end (CHSH scenario '2-2'), or run this on "
+    "another device",
+}
+
+
+def _lacking(snapshot: DeviceSnapshot) -> set[str]:
+    conditions = set() if snapshot.dynamic_circuits else {"condition"}
+    return conditions | set(snapshot.lacks)
+
+
+def _asked_for(operations: Sequence[Step]) -> Iterator[str]:
+    """What a circuit needs beyond gates and a readout at the end, most telling first."""
+    if any(step.condition for step in operations):
+        yield "condition"
+    for name in ("reset", "delay"):
+        if any(step.name == name for step in operations):
+            yield name
+    if early_measurements(operations):
+        yield "mid-circuit measurement"
 
 
 class StockCompiler:
@@ -190,13 +222,27 @@ def _evaluated(
         CompiledSetting(
             setting,
             circuit,
-            certify(setting.circuit, circuit),
+            _certified(setting.circuit, circuit, snapshot),
             predicted_setting(setting, circuit, snapshot),
         )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
     predicted = value([c.predicted_success for c in compiled])
     return CompiledPoint(compiled, predicted, transpiler_seed, (predicted,))
+
+
+def _certified(
+    logical: QuantumCircuit, compiled: QuantumCircuit, snapshot: DeviceSnapshot | None
+) -> Certificate:
+    certificate = certify(logical, compiled)
+    if snapshot is None or not snapshot.recompiles or certificate.status != "proved":
+        return certificate
+    return replace(
+        certificate,
+        status="unverified",
+        remark=f"device '{snapshot.name}' may change what it is sent, so nothing is proved about "
+        "what ran",
+    )
 
 
 def with_elementary_gates(circuit: QuantumCircuit) -> QuantumCircuit:

@@ -74,6 +74,7 @@ def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[Time
     Raises:
         DoesNotFit: if an operation is not native to the device.
     """
+    barriers = "barrier" not in snapshot.lacks
     ends: dict[int, float] = {}
     placed: list[tuple[float, float]] = []
     for step in reversed(operations):
@@ -81,7 +82,8 @@ def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[Time
             placed.append((ends.get(step.qubits[0], 0.0), 0.0))
             continue
         seconds = duration_seconds(step, snapshot)
-        used = resources(step)
+        # Where a barrier does not reach the device it keeps nothing waiting.
+        used = () if step.name == "barrier" and not barriers else resources(step)
         start = max([ends.get(one, 0.0) for one in used], default=0.0) + seconds
         for one in used:
             ends[one] = start

@@ -14,17 +14,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import rustworkx as rx
-from qiskit.circuit import Delay, IfElseOp, Measure, Parameter, Reset
-from qiskit.circuit.library import get_standard_gate_name_mapping
+from qiskit.circuit import Delay, Gate, IfElseOp, Measure, Parameter, Reset
+from qiskit.circuit.library import RXXGate, RZZGate, get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
 from backends.errors import UnusableDevice
 
-ENTANGLERS = ("cz", "ecr", "cx")
-"""Native two-qubit Clifford gates that circuits are compiled to, most welcome first."""
+ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
+"""Native two-qubit Clifford gates that circuits are compiled to, most welcome first.
+
+``rzz`` and ``rxx`` are turns by π/2, the gates of trapped ions.
+"""
+
+_STATED = ("cz", "ecr", "cx")
+"""Those of them that a calibration document or a target states under this name alone."""
+
+Operation = Literal["barrier", "delay", "mid-circuit measurement", "reset"]
+"""What a device is taken to offer unless it is known not to."""
 
 _PULSES = ("sx", "x", "r", "prx", "u", "u3")
 
@@ -89,6 +98,10 @@ class DeviceSnapshot:
         qubits: one calibration a qubit, by index.
         couplers: one calibration an ordered pair, sorted.
         dynamic_circuits: whether a gate may depend on an earlier outcome.
+        lacks: operations that the device does not offer. Without ``barrier`` the stages of a
+            circuit are not held apart in time, only in order.
+        recompiles: whether the provider may change what it is sent, so that nothing is proved
+            about what ran.
     """
 
     name: str
@@ -97,6 +110,8 @@ class DeviceSnapshot:
     qubits: tuple[QubitCalibration, ...]
     couplers: tuple[CouplerCalibration, ...]
     dynamic_circuits: bool = True
+    lacks: tuple[Operation, ...] = ()
+    recompiles: bool = False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeviceSnapshot) and self.fingerprint == other.fingerprint
@@ -139,8 +154,16 @@ class DeviceSnapshot:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Canonical JSON of the whole snapshot."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """Canonical JSON of the whole snapshot.
+
+        Fields that came later are left out where they say nothing, so that every old snapshot
+        keeps its fingerprint.
+        """
+        document = asdict(self)
+        for later in ("lacks", "recompiles"):
+            if not document[later]:
+                del document[later]
+        return json.dumps(document, sort_keys=True)
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> DeviceSnapshot:
@@ -151,6 +174,7 @@ class DeviceSnapshot:
             CouplerCalibration(tuple(c["qubits"]), c["error"], c["gate_seconds"])
             for c in document["couplers"]
         )
+        fields["lacks"] = tuple(document.get("lacks", ()))
         return cls(**fields)
 
     @classmethod
@@ -267,7 +291,7 @@ class DeviceSnapshot:
         virtual = {(k,): InstructionProperties(0.0, 0.0) for k in working}
         target.add_instruction(gates["rz"], virtual)
         target.add_instruction(
-            gates[self.entangler],
+            _entangling_gate(self.entangler),
             {
                 pair: InstructionProperties(c.gate_seconds, c.error)
                 for pair, c in self.working_couplers.items()
@@ -280,11 +304,17 @@ class DeviceSnapshot:
             for k in working
         }
         target.add_instruction(Measure(), readout)
-        target.add_instruction(Reset(), {(k,): None for k in working})
+        if "reset" not in self.lacks:
+            target.add_instruction(Reset(), {(k,): None for k in working})
         target.add_instruction(Delay(Parameter("t")), {(k,): None for k in working})
         if self.dynamic_circuits:
             target.add_instruction(IfElseOp, name="if_else")
         return target
+
+
+def _entangling_gate(name: str) -> Gate:
+    turns = {"rxx": RXXGate(math.pi / 2), "rzz": RZZGate(math.pi / 2)}
+    return turns.get(name) or get_standard_gate_name_mapping()[name]
 
 
 def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -295,11 +325,11 @@ def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 def _first_entangler(device: str, names: Iterable[str]) -> str:
     known = set(names)
-    for entangler in ENTANGLERS:
+    for entangler in _STATED:
         if entangler in known:
             return entangler
     raise UnusableDevice(
-        f"device '{device}' has no Clifford two-qubit gate: looked for {', '.join(ENTANGLERS)}, "
+        f"device '{device}' has no Clifford two-qubit gate: looked for {', '.join(_STATED)}, "
         f"found {', '.join(sorted(known)) or 'no gates'}"
     )
 

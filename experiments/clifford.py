@@ -28,10 +28,16 @@ STIM_NAMES = {
     "cy": "CY",
     "cz": "CZ",
     "swap": "SWAP",
+    "iswap": "ISWAP",
+    "rxx": "SQRT_XX",
+    "rzz": "SQRT_ZZ",
     "reset": "R",
     "measure": "M",
 }
 """Qiskit's name of an elementary Clifford operation → stim's."""
+
+_QUARTER_TURN_PAIRS = ("rxx", "rzz")
+"""Gates of two qubits that are Clifford by the angle π/2; other angles are not followed."""
 
 _ECHOED_CROSS_RESONANCE = (("S", 0), ("SQRT_X", 1), ("CX", 0, 1), ("X", 0))
 """Qiskit's ``ecr`` in stim's gates, in order, up to a phase."""
@@ -122,6 +128,11 @@ def _steps(
         bits = tuple([clbit_index[c] for c in instruction.clbits])
         name = instruction.name
         # Standard gates are told by name alone: building operation objects costs far more.
+        if name in _QUARTER_TURN_PAIRS and abs(instruction.params[0] - math.pi / 2) > 1e-9:
+            raise NotClifford(
+                f"'{name}' by {float(instruction.params[0]):.6g} on qubits {on}: only a turn by "
+                "π/2 is followed"
+            )
         if name in STIM_NAMES or name == "ecr":
             yield Step(name, on, bits, 0, condition, value)
         elif name == "rz":
@@ -236,6 +247,22 @@ def compact(operations: Iterable[Step]) -> list[Step]:
             used.update(step.qubits)
         out.append(step._replace(qubits=tuple([number[q] for q in step.qubits])))
     return out
+
+
+def early_measurements(operations: Sequence[Step]) -> tuple[int, ...]:
+    """Indices of the measurements that something waits for: they cannot be left to the end.
+
+    That is a gate or a barrier on the same qubit, or a gate under a condition on the outcome.
+    """
+    early = []
+    later: set[int] = set()
+    for position in range(len(operations) - 1, -1, -1):
+        step = operations[position]
+        if step.name == "measure" and later.intersection(resources(step)):
+            early.append(position)
+        if step.name != "delay":
+            later.update(resources(step))
+    return tuple(reversed(early))
 
 
 def to_stim(circuit: QuantumCircuit) -> stim.Circuit:
