@@ -29,7 +29,6 @@ from qiskit.transpiler.passes import (
 
 from backends.entangler_words import shortest_circuit
 
-
 _BUILT_DIRECTLY = ("iswap", "rzz", "rxx")
 
 

@@ -496,7 +496,16 @@ UNITARIES = [name for name in STIM_NAMES if name not in ("reset", "measure")] + 
 @pytest.mark.parametrize("name", UNITARIES)
 def test_stim_performs_the_same_unitary(name: str) -> None:
     gate = get_standard_gate_name_mapping()[name]
+    if gate.params:
+        gate = type(gate)(math.pi / 2)
     circuit = QuantumCircuit(gate.num_qubits)
     circuit.append(gate, range(gate.num_qubits))
     matrix = stim.Tableau.from_circuit(to_stim(circuit)).to_unitary_matrix(endian="little")
     assert Operator(gate).equiv(Operator(matrix), atol=1e-6)
+
+
+def test_a_turn_of_two_qubits_by_another_angle_is_refused() -> None:
+    circuit = QuantumCircuit(2)
+    circuit.rzz(0.3, 0, 1)
+    with pytest.raises(NotClifford, match=r"'rzz' by 0\.3"):
+        list(steps(circuit))

@@ -1,0 +1,1 @@
+"""Amazon Braket: any gate-model processor it offers, and its local simulators."""

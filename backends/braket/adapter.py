@@ -1,0 +1,404 @@
+"""A device of Amazon Braket behind the adapter contract."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Annotated, Any
+
+from braket.ir.openqasm import Program, ProgramSet
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from qiskit.primitives import BitArray
+
+from backends.adapter import (
+    CircuitFailure,
+    Job,
+    JobState,
+    Limits,
+    ProviderError,
+    Quote,
+    Refused,
+    Request,
+    Terms,
+    Usage,
+)
+from backends.braket.calls import no_answer
+from backends.braket.capabilities import Capabilities
+from backends.braket.prices import Prices, fetch_prices
+from backends.braket.programs import Dialect, program
+from backends.braket.results import read_results
+from backends.braket.session import TAG, Connection, Place, device_arn, region_of, short_name
+from backends.braket.windows import is_open, next_opening
+from backends.errors import BackendError, UnusableDevice
+from backends.snapshot import DeviceSnapshot
+from experiments.clifford import NotClifford
+
+_STATES: Mapping[str, JobState] = {
+    "CREATED": "queued",
+    "QUEUED": "queued",
+    "RUNNING": "running",
+    "CANCELLING": "running",
+    "COMPLETED": "done",
+    # Its results say why it failed.
+    "FAILED": "done",
+    "CANCELLED": "cancelled",
+}
+_STATUS_SECONDS = 60.0
+"""How long what the service says of a device is believed."""
+
+_SIMULATOR_SECONDS = 3.0
+"""Braket bills its simulators by the second, this many at least."""
+
+_STARTED = re.compile(r"^(\d{8}T\d{6})Z-")
+_CLOCKS_DIFFER = timedelta(days=1)
+
+
+class BraketOptions(BaseModel):
+    """How a device is reached and used.
+
+    Attributes:
+        region: AWS region; None for the device's own.
+        profile: AWS profile; None for the usual one.
+        s3: bucket and prefix for results; None for the account's default bucket.
+        outside_window: whether tasks are refused or queued when the device takes none just now.
+        conditional_gates: whether IQM's experimental conditional gates may be used, which
+            strategy ``feedforward`` and early measurements need.
+        without_prices: whether to send although nobody knows the price.
+        listing_lag_seconds: how long a task may exist before a search shows it. AWS promises
+            nothing here.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    region: str | None = None
+    profile: str | None = None
+    s3: str | None = None
+    outside_window: Annotated[str, Field(pattern="^(refuse|queue)$")] = "refuse"
+    conditional_gates: bool = False
+    without_prices: bool = False
+    listing_lag_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+
+
+class BraketAdapter:
+    """A device of Amazon Braket.
+
+    Args:
+        arn: the device.
+        connection: the account, in the device's region.
+        options: how it is used.
+        planned_with: the calibration that a run was planned with; None for today's.
+        clock: seconds since 1970.
+
+    Raises:
+        ProviderError: if the device cannot be asked.
+        UnusableDevice: if it is retired, or not one of gates.
+    """
+
+    def __init__(
+        self,
+        arn: str,
+        connection: Connection,
+        options: BraketOptions,
+        planned_with: DeviceSnapshot | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.provider = "braket"
+        self.ephemeral = False
+        self.name = short_name(arn)
+        self._arn = arn
+        self._connection = connection
+        self._options = options
+        self._clock = clock
+        self._planned_with = planned_with
+        self._ask()
+        if planned_with is None and self._device["deviceStatus"] == "RETIRED":
+            raise UnusableDevice(
+                f"device '{self.name}' is retired; choose one that is in service: see "
+                "'enclone devices --provider braket'"
+            )
+        self._dialect = Dialect.of(self._capabilities)
+
+    def _ask(self) -> None:
+        """What the service says of the device now."""
+        device = self._connection.device(self._arn)
+        what = f"asking for device '{self._arn}'"
+        try:
+            capabilities = Capabilities(json.loads(device["deviceCapabilities"]))
+            if "paradigm" not in capabilities.document or "action" not in capabilities.document:
+                raise UnusableDevice(f"device '{self.name}' runs no gates")
+            _ = capabilities.shots_range
+        except (KeyError, TypeError, ValueError) as error:
+            raise no_answer(what, f"{type(error).__name__}: {error}") from error
+        self._device, self._capabilities = device, capabilities
+        self._asked_at = self._clock()
+
+    @cached_property
+    def _snapshot(self) -> DeviceSnapshot | None:
+        if self._planned_with is not None:
+            return self._planned_with
+        if self._capabilities.is_simulator:
+            return None
+        return self._capabilities.snapshot(
+            self.name, conditional_gates=self._options.conditional_gates
+        )
+
+    def snapshot(self) -> DeviceSnapshot | None:
+        """The device's calibration; that of the plan where a run goes on."""
+        return self._snapshot
+
+    def limits(self) -> Limits:
+        """One circuit a task, or as many as a program set may hold."""
+        _, most = self._capabilities.shots_range
+        together = self._capabilities.program_set
+        return Limits(
+            circuits_per_job=1 if together is None else int(together["maximumExecutables"]),
+            shots_per_circuit=most,
+            shots_per_job=most if together is None else int(together["maximumTotalShots"]),
+            listing_lag_seconds=self._options.listing_lag_seconds,
+            poll_seconds=self._capabilities.poll_seconds,
+        )
+
+    # Sending
+
+    def submit(self, job: Job) -> str:
+        """Send a task, if the device takes it now."""
+        action, shots = self._action(job)
+        self._require_open(job.tag)
+        if self._price_error and not self._options.without_prices:
+            raise _unsent(job.tag, str(self._price_error), self._price_error.remedy)
+        try:
+            place = self._place
+        except ProviderError as error:
+            raise _unsent(job.tag, str(error), error.remedy) from error
+        arguments: dict[str, Any] = {
+            "clientToken": job.token,
+            "deviceArn": self._arn,
+            "action": action,
+            "shots": shots,
+            "outputS3Bucket": place.bucket,
+            "outputS3KeyPrefix": place.prefix,
+            "tags": {TAG: job.tag},
+        }
+        if "measure_ff" in action:
+            arguments["experimentalCapabilities"] = {"enabled": "ALL"}
+        return self._connection.create(f"submitting the task with tag '{job.tag}'", **arguments)
+
+    def _action(self, job: Job) -> tuple[str, int]:
+        """The task's program or program set as JSON, and its shots in all."""
+        sources = []
+        for request in job.requests:
+            try:
+                sources.append(program(request.circuit, self._dialect))
+            except (BackendError, NotClifford) as error:
+                raise _unsent(job.tag, str(error)) from error
+        (shots, *others) = {request.shots for request in job.requests}
+        fewest, most = self._capabilities.shots_range
+        if others or not fewest <= shots <= most:
+            asked = ", ".join(str(n) for n in sorted({shots, *others}))
+            raise _unsent(
+                job.tag,
+                f"{asked} shots a circuit, but device '{self.name}' takes {fewest} to {most}, "
+                "the same for all circuits of a task",
+                "change 'shots'",
+            )
+        if len(sources) == 1:
+            return Program(source=sources[0]).json(), shots
+        together = ProgramSet(programs=[Program(source=source) for source in sources])
+        return together.json(), shots * len(sources)
+
+    def _require_open(self, tag: str) -> None:
+        if self._clock() > self._asked_at + _STATUS_SECONDS:
+            try:
+                self._ask()
+            except ProviderError as error:
+                raise _unsent(tag, str(error), error.remedy) from error
+        status = self._device["deviceStatus"]
+        later = "go on with 'enclone resume' when it is back"
+        if status != "ONLINE":
+            remedy = "choose another device" if status == "RETIRED" else later
+            raise _unsent(tag, f"device '{self.name}' is {status.lower()}", remedy)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        windows = self._capabilities.document["service"].get("executionWindows") or ()
+        if self._options.outside_window == "queue" or is_open(windows, now):
+            return
+        opening = next_opening(windows, now)
+        when = f"opens at {opening:%Y-%m-%d %H:%M} UTC" if opening else "is more than a week away"
+        raise _unsent(
+            tag,
+            f"it is {now:%H:%M} UTC, outside the execution windows of device '{self.name}'; the "
+            f"next {when}",
+            "go on with 'enclone resume' then, or set 'backend.braket.outside_window: queue' to "
+            "let tasks wait at the service",
+        )
+
+    @cached_property
+    def _place(self) -> Place:
+        if self._options.s3 is not None:
+            return Place.of(self._options.s3)
+        return self._connection.default_place()
+
+    # Looking
+
+    def find(self, tag: str) -> Sequence[str]:
+        """ARNs of all tasks that bear the tag, oldest first."""
+        what = f"listing the tasks with tag '{tag}'"
+        found = [
+            (task["createdAt"], task["quantumTaskArn"])
+            for task in self._connection.tasks(what, self._arn, _earliest(tag))
+            if task.get("tags", {}).get(TAG) == tag
+        ]
+        return [arn for _, arn in sorted(found)]
+
+    def state(self, job_id: str) -> JobState:
+        """Where a task stands."""
+        what = f"asking where task '{job_id}' stands"
+        status = self._connection.task(what, job_id)["status"]
+        if status not in _STATES:
+            raise no_answer(what, f"its status is '{status}'")
+        return _STATES[status]
+
+    def results(self, job_id: str) -> Sequence[BitArray | CircuitFailure]:
+        """Shots of every circuit of a task, or why it failed."""
+        what = f"fetching the results of task '{job_id}'"
+        task = self._connection.task(what, job_id)
+        count = int((task.get("actionMetadata") or {}).get("executableCount") or 1)
+        if task["status"] == "FAILED":
+            reason = task.get("failureReason") or "the service gives no reason"
+            return [CircuitFailure(f"the task failed: {reason}", "FAILED")] * count
+        bucket, folder = task["outputS3Bucket"], task["outputS3Directory"]
+
+        def read(path: str) -> str:
+            return self._connection.read(what, bucket, f"{folder}/{path}")
+
+        try:
+            document = json.loads(read("results.json"))
+            shots = int(task["shots"]) // count
+            return read_results(document, shots, read)
+        except (KeyError, TypeError, ValueError) as error:
+            raise no_answer(what, f"{type(error).__name__}: {error}") from error
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for a task to be cancelled; ProviderError with ConflictException if it has ended."""
+        self._connection.cancel(f"cancelling task '{job_id}'", job_id)
+
+    # Money
+
+    def forecast(self, requests: Sequence[Request]) -> Quote:
+        """What one task of these circuits costs by the price list."""
+        if self._prices is None:
+            return Quote()
+        return self._prices.quote(sum(request.shots for request in requests))
+
+    def usage(self, job_id: str) -> Usage:
+        """What a task costs by the price list; failed and cancelled ones are not billed."""
+        task = self._connection.task(f"asking what task '{job_id}' cost", job_id)
+        if task["status"] in ("FAILED", "CANCELLED") or self._prices is None:
+            return Usage()
+        return self._prices.quote(int(task["shots"])).usage
+
+    def terms(self) -> Terms:
+        """Prices with their date, the queue, and what the prediction assumes."""
+        return Terms(None, tuple(self._assumptions()))
+
+    def _assumptions(self) -> Iterator[str]:
+        if self._prices is None:
+            yield f"money: unknown: {self._price_error}"
+        elif self._capabilities.is_simulator:
+            yield (
+                f"money: simulators are billed by the minute; {_SIMULATOR_SECONDS:g} s a task, "
+                "the least that is billed, cost "
+                f"{self._prices.task_usd:g} USD"
+            )
+        else:
+            yield (
+                f"money: {self._prices.task_usd:g} USD a task and {self._prices.shot_usd:g} USD a "
+                f"shot, by the price list of {self._prices.date}; discounts and S3 not counted"
+            )
+        waiting = [
+            f"{q['queueSize']} in queue {q.get('queuePriority', q['queue'])}"
+            for q in self._device.get("deviceQueueInfo", ())
+            if q["queue"] == "QUANTUM_TASKS_QUEUE"
+        ]
+        if waiting:
+            yield f"tasks that wait at the device now: {', '.join(waiting)}"
+        if self._snapshot is not None:
+            yield (
+                "predictions: fidelities and decay times as the device's capabilities state them"
+                + (
+                    ""
+                    if self._capabilities.states_durations
+                    else "; they state no durations, so pulses count as 40 ns, two-qubit gates as "
+                    "80 ns and readouts as 2 µs"
+                )
+            )
+
+    @cached_property
+    def _priced(self) -> tuple[Prices | None, ProviderError | None]:
+        """The prices, or why nobody knows them."""
+        if self._capabilities.is_simulator:
+            cost = self._capabilities.document["service"].get("deviceCost") or {}
+            if cost.get("unit") == "minute":
+                least = float(cost["price"]) * _SIMULATOR_SECONDS / 60
+                return Prices(least, 0.0, str(self._capabilities.updated_at)), None
+        try:
+            return fetch_prices(self._arn), None
+        except ProviderError as error:
+            return None, error
+
+    @property
+    def _prices(self) -> Prices | None:
+        return self._priced[0]
+
+    @property
+    def _price_error(self) -> ProviderError | None:
+        return self._priced[1]
+
+
+def _unsent(tag: str, why: str, remedy: str = "") -> Refused:
+    return Refused(f"the task with tag '{tag}' was not sent: {why}", remedy=remedy)
+
+
+def _earliest(tag: str) -> datetime | None:
+    """No task of a run is older than the run, whose id its tags begin with."""
+    started = _STARTED.match(tag)
+    if started is None:
+        return None
+    return datetime.strptime(started[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) - _CLOCKS_DIFFER
+
+
+def open_braket(
+    device: str,
+    options: Mapping[str, Any],
+    planned_with: DeviceSnapshot | None = None,
+    clock: Callable[[], float] = time.time,
+) -> BraketAdapter:
+    """Open a device of Amazon Braket, in its own region.
+
+    Args:
+        device: its ARN, ``vendor/name``, or name.
+        options: fields of :class:`BraketOptions`.
+        planned_with: the calibration that a run was planned with; None for today's.
+        clock: seconds since 1970.
+
+    Raises:
+        UnknownDevice: if there is no such device.
+        UnusableDevice: if it is retired, or not one of gates.
+        ProviderError: if an option is wrong, or the service cannot be asked.
+    """
+    try:
+        wanted = BraketOptions.model_validate(dict(options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ProviderError(
+            f"'backend.braket.{'.'.join(map(str, first['loc']))}' is wrong: {first['msg']}",
+            remedy=f"the options are: {', '.join(BraketOptions.model_fields)}",
+        ) from error
+    if wanted.s3 is not None:
+        Place.of(wanted.s3)
+    arn = device_arn(device, wanted.region, wanted.profile)
+    connection = Connection(region_of(arn) or wanted.region, wanted.profile)
+    return BraketAdapter(arn, connection, wanted, planned_with, clock)
