@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from backends.braket.capabilities import Capabilities
 from backends.errors import UnknownDevice
 from backends.snapshot import ENTANGLERS, DeviceSnapshot
 
@@ -38,8 +39,8 @@ def packaged_devices() -> tuple[str, ...]:
 def load_device(name: str) -> DeviceSnapshot:
     """The snapshot of a packaged fake backend, or of a JSON file.
 
-    A file may hold the properties document of an IBM backend or a snapshot that a run archived
-    (``device.json``).
+    A file may hold the properties document of an IBM backend, the capabilities document of a
+    Braket device, or a snapshot that a run archived (``device.json``).
 
     Raises:
         UnknownDevice: if there is no such device or the file cannot be read as one.
@@ -69,6 +70,23 @@ def as_snapshot(device: str | DeviceSnapshot) -> DeviceSnapshot | None:
     return None if device == IDEAL else load_device(device)
 
 
+def capabilities_text(name: str) -> str | None:
+    """The capabilities document of a Braket device in a file; None if it holds none."""
+    if not name.endswith(".json"):
+        return None
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+        return text if _is_capabilities(json.loads(text)) else None
+    except (OSError, ValueError):
+        return None  # load_device tells what is wrong with it
+
+
+def _is_capabilities(document: Any) -> bool:
+    return isinstance(document, dict) and "device_capabilities" in str(
+        document.get("braketSchemaHeader")
+    )
+
+
 def _read(path: Path, name: str) -> DeviceSnapshot:
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -79,13 +97,16 @@ def _read(path: Path, name: str) -> DeviceSnapshot:
     except (ValueError, RecursionError) as error:
         raise UnknownDevice(f"device file '{name}' is not JSON: {error}") from error
     try:
+        if _is_capabilities(document):
+            return _checked(Capabilities(document).snapshot(Path(name).stem))
         if "backend_name" in document:
             return _checked(DeviceSnapshot.from_ibm_properties(document))
         return _checked(DeviceSnapshot.from_json(document))
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise UnknownDevice(
-            f"device file '{name}' is neither the properties document of an IBM backend nor a "
-            f"device.json of a run: {type(error).__name__}: {error}"
+            f"device file '{name}' is no properties document of an IBM backend, no capabilities "
+            f"document of a Braket device and no device.json of a run: {type(error).__name__}: "
+            f"{error}"
         ) from error
 
 

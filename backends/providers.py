@@ -9,7 +9,7 @@ from backends.adapter import Adapter
 from backends.devices import as_snapshot
 from backends.snapshot import DeviceSnapshot
 
-Provider = Literal["stim", "aer", "rehearsal", "ibm"]
+Provider = Literal["stim", "aer", "rehearsal", "braket-local", "ibm", "braket"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
 DESCRIPTIONS: dict[Provider, str] = {
@@ -17,6 +17,8 @@ DESCRIPTIONS: dict[Provider, str] = {
     "aer": "Qiskit Aer with the same noise, or without any; slower, independent",
     "rehearsal": "a simulated cloud with queue, bill and faults, to practise a hardware run",
     "ibm": "processors of IBM Quantum, by the account that Qiskit finds; see docs/ibm.md",
+    "braket-local": "the Amazon Braket SDK's own simulators, and its emulation of a device",
+    "braket": "Amazon Braket: processors of IQM, Rigetti, IonQ, AQT; see docs/braket.md",
 }
 
 _SLOW_CIRCUITS_PER_JOB = 8
@@ -32,9 +34,11 @@ def open_adapter(
     Args:
         provider: one of :data:`PROVIDERS`.
         device: a snapshot, its name or file, or ``ideal`` for no noise and no connectivity limit;
-            of a cloud, what :func:`backends.ibm.adapter.open_ibm` takes.
-        options: of the provider; see :func:`backends.rehearsal.adapter.open_rehearsal` and
-            :func:`backends.ibm.adapter.open_ibm`. Local simulators have none.
+            of a cloud, what :func:`backends.ibm.adapter.open_ibm` takes, or the name of a device
+            of Amazon Braket.
+        options: of the provider; see :func:`backends.rehearsal.adapter.open_rehearsal`,
+            :func:`backends.ibm.adapter.open_ibm` and :mod:`backends.braket.options`. Other local
+            simulators have none.
 
     Raises:
         UnknownDevice: if there is no such device.
@@ -48,6 +52,16 @@ def open_adapter(
         from backends.ibm.adapter import open_ibm
 
         return open_ibm(device, options or {})
+    if provider == "braket":
+        from backends.braket.adapter import open_braket
+
+        wanted = dict(options or {})
+        planned_with = device if isinstance(device, DeviceSnapshot) else None
+        return open_braket(wanted.pop("device", device), wanted, planned_with)
+    if provider == "braket-local":
+        from backends.braket.local import open_braket_local
+
+        return open_braket_local(device, options or {})
     from backends.local import LocalAdapter
 
     snapshot = as_snapshot(device)

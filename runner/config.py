@@ -6,12 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import ErrorDetails
 
+from backends.braket.options import (
+    BUCKET_PREFIX,
+    BraketLocalOptions,
+    BraketOptions,
+    LocalSimulator,
+    OutsideWindow,
+)
 from backends.devices import IDEAL, load_device
 from backends.errors import BackendError
 from backends.ibm.options import IbmConfig, LeastBusyConfig, TwirlingConfig
@@ -42,12 +49,14 @@ class RehearsalConfig(CloudSettings):
 
 
 class BackendConfig(Section):
-    """Where it runs; ``rehearsal`` and ``ibm`` belong to the providers of those names."""
+    """Where it runs; sections named like a provider belong to it."""
 
     provider: Provider = "stim"
     device: str = "fake_kingston"
     rehearsal: RehearsalConfig | None = None
     ibm: IbmConfig | None = None
+    braket: BraketOptions | None = None
+    braket_local: BraketLocalOptions | None = None
 
 
 class CompileConfig(Section):
@@ -160,27 +169,64 @@ def _physical_problems(
                 yield ("experiment",), str(error)
     if backend is None:
         return
-    if backend.rehearsal and backend.provider != "rehearsal":
-        yield (
-            ("backend", "rehearsal"),
-            f"'backend.rehearsal' describes a simulated cloud, but the provider is "
-            f"'{backend.provider}'; leave it out, or set provider: rehearsal",
-        )
-    if backend.ibm and backend.provider != "ibm":
-        yield (
-            ("backend", "ibm"),
-            f"'backend.ibm' says how jobs are sent to IBM Quantum, but the provider is "
-            f"'{backend.provider}'; leave it out, or set provider: ibm",
-        )
+    yield from _provider_problems(backend)
     if backend.provider == "ibm":
         yield from ibm_problems(backend.device, backend.ibm or IbmConfig())
+    elif backend.provider == "braket":
+        yield from _braket_problems(backend, experiment)
     elif backend.device != IDEAL:
         yield from _device_problems(backend.device, experiment, points)
-    elif experiment is not None:
+    if experiment is not None and (backend.device == IDEAL or backend.provider == "braket"):
         for index, n in enumerate(experiment.n):
             if n > LARGEST_N:
                 message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
                 yield ("experiment", "n", index), message
+
+
+_SECTIONS = {
+    "rehearsal": "'backend.rehearsal' describes a simulated cloud",
+    "ibm": "'backend.ibm' says how jobs are sent to IBM Quantum",
+    "braket": "'backend.braket' says how Amazon Braket is reached",
+    "braket_local": "'backend.braket_local' chooses a simulator of the Braket SDK",
+}
+
+
+def _provider_problems(backend: BackendConfig) -> Problems:
+    """Sections of providers that are not used."""
+    for section, purpose in _SECTIONS.items():
+        provider = section.replace("_", "-")
+        if getattr(backend, section) is not None and backend.provider != provider:
+            yield (
+                ("backend", section),
+                f"{purpose}, but the provider is '{backend.provider}'; leave it out, or set "
+                f"provider: {provider}",
+            )
+
+
+def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None) -> Problems:
+    """What is wrong whatever the device turns out to be; nothing is asked here."""
+    options = backend.braket or BraketOptions()
+    if backend.device == IDEAL or backend.device.startswith("fake_"):
+        yield (
+            ("backend", "device"),
+            f"'{backend.device}' is no device of Amazon Braket; give an ARN or a name such as "
+            "iqm/garnet (see 'enclone devices --provider braket')",
+        )
+    if options.s3 is not None and not options.s3.removeprefix("s3://").startswith(BUCKET_PREFIX):
+        yield (
+            ("backend", "braket", "s3"),
+            f"Braket writes results only into buckets whose name begins with '{BUCKET_PREFIX}', "
+            f"but this is '{printable(options.s3, _LONGEST_VALUE)}'; leave it out for the "
+            "account's default bucket",
+        )
+    decrypt = _decrypt(experiment) if experiment else None
+    if decrypt and "feedforward" in decrypt.strategy and not options.conditional_gates:
+        yield (
+            ("experiment", "decrypt", "strategy"),
+            "'feedforward' needs gates conditioned on outcomes, which Amazon Braket offers on "
+            "IQM's processors only, as an experiment: set 'backend.braket.conditional_gates: "
+            "true' there; 'frame' gives the same clone up to a known Pauli on every device",
+        )
 
 
 def _doubled(experiment: ExperimentConfig) -> Problems:
@@ -254,6 +300,8 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("suppression", "twirling"): tuple(f.name for f in fields(TwirlingConfig)),
     ("backend", "rehearsal", "faults"): tuple(f.name for f in fields(Fault)),
     ("backend", "rehearsal", "fail_circuits"): tuple(f.name for f in fields(FailingCircuit)),
+    ("backend", "braket"): tuple(BraketOptions.model_fields),
+    ("backend", "braket_local"): tuple(BraketLocalOptions.model_fields),
     ("compile",): _keys(CompileConfig),
     ("suppression",): _keys(SuppressionConfig),
     ("budget",): _keys(BudgetConfig),
@@ -263,6 +311,8 @@ _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     **CHOICES,
     ("backend", "provider"): PROVIDERS,
     ("compile", "layouts"): ("best", "each"),
+    ("backend", "braket", "outside_window"): get_args(OutsideWindow),
+    ("backend", "braket_local", "simulator"): get_args(LocalSimulator),
     ("backend", "rehearsal", "faults", "call"): CALLS,
     ("backend", "rehearsal", "faults", "kind"): FAULT_KINDS,
 }

@@ -171,10 +171,25 @@ class Session:
         return run_id
 
     def _options(self, config: RunConfig, run_id: str) -> dict[str, Any]:
-        """Options of the provider, with the place of a rehearsal cloud."""
-        if config.backend.provider == "ibm":
+        """Options of the provider, with the place of a rehearsal cloud or the name of a device."""
+        backend = config.backend
+        if backend.provider == "ibm":
             return _ibm_options(config)
-        if config.backend.provider != "rehearsal":
+        if backend.provider == "braket":
+            from backends.braket.options import BraketOptions
+
+            chosen = backend.braket or BraketOptions()
+            return {"device": backend.device, **chosen.model_dump(mode="json")}
+        if backend.provider == "braket-local":
+            from backends.braket.options import BraketLocalOptions
+            from backends.devices import capabilities_text
+
+            local = backend.braket_local or BraketLocalOptions()
+            return {
+                **local.model_dump(mode="json"),
+                "capabilities": capabilities_text(backend.device),
+            }
+        if backend.provider != "rehearsal":
             return {}
         from runner.config import RehearsalConfig
 

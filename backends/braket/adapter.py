@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Any
 
 from braket.ir.openqasm import Program, ProgramSet
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from qiskit.primitives import BitArray
 
 from backends.adapter import (
@@ -28,6 +28,7 @@ from backends.adapter import (
 )
 from backends.braket.calls import no_answer
 from backends.braket.capabilities import Capabilities
+from backends.braket.options import BraketOptions
 from backends.braket.prices import Prices, fetch_prices
 from backends.braket.programs import Dialect, program
 from backends.braket.results import read_results
@@ -55,32 +56,6 @@ _SIMULATOR_SECONDS = 3.0
 
 _STARTED = re.compile(r"^(\d{8}T\d{6})Z-")
 _CLOCKS_DIFFER = timedelta(days=1)
-
-
-class BraketOptions(BaseModel):
-    """How a device is reached and used.
-
-    Attributes:
-        region: AWS region; None for the device's own.
-        profile: AWS profile; None for the usual one.
-        s3: bucket and prefix for results; None for the account's default bucket.
-        outside_window: whether tasks are refused or queued when the device takes none just now.
-        conditional_gates: whether IQM's experimental conditional gates may be used, which
-            strategy ``feedforward`` and early measurements need.
-        without_prices: whether to send although nobody knows the price.
-        listing_lag_seconds: how long a task may exist before a search shows it. AWS promises
-            nothing here.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    region: str | None = None
-    profile: str | None = None
-    s3: str | None = None
-    outside_window: Annotated[str, Field(pattern="^(refuse|queue)$")] = "refuse"
-    conditional_gates: bool = False
-    without_prices: bool = False
-    listing_lag_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
 
 
 class BraketAdapter:
@@ -270,15 +245,17 @@ class BraketAdapter:
             reason = task.get("failureReason") or "the service gives no reason"
             return [CircuitFailure(f"the task failed: {reason}", "FAILED")] * count
         bucket, folder = task["outputS3Bucket"], task["outputS3Directory"]
-
-        def read(path: str) -> str:
-            return self._connection.read(what, bucket, f"{folder}/{path}")
-
         try:
-            document = json.loads(read("results.json"))
-            shots = int(task["shots"]) // count
-            return read_results(document, shots, read)
-        except (KeyError, TypeError, ValueError) as error:
+            text = self._connection.read(what, bucket, f"{folder}/results.json")
+            document = json.loads(text)
+            # Large program sets are split into files, at a place that they name.
+            bucket, folder = document.get("s3Location") or (bucket, folder)
+            return read_results(
+                document,
+                int(task["shots"]) // count,
+                lambda path: self._connection.read(what, bucket, f"{folder}/{path}"),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise no_answer(what, f"{type(error).__name__}: {error}") from error
 
     def cancel(self, job_id: str) -> None:

@@ -15,13 +15,11 @@ from braket.devices import Devices
 
 from backends.adapter import ProviderError
 from backends.braket.calls import aws_call
+from backends.braket.options import BUCKET_PREFIX
 from backends.errors import UnknownDevice
 
 TAG = "enclone"
 """Key of the tag that every task bears."""
-
-BUCKET_PREFIX = "amazon-braket-"
-"""Braket writes results only into buckets whose name begins so."""
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
