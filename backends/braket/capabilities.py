@@ -7,6 +7,7 @@ kept as they are: a label that does not exist is a qubit that does not work.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
@@ -55,6 +56,11 @@ class Capabilities:
     """
 
     document: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, text: str) -> Capabilities:
+        """Read them from JSON."""
+        return cls(json.loads(text))
 
     @property
     def is_simulator(self) -> bool:
@@ -159,18 +165,23 @@ class Capabilities:
         ]
         return qubits, couplers
 
-    def _connected(self, labels: Sequence[int]) -> Iterator[tuple[int, int]]:
+    @property
+    def stated_pairs(self) -> frozenset[tuple[int, int]]:
+        """Coupled qubits, each pair in the order in which it is stated; empty if all are coupled."""
         connectivity = self.document["paradigm"]["connectivity"]
-        if connectivity["fullyConnected"] or not connectivity["connectivityGraph"]:
-            yield from permutations(labels, 2)
-            return
-        pairs = {
-            frozenset((int(a), int(b)))
+        if connectivity["fullyConnected"]:
+            return frozenset()
+        return frozenset(
+            (int(a), int(b))
             for a, others in connectivity["connectivityGraph"].items()
             for b in others
-        }
-        for a, b in (sorted(pair) for pair in pairs):
-            yield from ((a, b), (b, a))
+        )
+
+    def _connected(self, labels: Sequence[int]) -> Iterator[tuple[int, int]]:
+        pairs = self.stated_pairs
+        if not pairs:
+            return permutations(labels, 2)
+        return iter({*pairs, *((b, a) for a, b in pairs)})
 
 
 def _per_pair(

@@ -51,17 +51,21 @@ class Dialect:
     Attributes:
         native: native gates of the device; empty for a simulator, which takes any.
         verbatim: whether the device takes a verbatim box.
+        pairs: coupled qubits in the order in which the device states them; empty if all are.
     """
 
     native: frozenset[str] = frozenset()
     verbatim: bool = False
+    pairs: frozenset[tuple[int, int]] = frozenset()
 
     @classmethod
     def of(cls, capabilities: Capabilities) -> Dialect:
         """The dialect of a device."""
         if capabilities.is_simulator:
             return cls()
-        return cls(capabilities.native_gates, capabilities.takes_verbatim)
+        return cls(
+            capabilities.native_gates, capabilities.takes_verbatim, capabilities.stated_pairs
+        )
 
     @property
     def physical(self) -> bool:
@@ -93,41 +97,58 @@ def program(circuit: QuantumCircuit, dialect: Dialect) -> str:
         DoesNotFit: if the circuit holds what the device, or Braket, cannot express.
     """
     operations = list(steps(circuit))
-    writer = _Writer(dialect, 1 + max((q for s in operations for q in s.qubits), default=0))
-    body = list(writer.body(operations))
-    lines = ["OPENQASM 3.0;", f"bit[{circuit.num_clbits}] b;"]
-    if not dialect.physical:
-        lines.append(f"qubit[{writer.size}] q;")
-    if dialect.verbatim:
-        lines += ["#pragma braket verbatim", "box{", *body, "}"]
-    else:
-        lines += body
-    lines += [f"b[{bit}] = measure {writer.name(q)};" for bit, q in sorted(writer.read.items())]
-    return "\n".join(lines) + "\n"
+    size = 1 + max((q for s in operations for q in s.qubits), default=0)
+    writer = Writer(dialect, size, operations)
+    body = [line for step in operations for line in writer.lines_of(step)]
+    return writer.program(body, circuit.num_clbits)
 
 
-class _Writer:
-    def __init__(self, dialect: Dialect, size: int) -> None:
-        self.size = size
-        self.read: dict[int, int] = {}
+class Writer:
+    """Writes the steps of one circuit, in their order.
+
+    Args:
+        dialect: gates that may be used.
+        size: number of qubits of a register that holds them all.
+        operations: all the steps that will be written.
+
+    Raises:
+        DoesNotFit: from :meth:`lines_of`, if a step cannot be expressed.
+    """
+
+    def __init__(self, dialect: Dialect, size: int, operations: Sequence[Step]) -> None:
+        self._size = size
+        self._early = {id(operations[k]) for k in early_measurements(operations)}
+        self._read: dict[int, int] = {}
         self._dialect = dialect
         self._frames = _Frames()
         self._keys: dict[int, int] = {}
         self._last_key = -1
 
+    def program(self, body: Sequence[str], num_bits: int) -> str:
+        """The whole program, from the lines of all steps."""
+        lines = ["OPENQASM 3.0;", f"bit[{num_bits}] b;"]
+        if not self._dialect.physical:
+            lines.append(f"qubit[{self._size}] q;")
+        if self._dialect.verbatim:
+            lines += ["#pragma braket verbatim", "box{", *body, "}"]
+        else:
+            lines += body
+        lines += [f"b[{bit}] = measure {self.name(q)};" for bit, q in sorted(self._read.items())]
+        return "\n".join(lines) + "\n"
+
     def name(self, qubit: int) -> str:
+        """The qubit as the program calls it."""
         return f"${qubit}" if self._dialect.physical else f"q[{qubit}]"
 
-    def body(self, operations: Sequence[Step]) -> Iterator[str]:
-        early = set(early_measurements(operations))
-        for position, step in enumerate(operations):
-            if step.name in ("barrier", "id"):
-                continue
-            if step.name == "measure":
-                yield from self._measurement(step, in_between=position in early)
-            else:
-                self._require_not_read_yet(step)
-                yield from self._gate(step)
+    def lines_of(self, step: Step) -> Iterator[str]:
+        """What a step becomes; nothing for barriers, and for readouts at the end."""
+        if step.name in ("barrier", "id"):
+            return
+        if step.name == "measure":
+            yield from self._measurement(step, in_between=id(step) in self._early)
+        else:
+            self._require_not_read_yet(step)
+            yield from self._gate(step)
 
     def _gate(self, step: Step) -> Iterator[str]:
         if step.name == "delay":
@@ -187,7 +208,10 @@ class _Writer:
         raise self._not_native("a pulse")
 
     def _entangler(self, name: str, a: int, b: int) -> Iterator[str]:
-        native, frames = self._dialect.native, self._frames
+        native, frames, pairs = self._dialect.native, self._frames, self._dialect.pairs
+        if (a, b) not in pairs and (b, a) in pairs:
+            # All of these gates are the same in both directions.
+            a, b = b, a
         on = f"{self.name(a)}, {self.name(b)}"
         if name == "cz" and "cz" in native:
             yield f"cz {on};"
@@ -212,7 +236,7 @@ class _Writer:
 
     def _measurement(self, step: Step, *, in_between: bool) -> Iterator[str]:
         (qubit,), (bit,) = step.qubits, step.clbits
-        self.read[bit] = qubit
+        self._read[bit] = qubit
         if in_between:
             self._require_feedback("a measurement before the end of the circuit")
             yield from self._feedback(qubit)
@@ -251,7 +275,7 @@ class _Writer:
             )
 
     def _require_not_read_yet(self, step: Step) -> None:
-        for bit, qubit in self.read.items():
+        for bit, qubit in self._read.items():
             if qubit in step.qubits and step.name != "delay":
                 raise DoesNotFit(
                     f"qubit {qubit} is used again after its outcome was stored in bit {bit}, "

@@ -82,10 +82,10 @@ def _executable(
         measured = outcomes_of(result["measurementProbabilities"], shots)
     else:
         raise ValueError("the results hold neither measurements nor probabilities")
-    return _in_qiskit_order(measured, result["measuredQubits"], Readout.of(source))
+    return in_qiskit_order(measured, result["measuredQubits"], Readout.of(source))
 
 
-def _in_qiskit_order(
+def in_qiskit_order(
     measured: NDArray[np.bool_], qubits: Sequence[int], readout: Readout
 ) -> BitArray:
     """Shots by classical bit; Braket's columns are in the order of ``qubits``."""

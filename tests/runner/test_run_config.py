@@ -527,7 +527,14 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "estimator": ["parity"],
             "input": ["bell"],
         },
-        "backend": {"provider": "stim", "device": "fake_kingston", "rehearsal": None, "ibm": None},
+        "backend": {
+            "provider": "stim",
+            "device": "fake_kingston",
+            "rehearsal": None,
+            "ibm": None,
+            "braket": None,
+            "braket_local": None,
+        },
         "compile": {"strategy": "stock", "seeds": 4, "layouts": "best"},
         "suppression": {
             "dynamical_decoupling": "none",
