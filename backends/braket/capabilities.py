@@ -167,7 +167,7 @@ class Capabilities:
 
     @property
     def stated_pairs(self) -> frozenset[tuple[int, int]]:
-        """Coupled qubits, each pair in the order in which it is stated; empty if all are coupled."""
+        """Coupled qubits, each pair in the order stated; empty if all are coupled."""
         connectivity = self.document["paradigm"]["connectivity"]
         if connectivity["fullyConnected"]:
             return frozenset()
