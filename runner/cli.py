@@ -196,6 +196,25 @@ def variability(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
+@shared(out_option, json_option)
+def compare(runs: Sequence[str], out: str | None, as_json: bool) -> None:
+    """Show equal points of several RUNs side by side, with their differences to the first."""
+    from runner.compare import compare as compare_runs
+    from runner.compare import comparison_table
+    from runner.places import find, runs_folder
+
+    if len(runs) < 2:
+        raise click.UsageError("name two runs at least, such as the two last of 'enclone list'")
+    place = runs_folder(out)
+    comparison = compare_runs([find(place, run) for run in runs])
+    if as_json:
+        click.echo(json.dumps(comparison.as_dict(), indent=1))
+    else:
+        click.echo(comparison_table(comparison), nl=False)
+
+
+@main.command()
 @json_option
 def experiments(as_json: bool) -> None:
     """List the experiments that can be run."""
