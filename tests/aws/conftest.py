@@ -1,0 +1,40 @@
+"""The Braket emulator, started once, and the real client led to it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("emulators", "jobs")]
+
+from braket_emulator import Emulator, Service  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def _emulator():
+    with Emulator() as emulator:
+        yield emulator
+        assert emulator.violations == [], "a request or an answer was not as the service model says"
+
+
+@pytest.fixture
+def emulator(_emulator, monkeypatch):
+    """The emulator with an empty memory; the environment leads to it."""
+    _emulator.restart(Service())
+    for key in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AMZN_BRAKET_OUT_S3_BUCKET"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in _emulator.environment.items():
+        monkeypatch.setenv(key, value)
+    return _emulator
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A client that neither repeats its questions nor waits for long."""
+    monkeypatch.setattr("backends.braket.session._ATTEMPTS", 1)
+    monkeypatch.setattr("backends.braket.session._READ_SECONDS", 0.3)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path
