@@ -1,5 +1,6 @@
 """The Braket emulator, started once, and the real client led to it."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("emulators", "jobs")]
 
 from braket_emulator import Emulator, Service  # noqa: E402
+from harness import fast_folder  # noqa: E402
+
+from backends.braket.session import Connection  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +32,28 @@ def emulator(_emulator, monkeypatch):
     return _emulator
 
 
+@pytest.fixture(scope="session")
+def _connections():
+    return {}
+
+
 @pytest.fixture
-def impatient(monkeypatch):
-    """A client that neither repeats its questions nor waits for long."""
+def quick(emulator, _connections, monkeypatch):
+    """One connection a region for all tests, which neither repeats questions nor waits long."""
     monkeypatch.setattr("backends.braket.session._ATTEMPTS", 1)
-    monkeypatch.setattr("backends.braket.session._READ_SECONDS", 0.3)
+    monkeypatch.setattr("backends.braket.session._READ_SECONDS", 0.8)
+
+    def connection(region, profile):
+        if region not in _connections:
+            _connections[region] = Connection(region, profile)
+        return _connections[region]
+
+    monkeypatch.setattr("backends.braket.adapter.Connection", connection)
+    return emulator
 
 
 @pytest.fixture
-def place(tmp_path):
-    return tmp_path
+def place():
+    folder = fast_folder("enclone-aws-")
+    yield folder
+    shutil.rmtree(folder)

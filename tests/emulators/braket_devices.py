@@ -6,6 +6,7 @@ Their shapes are those of devices that Amazon Braket offers; every number is inv
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ _RESULT_TYPES = [
 ]
 
 
-def _service(shots: tuple[int, int], location: str, windows: Any = None) -> dict[str, Any]:
+def _service(
+    shots: tuple[int, int], location: str, windows: Any = None, poll_millis: int = 100
+) -> dict[str, Any]:
     return {
         "braketSchemaHeader": {"name": _HEADER + "device_service_properties", "version": "1"},
         "executionWindows": _EVERY_DAY if windows is None else windows,
@@ -39,7 +42,7 @@ def _service(shots: tuple[int, int], location: str, windows: Any = None) -> dict
         "deviceCost": {"price": 0.00145, "unit": "shot"},
         "deviceLocation": location,
         "updatedAt": "2026-11-20T06:00:00",
-        "getTaskPollIntervalMillis": 100,
+        "getTaskPollIntervalMillis": poll_millis,
     }
 
 
@@ -160,7 +163,7 @@ def ankaa() -> str:
     return _checked(
         RigettiDeviceCapabilities,
         {
-            "service": _service((10, 50_000), "USA"),
+            "service": _service((10, 50_000), "USA", poll_millis=10_000),
             "action": _action(["rx", "rz", "iswap", "cz"]),
             "paradigm": _paradigm(["rx", "rz", "iswap"], len(_labels(graph)), graph),
             "standardized": _standardized(
@@ -280,7 +283,7 @@ def _checked(model: Any, document: dict[str, Any]) -> str:
     return str(model.parse_obj(document).json())
 
 
-CAPABILITIES = {
+_MAKERS = {
     GARNET: garnet,
     ANKAA: ankaa,
     RETIRED: ankaa,
@@ -289,9 +292,16 @@ CAPABILITIES = {
     IBEX: ibex,
     RECOMPILING: lambda: garnet(verbatim=False),
 }
+DEVICES = tuple(_MAKERS)
+
+
+@cache
+def capabilities(arn: str) -> str:
+    """Capabilities of a device as JSON."""
+    return _MAKERS[arn]()
 
 
 def document(arn: str) -> dict[str, Any]:
     """Parsed capabilities of a device."""
-    found: dict[str, Any] = json.loads(CAPABILITIES[arn]())
+    found: dict[str, Any] = json.loads(capabilities(arn))
     return found

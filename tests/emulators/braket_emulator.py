@@ -30,7 +30,15 @@ import boto3
 import botocore.session
 import numpy as np
 from botocore.validate import ParamValidator
-from braket_devices import ARIA, CAPABILITIES, FORTE, RECOMPILING, RETIRED
+from braket_devices import (
+    ARIA,
+    DEVICES,
+    FORTE,
+    RECOMPILING,
+    RETIRED,
+    capabilities,
+    document,
+)
 from braket_programs import Invalid, Parsed, check, parse
 from braket_simulation import run
 from moto.server import ThreadedMotoServer
@@ -162,9 +170,9 @@ class Service:
 
     def get_device(self, request: dict[str, Any], region: str) -> dict[str, Any]:
         arn = request["deviceArn"]
-        if arn not in CAPABILITIES or arn.split(":")[3] != region:
+        if arn not in DEVICES or arn.split(":")[3] != region:
             raise ServiceError(404, "ResourceNotFoundException", f"device {arn} not found")
-        return {**self._summary(arn), "deviceCapabilities": CAPABILITIES[arn](), **_QUEUES}
+        return {**self._summary(arn), "deviceCapabilities": capabilities(arn), **_QUEUES}
 
     def _summary(self, arn: str) -> dict[str, Any]:
         vendor, name = arn.split("/")[-2:]
@@ -177,7 +185,7 @@ class Service:
         }
 
     def search_devices(self, request: dict[str, Any], region: str) -> dict[str, Any]:
-        here = [arn for arn in CAPABILITIES if arn.split(":")[3] == region]
+        here = [arn for arn in DEVICES if arn.split(":")[3] == region]
         return {"devices": [self._summary(arn) for arn in here]}
 
     def create_quantum_task(self, request: dict[str, Any], region: str) -> dict[str, Any]:
@@ -196,7 +204,7 @@ class Service:
     def _accept(self, request: dict[str, Any], region: str) -> None:
         """Refuse what the service would refuse before a task is made."""
         arn = request["deviceArn"]
-        if arn not in CAPABILITIES or arn.split(":")[3] != region:
+        if arn not in DEVICES or arn.split(":")[3] != region:
             raise ServiceError(400, "ValidationException", f"no device {arn} in {region}")
         status = self.statuses.get(arn, "ONLINE")
         if status == "RETIRED":
@@ -205,7 +213,7 @@ class Service:
             raise ServiceError(424, "DeviceOfflineException", "the device is offline")
         if not request["outputS3Bucket"].startswith("amazon-braket-"):
             raise ServiceError(400, "ValidationException", "the bucket must begin amazon-braket-")
-        device = json.loads(CAPABILITIES[arn]())
+        device = document(arn)
         task = Task("", request, 0.0, region)
         together = device["action"].get("braket.ir.openqasm.program_set")
         if len(task.sources) > 1 and (
@@ -305,7 +313,7 @@ class Service:
         if number in self.fail:
             task.status, task.reason = "FAILED", self.fail[number]
             return
-        device = json.loads(CAPABILITIES[task.request["deviceArn"]]())
+        device = document(task.request["deviceArn"])
         shots = task.request["shots"] // len(task.sources)
         try:
             parts = [self._executed(task, source, device, shots) for source in task.sources]
@@ -366,7 +374,7 @@ class Service:
                 self._put(task, f"{place}/results.json", program)
                 program = f"{place}/results.json"
             results.append(program)
-        document = {
+        results_document = {
             **_header("task_result.program_set_task_result"),
             "programResults": results,
             "taskMetadata": {
@@ -380,7 +388,7 @@ class Service:
             },
             "s3Location": [task.request["outputS3Bucket"], task.folder] if self.splits else None,
         }
-        self._put(task, "results.json", document)
+        self._put(task, "results.json", results_document)
 
     def _put(self, task: Task, name: str, document: dict[str, Any]) -> None:
         self.s3.put_object(
@@ -506,7 +514,7 @@ def price_list() -> str:
         '"SKU","Currency","PricePerUnit","Unit","Product Family","Region Code","DeviceName"',
     ]
     per_shot = {"Garnet": 0.00145, "Ankaa-3": 0.0009, "Forte-1": 0.08, "Aria-1": 0.03}
-    for arn in CAPABILITIES:
+    for arn in DEVICES:
         region, name = arn.split(":")[3], arn.split("/")[-1]
         listed = name.replace("Ibex", "IBEX")
         for family, price in (
@@ -599,6 +607,7 @@ class Emulator:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server_emulator: Emulator
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -646,12 +655,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             region = self._region()
-            status, document = (201 if name == "CreateQuantumTask" else 200), None
-            document = self.server_emulator.answer(name, request, region)
+            status = 201 if name == "CreateQuantumTask" else 200
+            answer = self.server_emulator.answer(name, request, region)
         except ServiceError as error:
             self._send_error(error)
             return
-        text = json.dumps(document).encode()
+        text = json.dumps(answer).encode()
         if fault == "dropped":
             self._drop()
         elif fault == "timeout_after":
@@ -720,7 +729,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _hang(self) -> None:
         """Say nothing for longer than the client waits in tests."""
-        time.sleep(0.6)
+        time.sleep(1.1)
         self._drop()
 
 

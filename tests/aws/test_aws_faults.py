@@ -1,0 +1,167 @@
+"""Every call of the real client × everything that can happen to it: one task survives."""
+
+import pytest
+from aws_harness import RUN, AwsScene
+from braket_emulator import FAULTS, Fault
+
+from runner.jobs.manager import ProviderRefused
+
+ASKING = ("refused", "rate_limited", "unavailable_503", "timeout_after", "dropped", "truncated")
+"""A question has no effect, so it does not matter when its answer is lost."""
+
+CASES = [("CreateQuantumTask", kind) for kind in FAULTS] + [
+    (call, kind) for call in ("SearchQuantumTasks", "GetQuantumTask") for kind in ASKING
+]
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.mark.parametrize(("call", "kind"), CASES)
+def test_exactly_one_task_survives_each_fault(place, emulator, call, kind):
+    # A queue, so that duplicates could be cancelled before they run.
+    scene = AwsScene(
+        place,
+        emulator,
+        faults=[Fault(call, kind, first=1, times=2)],
+        listing_lag_seconds=20.0,
+        queue_seconds=60.0,
+    )
+    for _ in range(3):
+        try:
+            scene.work()
+        except ProviderRefused as error:
+            scene.told.append(str(error))
+    scene.assert_exactly_once()
+    assert len(scene.service.made()) == 3, "no task was made that nobody needs"
+    doing = {"CreateQuantumTask": "submitting", "SearchQuantumTasks": "listing"}.get(
+        call, "asking where"
+    )
+    assert any(doing in line and WORDS[kind] in line for line in scene.told), scene.told
+
+
+WORDS = {
+    "refused": "AccessDeniedException: not allowed; have the IAM policy",
+    "rate_limited": "too many calls, nothing was done: slow down",
+    "rate_limited_retry_after": "too many calls, nothing was done: slow down",
+    "unavailable_503": "HTTP 503",
+    "timeout_before": "Read timeout",
+    "timeout_after": "Read timeout",
+    "accepted_500": "HTTP 500: internal error",
+    "accepted_502": "HTTP 502",
+    "dropped_before": "Connection was closed",
+    "dropped": "Connection was closed",
+    "truncated": "the answer lacks",
+    "malformed": "the answer lacks",
+    "wrong_schema": "the answer lacks",
+}
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "accepted_500", "dropped", "truncated"])
+def test_a_lost_answer_is_never_answered_by_sending_again(place, emulator, kind):
+    scene = AwsScene(
+        place, emulator, faults=[Fault("CreateQuantumTask", kind, 1, 3)], listing_lag_seconds=20
+    )
+    scene.work()
+    scene.assert_exactly_once()
+    assert scene.service.calls["CreateQuantumTask"] == 3
+    assert {s.sends for s in scene.store.submissions(RUN)} == {1}
+
+
+def test_the_client_never_repeats_the_call_that_pays(place, emulator):
+    scene = AwsScene(place, emulator, faults=[Fault("CreateQuantumTask", "accepted_500", 1, 9)])
+    scene.manager().work(RUN, wait=False)
+    # Three submissions, one call each, though botocore would repeat a 500.
+    assert scene.service.calls["CreateQuantumTask"] == 3
+
+
+def test_a_task_that_is_listed_late_is_kept_by_its_token(place, emulator):
+    """The listing lags longer than promised: the same token makes no second task."""
+    scene = AwsScene(
+        place,
+        emulator,
+        faults=[Fault("CreateQuantumTask", "dropped", 1, 1)],
+        listing_lag_seconds=100.0,
+        options={"listing_lag_seconds": 10.0},
+    )
+    scene.work()
+    scene.assert_exactly_once()
+    assert scene.service.calls["CreateQuantumTask"] == 4
+    assert len(scene.service.made()) == 3
+
+
+def test_a_duplicate_after_the_token_has_expired_is_cancelled_and_told(place, emulator):
+    scene = AwsScene(
+        place,
+        emulator,
+        faults=[Fault("CreateQuantumTask", "dropped", 1, 1)],
+        listing_lag_seconds=100.0,
+        token_seconds=1.0,
+        queue_seconds=500.0,
+        options={"listing_lag_seconds": 40.0},
+    )
+    scene.work()
+    assert [t.status for t in scene.service.made()].count("CANCELLED") == 1
+    scene.assert_exactly_once()
+    assert any("is a duplicate made by a repeated call" in line for line in scene.told)
+
+
+def test_a_batch_whose_third_submission_fails_keeps_the_two(place, emulator):
+    scene = AwsScene(
+        place,
+        emulator,
+        run={"repeats": 10},
+        faults=[Fault("CreateQuantumTask", "refused", 3, 1)],
+    )
+    with pytest.raises(ProviderRefused, match="AccessDeniedException"):
+        scene.work()
+    assert scene.store.tally(RUN).by_state == {"counted": 2, "assigned": 8}
+    assert len(scene.service.made()) == 2
+    kept = {c.identity: c.counts for c in scene.store.circuits(RUN) if c.counts is not None}
+    scene.work()
+    scene.assert_exactly_once(10)
+    after = {c.identity: c.counts for c in scene.store.circuits(RUN)}
+    assert {identity: after[identity] for identity in kept} == kept
+
+
+def test_a_second_resume_changes_nothing(place, emulator):
+    scene = AwsScene(place, emulator)
+    scene.work()
+    before = scene.service.calls.copy()
+    scene.work()
+    assert scene.service.calls - before == {"GetDevice": 1}
+    scene.assert_exactly_once()
+
+
+def test_cancelling_waits_for_the_services_word(place, emulator):
+    scene = AwsScene(place, emulator, queue_seconds=500.0)
+    scene.manager().work(RUN, wait=False)
+    scene.manager().cancel(RUN)
+    assert [t.status for t in scene.service.made()] == ["CANCELLED"] * 3
+    assert scene.store.tally(RUN).by_state == {"cancelled": 3}
+    assert scene.store.account(RUN).billed.usd == 0
+
+
+def test_what_ran_before_it_could_be_cancelled_is_kept(place, emulator):
+    scene = AwsScene(place, emulator, queue_seconds=100.0)
+    scene.manager().work(RUN, wait=False)
+    scene.clock.sleep(200)
+    scene.manager().cancel(RUN)
+    scene.assert_exactly_once()
+
+
+def test_a_failed_task_says_why_and_hides_no_other(place, emulator):
+    scene = AwsScene(place, emulator, fail={1: "the ions were lost"})
+    scene.work()
+    assert scene.store.tally(RUN).by_state == {"counted": 2, "failed": 1}
+    assert any("the task failed: the ions were lost" in line for line in scene.told)
+    # Two tasks with 20 shots each: failed ones are not billed.
+    assert scene.store.account(RUN).billed.usd == pytest.approx(2 * (0.3 + 20 * 0.0009))
+
+
+def test_orphans_are_adopted_by_their_tag(place, emulator):
+    scene = AwsScene(place, emulator, queue_seconds=50.0)
+    scene.manager().work(RUN, wait=False)
+    (first, *_) = scene.store.submissions(RUN)
+    lost = scene.store.move(first, "lost", "given up", provider_id=None)
+    assert scene.manager().adopt(RUN, lost.tag) == [first.provider_id]
+    scene.work()
+    scene.assert_exactly_once()
