@@ -55,6 +55,10 @@ _SIMULATOR_SECONDS = 3.0
 """Braket bills its simulators by the second, this many at least."""
 
 _STARTED = re.compile(r"^(\d{8}T\d{6})Z-")
+_WITHOUT_FEEDBACK = (
+    "if the device objects to its conditional gates, strategy 'frame' gives the same clone up to a "
+    "known Pauli without them"
+)
 _CLOCKS_DIFFER = timedelta(days=1)
 
 
@@ -160,7 +164,13 @@ class BraketAdapter:
         }
         if "measure_ff" in action:
             arguments["experimentalCapabilities"] = {"enabled": "ALL"}
-        return self._connection.create(f"submitting the task with tag '{job.tag}'", **arguments)
+        try:
+            return self._connection.create(f"submitting the task with tag '{job.tag}'", **arguments)
+        except Refused as error:
+            if "measure_ff" in action and error.code == "ValidationException":
+                # Which qubits may listen to which is nowhere stated in the capabilities.
+                raise Refused(str(error), code=error.code, remedy=_WITHOUT_FEEDBACK) from error
+            raise
 
     def _action(self, job: Job) -> tuple[str, int]:
         """The task's program or program set as JSON, and its shots in all."""

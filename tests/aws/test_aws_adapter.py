@@ -1,0 +1,446 @@
+"""The adapter contract through the real client: bit order, results, prices, refusals."""
+
+import json
+import math
+from datetime import UTC, datetime
+
+import braket_devices as devices
+import numpy as np
+import pytest
+from aws_harness import BUCKET, adapter, with_bucket
+from braket_emulator import EXPIRED_KEY, GOOD_KEY, SECRET, Service, price_list
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+from backends.adapter import CircuitFailure, Job, ProviderError, Refused, Request, UnknownJob
+from backends.braket import results
+from backends.braket.adapter import open_braket
+from backends.braket.calls import without_secrets
+from backends.braket.prices import Prices, read_prices
+from backends.braket.results import outcomes_of
+from backends.braket.session import Place, device_arn
+from backends.braket.windows import is_open, next_opening
+from backends.errors import UnknownDevice, UnusableDevice
+
+VENDORS = [devices.GARNET, devices.ANKAA, devices.FORTE, devices.ARIA, devices.IBEX]
+LABELS = {
+    devices.GARNET: (12, 3, 20, 1),
+    devices.ANKAA: (29, 0, 9, 22),
+    devices.FORTE: (35, 2, 17, 9),
+    devices.ARIA: (24, 5, 0, 11),
+    devices.IBEX: (11, 3, 0, 7),
+}
+"""Neither in order nor complete; Garnet has no qubit 0, Ankaa no 8 and 21."""
+
+
+def asymmetric(arn):
+    """Four qubits read into bits 4, 1, 3, 0 of six; the first and third are 1."""
+    circuit = QuantumCircuit(40, 6)
+    labels = LABELS[arn]
+    circuit.x(labels[0])
+    circuit.x(labels[2])
+    circuit.rz(0.3, labels[1])
+    circuit.measure(labels, [4, 1, 3, 0])
+    return circuit
+
+
+def job(*circuits, shots=100, tag="20260101T000000Z-test-0"):
+    return Job(tag, f"token-of-{tag}", tuple(Request(c, shots, 0) for c in circuits))
+
+
+def opened(arn, **options):
+    return adapter(arn, **{"outside_window": "queue", **options})
+
+
+@pytest.fixture(autouse=True)
+def _bucket(request):
+    if "quick" in request.fixturenames:
+        with_bucket(request.getfixturevalue("quick"))
+
+
+# Bit order
+
+
+@pytest.mark.parametrize("arn", VENDORS)
+def test_an_asymmetric_circuit_comes_back_in_qiskits_order(quick, arn):
+    device = opened(arn)
+    (shots,) = device.results(device.submit(job(asymmetric(arn), shots=400)))
+    assert isinstance(shots, BitArray)
+    assert (shots.num_bits, shots.num_shots) == (6, 400)
+    # Bits 4 and 3 are 1, bits 1 and 0 are 0, bits 5 and 2 nobody writes.
+    assert max(shots.get_counts().items(), key=lambda one: one[1])[0] == "011000"
+    ones = shots.to_bool_array(order="little").mean(axis=0)
+    assert ones[[4, 3]].min() > 0.9
+    assert ones[[0, 1]].max() < 0.1
+    assert ones[[5, 2]].max() == 0
+
+
+def test_frequencies_become_shots_without_loss():
+    shots = 1000
+    counts = {"00": 333, "01": 333, "10": 333, "11": 1}
+    outcomes = outcomes_of({k: n / shots for k, n in counts.items()}, shots)
+    found = {k: int((outcomes == [c == "1" for c in k]).all(axis=1).sum()) for k in counts}
+    assert found == counts
+    with pytest.raises(ValueError, match="add up to"):
+        outcomes_of({"0": 0.5}, 10)
+    # What rounding leaves over goes to the largest remainders.
+    assert len(outcomes_of({"0": 1 / 3, "1": 2 / 3}, 100)) == 100
+
+
+# Program sets
+
+
+def three(arn=devices.GARNET):
+    return [asymmetric(arn)] * 3
+
+
+@pytest.mark.parametrize("splits", [False, True])
+def test_a_program_set_pays_one_fee_and_keeps_its_order(quick, splits):
+    quick.restart(Service(splits=splits))
+    device = opened(devices.GARNET)
+    assert device.limits().circuits_per_job == 4
+    flipped = QuantumCircuit(40, 1)
+    flipped.measure(5, 0)
+    arn = device.submit(job(asymmetric(devices.GARNET), flipped, shots=50))
+    first, second = device.results(arn)
+    assert (first.num_bits, second.num_bits) == (6, 1)
+    assert (first.num_shots, second.num_shots) == (50, 50)
+    (task,) = quick.service.made()
+    assert task.request["shots"] == 100
+    assert device.usage(arn).usd == pytest.approx(0.3 + 100 * 0.00145)
+    assert device.forecast([Request(flipped, 50, 0)] * 2).usage.usd == device.usage(arn).usd
+
+
+def test_a_failed_executable_hides_no_other_and_says_whether_it_may_be_sent_again(quick):
+    quick.restart(Service(fail_executables={0: ("no calibration", True), 2: ("bad", False)}))
+    device = opened(devices.GARNET)
+    first, second, third = device.results(device.submit(job(*three())))
+    assert first == CircuitFailure("no calibration", "DEVICE", safe_to_retry=True)
+    assert isinstance(second, BitArray)
+    assert third == CircuitFailure("bad", "DEVICE", safe_to_retry=False)
+
+
+def test_circuits_with_different_shots_are_no_program_set(quick):
+    one = Request(asymmetric(devices.GARNET), 10, 0)
+    two = Request(asymmetric(devices.GARNET), 20, 0)
+    with pytest.raises(Refused, match="10, 20 shots a circuit"):
+        opened(devices.GARNET).submit(Job("t", "t", (one, two)))
+    assert quick.service.calls["CreateQuantumTask"] == 0
+
+
+# What ran
+
+
+def test_a_program_that_was_compiled_again_gives_no_counts(quick):
+    device = opened(devices.RECOMPILING)
+    circuit = QuantumCircuit(21, 2)
+    for _ in range(4):
+        circuit.cz(2, 1)
+        circuit.sx(1)
+    circuit.measure([1, 2], [0, 1])
+    (result,) = device.results(device.submit(job(circuit)))
+    assert result.code == "RECOMPILED"
+    assert "ran 2 two-qubit gates where 4 were sent" in result.message
+
+
+@pytest.mark.parametrize("arn", [devices.GARNET, devices.ANKAA, devices.IBEX])
+def test_a_revealed_program_is_counted_in_every_vendors_form(quick, arn):
+    seen = []
+    device = opened(arn)
+    a, b = {devices.GARNET: (1, 2), devices.ANKAA: (0, 1), devices.IBEX: (3, 8)}[arn]
+    circuit = QuantumCircuit(30, 2)
+    extra = [math.pi / 2] if device.snapshot().entangler == "rxx" else []
+    for _ in range(3):
+        getattr(circuit, device.snapshot().entangler)(*extra, a, b)
+    circuit.measure([a, b], [0, 1])
+    with pytest.MonkeyPatch.context() as patch:
+        count = results._ran_two_qubit_gates
+        patch.setattr(results, "_ran_two_qubit_gates", lambda m: seen.append(count(m)) or seen[-1])
+        (result,) = device.results(device.submit(job(circuit)))
+    assert isinstance(result, BitArray)
+    assert seen == [3]
+
+
+# Tasks
+
+
+def test_tags_find_tasks_over_several_pages_oldest_first(quick):
+    device = opened(devices.ANKAA)
+    sent = [device.submit(job(asymmetric(devices.ANKAA), tag=f"{k}-0")) for k in range(7)]
+    quick.service.tasks[sent[1]].request["tags"]["enclone"] = "5-0"
+    assert device.find("5-0") == [sent[1], sent[5]]
+    assert device.find("8-0") == []
+
+
+def test_one_token_makes_one_task(quick):
+    device = opened(devices.ANKAA)
+    once = job(asymmetric(devices.ANKAA))
+    assert device.submit(once) == device.submit(once)
+    assert len(quick.service.made()) == 1
+
+
+def test_states_are_told_in_the_contracts_words(quick):
+    quick.restart(Service(queue_seconds=1000))
+    device = opened(devices.ANKAA)
+    arn = device.submit(job(asymmetric(devices.ANKAA)))
+    assert device.state(arn) == "queued"
+    device.cancel(arn)
+    assert device.state(arn) == "cancelled"
+    quick.service.tasks[arn].status = "COMPLETED"
+    with pytest.raises(ProviderError, match=r"cancelling task .*ConflictException"):
+        device.cancel(arn)
+    for ask in (device.state, device.results, device.usage, device.cancel):
+        with pytest.raises(UnknownJob, match="ResourceNotFoundException"):
+            ask("arn:aws:braket:us-west-1:123456789012:quantum-task/gone")
+
+
+def test_a_result_that_is_not_there_yet_is_asked_for_again(quick):
+    device = opened(devices.ANKAA)
+    arn = device.submit(job(asymmetric(devices.ANKAA)))
+    assert device.state(arn) == "done"
+    task = quick.service.tasks[arn]
+    key = f"{task.folder}/results.json"
+    whole = quick.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    for damaged in (whole[:100], b"{}", b'{"additionalMetadata": {}}', b"[]"):
+        quick.s3.put_object(Bucket=BUCKET, Key=key, Body=damaged)
+        with pytest.raises(ProviderError, match=r"fetching the results .* got no usable answer"):
+            device.results(arn)
+    quick.s3.put_object(Bucket=BUCKET, Key=key, Body=whole)
+    assert isinstance(device.results(arn)[0], BitArray)
+
+
+def test_the_default_bucket_is_made_when_it_is_needed(quick):
+    device = open_braket(devices.ANKAA, {"outside_window": "queue"})
+    device.submit(job(asymmetric(devices.ANKAA)))
+    (task,) = quick.service.made()
+    assert task.request["outputS3Bucket"] == "amazon-braket-us-west-1-123456789012"
+
+
+# Money
+
+
+def test_prices_are_read_from_the_list_with_their_date():
+    assert read_prices(price_list(), devices.GARNET) == Prices(0.3, 0.00145, "2026-11-02T18:00:00Z")
+    # The list writes IBEX-Q1 where the ARN says Ibex-Q1.
+    assert read_prices(price_list(), devices.IBEX).shot_usd == 0.02
+    doubled = price_list() + price_list().splitlines()[6] + "\n"
+    with pytest.raises(ProviderError, match="holds 2 prices for 'Quantum Task' in USD"):
+        read_prices(doubled, devices.GARNET)
+    with pytest.raises(ProviderError, match="holds 0 prices"):
+        read_prices("", devices.GARNET)
+
+
+def test_nothing_is_sent_at_an_unknown_price_unless_that_is_wanted(quick, monkeypatch):
+    monkeypatch.setenv("BRAKET_PRICE_OFFERS_URL", f"{quick.url}/prices.csv?no")
+    monkeypatch.setattr("backends.braket.prices.read_prices", _no_prices)
+    device = opened(devices.ANKAA)
+    with pytest.raises(Refused, match="nobody knows what") as refused:
+        device.submit(job(asymmetric(devices.ANKAA)))
+    assert "without_prices: true" in refused.value.remedy
+    assert quick.service.made() == []
+    assert any("money: unknown" in line for line in device.terms().assumptions)
+    assert opened(devices.ANKAA, without_prices=True).submit(job(asymmetric(devices.ANKAA)))
+
+
+def _no_prices(text, arn):
+    raise ProviderError("nobody knows what it costs", remedy="set without_prices: true")
+
+
+def test_terms_say_prices_queue_and_what_predictions_assume(quick):
+    told = " ".join(opened(devices.GARNET).terms().assumptions)
+    assert "0.3 USD a task and 0.00145 USD a shot, by the price list of 2026-11-02" in told
+    assert "13 in queue Normal" in told
+    assert "two-qubit gates as 80 ns" in told
+    assert "80 ns" not in " ".join(opened(devices.FORTE).terms().assumptions)
+
+
+# Refusals before anything is sent
+
+
+def refused(quick, device, *circuits, **changes):
+    with pytest.raises(Refused) as error:
+        device.submit(job(*(circuits or [asymmetric(devices.ANKAA)]), **changes))
+    assert quick.service.calls["CreateQuantumTask"] == 0
+    return f"{error.value}; {error.value.remedy}"
+
+
+def test_shots_out_of_range(quick):
+    told = refused(quick, opened(devices.ANKAA), shots=5)
+    assert "5 shots a circuit, but device 'rigetti/Ankaa-3' takes 10 to 50000" in told
+    assert opened(devices.ANKAA).limits().shots_per_circuit == 50_000
+
+
+@pytest.mark.parametrize("status", ["OFFLINE", "PAUSED"])
+def test_a_device_that_is_away(quick, status):
+    quick.restart(Service(statuses={devices.ANKAA: status}))
+    told = refused(quick, opened(devices.ANKAA))
+    assert f"is {status.lower()}; go on with 'enclone resume' when it is back" in told
+
+
+def test_a_device_that_goes_away_is_noticed(quick):
+    now = [1_800_000_000.0]
+    device = open_braket(devices.ANKAA, {"s3": BUCKET}, None, lambda: now[0])
+    quick.restart(Service(statuses={devices.ANKAA: "OFFLINE"}))
+    now[0] += 61
+    assert "is offline" in refused(quick, device)
+
+
+def test_a_retired_device_is_refused_before_anything_is_planned(quick):
+    with pytest.raises(UnusableDevice, match="'rigetti/Ankaa-2' is retired"):
+        opened(devices.RETIRED)
+
+
+def test_outside_the_execution_windows(quick):
+    saturday = datetime(2026, 11, 28, 12, 5, tzinfo=UTC).timestamp()
+    device = open_braket(devices.IBEX, {"s3": BUCKET}, None, lambda: saturday)
+    told = refused(quick, device, asymmetric(devices.IBEX))
+    assert "it is 12:05 UTC, outside the execution windows of device 'aqt/Ibex-Q1'" in told
+    assert "the next opens at 2026-11-30 08:00 UTC" in told
+    assert "outside_window: queue" in told
+    queued = open_braket(
+        devices.IBEX, {"s3": BUCKET, "outside_window": "queue"}, None, lambda: saturday
+    )
+    assert queued.submit(job(asymmetric(devices.IBEX)))
+
+
+def window(day, start, end):
+    return {"executionDay": day, "windowStartHour": start, "windowEndHour": end}
+
+
+@pytest.mark.parametrize(
+    ("windows", "open_now", "opening"),
+    [
+        ([], True, None),
+        ([window("Everyday", "00:00:00", "23:59:59")], True, "2026-11-26 00:00"),
+        ([window("Wednesday", "13:00:00", "14:00:00")], False, "2026-11-25 13:00"),
+        ([window("Weekend", "00:00", "10:00")], False, "2026-11-28 00:00"),
+        # From Tuesday 20:00 to Wednesday 13:00.
+        ([window("Tuesday", "20:00:00", "13:00:00")], True, "2026-12-01 20:00"),
+        (
+            [window("Monday", "01:00", "02:00"), window("Friday", "01:00", "02:00")],
+            False,
+            "2026-11-27 01:00",
+        ),
+    ],
+)
+def test_execution_windows(windows, open_now, opening):
+    now = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)  # a Wednesday
+    assert is_open(windows, now) == open_now
+    found = next_opening(windows, now)
+    assert (f"{found:%Y-%m-%d %H:%M}" if found else None) == opening
+
+
+def test_devices_are_found_by_any_name(emulator):
+    for name in ("garnet", "IQM/Garnet", "iqm/garnet", devices.GARNET):
+        assert device_arn(name) == devices.GARNET
+    with pytest.raises(
+        UnknownDevice, match=r"no device .* matches 'granite'; choose one of: .*iqm/Garnet"
+    ):
+        device_arn("granite")
+
+
+def test_a_region_that_is_not_the_devices(emulator):
+    with pytest.raises(ProviderError, match=r"in region eu-north-1, but .* is us-east-1"):
+        open_braket("garnet", {"region": "us-east-1"})
+    assert not emulator.service.calls
+
+
+@pytest.mark.parametrize("s3", ["results", "s3://my-bucket/x"])
+def test_a_bucket_where_braket_would_not_write(emulator, s3):
+    with pytest.raises(ProviderError, match="begins with 'amazon-braket-'"):
+        open_braket("garnet", {"s3": s3})
+    assert not emulator.service.calls
+    assert Place.of("s3://amazon-braket-x/a/b/") == Place("amazon-braket-x", "a/b")
+
+
+def told_by(name, **options):
+    with pytest.raises(ProviderError) as error:
+        open_braket(name, options)
+    line = f"{error.value}; {error.value.remedy}"
+    assert "\n" not in line
+    assert SECRET not in line
+    return line
+
+
+def test_no_credentials(emulator, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    line = told_by("garnet")
+    assert "Unable to locate credentials; set up credentials where AWS looks for them" in line
+    assert not emulator.service.calls
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (EXPIRED_KEY, "the AWS session has expired; set up credentials"),
+        ("AKIAEXAMPLEUNKNOWN00", "AWS does not know these credentials; set up credentials"),
+    ],
+)
+def test_credentials_that_are_no_good(emulator, monkeypatch, key, words):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    line = told_by("garnet")
+    assert words in line
+    assert key not in line
+
+
+def test_a_profile_that_is_not_there(emulator):
+    line = told_by("garnet", profile="nobody")
+    assert "The config profile (nobody) could not be found; name a profile" in line
+
+
+def test_an_option_that_is_wrong(emulator):
+    line = told_by("garnet", outside_window="wait")
+    assert "'backend.braket.outside_window' is wrong" in line
+
+
+def test_keys_and_tokens_are_taken_out_of_messages():
+    token = "FwoGZXIvYXdzEBYaDH" + "x" * 40
+    text = without_secrets(f"key {GOOD_KEY} secret {SECRET} token {token}\nwas refused")
+    assert text == "key … secret … token … was refused"
+    arn = "arn:aws:braket:us-east-1:123456789012:quantum-task/0a1b2c3d-0a1b-4c3d-8e9f-001122334455"
+    assert without_secrets(arn) == arn
+
+
+# Conditional gates
+
+
+def teleported():
+    """A qubit flipped by hand where another was measured as 1."""
+    circuit = QuantumCircuit(4, 2)
+    circuit.x(1)
+    circuit.measure(1, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(2)
+    circuit.measure(2, 1)
+    return circuit
+
+
+def test_conditional_gates_run_as_an_experiment(quick):
+    device = opened(devices.GARNET, conditional_gates=True)
+    assert device.snapshot().dynamic_circuits
+    (shots,) = device.results(device.submit(job(teleported(), shots=500)))
+    (task,) = quick.service.made()
+    assert task.request["experimentalCapabilities"] == {"enabled": "ALL"}
+    assert shots.get_counts()["11"] > 400
+
+
+def test_the_services_own_rules_are_told_and_cost_nothing(quick):
+    quick.restart(Service(one_source=True))
+    circuit = QuantumCircuit(5, 3)
+    circuit.x([1, 3])
+    circuit.measure([1, 3], [0, 1])
+    for bit in circuit.clbits[:2]:
+        with circuit.if_test((bit, 1)):
+            circuit.x(2)
+    circuit.measure(2, 2)
+    device = opened(devices.GARNET, conditional_gates=True)
+    with pytest.raises(Refused, match="may listen to one feedback key only") as error:
+        device.submit(job(circuit))
+    assert "strategy 'frame'" in error.value.remedy
+    assert quick.service.made() == []
+
+
+def test_capabilities_are_json_all_the_way(quick):
+    assert json.loads(opened(devices.GARNET).snapshot().to_json())["name"] == "iqm/Garnet"
+    assert np.isfinite(opened(devices.FORTE).snapshot().qubits[0].t1_seconds)
