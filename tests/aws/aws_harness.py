@@ -73,7 +73,8 @@ class AwsScene:
         self.store = Store(f"sqlite:///{place / 'store.sqlite'}", self.clock.now)
         wanted = config(arn, **(run or {}))
         planned = compiled(arn) if "experiment" not in (run or {}) else None
-        device = snapshot(arn)
+        conditional = bool(self.options.get("conditional_gates"))
+        device = snapshot(arn, conditional_gates=conditional)
         document = {
             "resolved": wanted.model_dump(mode="json"),
             "config": "",
