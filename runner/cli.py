@@ -224,15 +224,30 @@ def experiments(as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--provider",
+    type=click.Choice(["braket"]),
+    help="Ask this provider for its processors instead; needs credentials.",
+)
+@click.option(
+    "--save",
+    metavar="DIR",
+    help="With --provider: write what each says of itself, to simulate it later.",
+)
 @click.option("--ibm", is_flag=True, help="List the devices of your IBM Quantum instance.")
 @json_option
-def devices(ibm: bool, as_json: bool) -> None:
+def devices(provider: str | None, save: str | None, ibm: bool, as_json: bool) -> None:
     """List the devices that can be simulated, with size and date of calibration."""
     if ibm:
         from runner.reachable import print_ibm_devices
 
         print_ibm_devices(as_json=as_json)
         return
+    if provider is not None:
+        _print_reachable(save, as_json=as_json)
+        return
+    if save is not None:
+        raise click.UsageError("--save needs --provider braket: it saves what the service says")
     from backends.devices import IDEAL, load_device, packaged_devices
     from backends.errors import BackendError
     from backends.providers import DESCRIPTIONS
@@ -273,6 +288,23 @@ def devices(ibm: bool, as_json: bool) -> None:
     unusable = [one["device"] for one in found if not one["usable"]]
     if unusable:
         click.echo(f"no working Clifford two-qubit gate: {', '.join(unusable)}")
+
+
+def _print_reachable(save: str | None, *, as_json: bool) -> None:
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from backends.braket.listing import reachable_devices
+
+    found = list(reachable_devices(Path(save) if save else None))
+    if as_json:
+        click.echo(json.dumps([asdict(device) for device in found], indent=1))
+        return
+    click.echo(f"{'device':<24}{'region':<12}{'status':<9}{'qubits':>6}  two-qubit gate")
+    for one in found:
+        qubits = "-" if one.qubits is None else one.qubits
+        what = one.entangler or one.remark
+        click.echo(f"{one.name:<24}{one.region:<12}{one.status:<9}{qubits:>6}  {what}")
 
 
 @main.command()

@@ -18,6 +18,7 @@ _NEEDED = {
     "stim": "simulates them",
     "qiskit-aer": "provider aer",
     "qiskit-ibm-runtime": "packaged calibration snapshots, provider ibm",
+    "amazon-braket-sdk": "providers braket and braket-local",
     "matplotlib": "figures",
     "mthree": "readout mitigation",
 }
@@ -43,7 +44,7 @@ class Finding:
 def examine(runs: Path) -> list[Finding]:
     """Look at everything that a run needs; asks a cloud only where there is an account for it."""
     local = [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs), _store(runs)]
-    return [*local, *_ibm()]
+    return [*local, *_ibm(), _aws()]
 
 
 def _python() -> Finding:
@@ -96,6 +97,25 @@ def _ibm() -> Iterator[Finding]:
 
     for one in diagnose():
         yield Finding(one.subject, one.good, one.detail, one.remedy)
+
+
+def _aws() -> Finding:
+    """Whether Amazon Braket answers; without credentials nobody is asked, and nothing is amiss."""
+    from backends.adapter import ProviderError
+    from backends.braket.session import Connection, known_regions
+
+    subject = "Amazon Braket"
+    try:
+        connection = Connection(known_regions()[0])
+        found = connection.credentials_from
+        if found is None:
+            detail = "no AWS credentials: provider braket cannot be used ('aws configure' sets up)"
+            return Finding(subject, True, detail)
+        usable = sum(device["deviceStatus"] != "RETIRED" for device in connection.devices())
+    except ProviderError as error:
+        return Finding(subject, False, str(error), error.remedy)
+    detail = f"credentials from '{found}', {usable} devices in {connection.region}"
+    return Finding(subject, True, detail)
 
 
 def _runs(runs: Path) -> Finding:

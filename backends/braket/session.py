@@ -203,6 +203,11 @@ def region_of(arn: str) -> str | None:
     return arn.split(":")[3] or None
 
 
+def known_regions() -> list[str]:
+    """Regions with processors that the installed SDK knows, in service or not."""
+    return sorted({region for arn in _known_arns() if (region := region_of(arn))})
+
+
 def _in_its_region(arn: str, region: str | None) -> str:
     there = region_of(arn)
     if region and there and region != there:
