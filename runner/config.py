@@ -134,6 +134,7 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
         problems += suppression_problems(
             config.backend.provider, config.suppression, config.shots, dynamic=dynamic
         )
+        problems += _budget_problems(config)
     for path, message in problems:
         found.append((source.position(path), Problem(source.place(path), message)))
     if config is None or found:
@@ -201,6 +202,16 @@ def _provider_problems(backend: BackendConfig) -> Problems:
                 f"{purpose}, but the provider is '{backend.provider}'; leave it out, or set "
                 f"provider: {provider}",
             )
+
+
+def _budget_problems(config: RunConfig) -> Problems:
+    """Budgets that nobody could keep."""
+    options = config.backend.braket
+    if options is not None and options.without_prices and config.budget.usd is not None:
+        yield (
+            ("budget", "usd"),
+            "'budget.usd' cannot be kept while 'backend.braket.without_prices' is true: remove one",
+        )
 
 
 def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None) -> Problems:
