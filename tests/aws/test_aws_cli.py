@@ -296,6 +296,14 @@ def test_devices_are_listed_and_saved_to_be_simulated(cli, tmp_path):
     assert cli("devices", "--save", "caps").exit_code == 2
 
 
+def test_the_configurations_of_every_vendor_are_good(cli):
+    folder = Path(__file__).parents[2] / "configs" / "braket"
+    files = sorted(str(path) for path in folder.glob("*.yaml"))
+    assert [Path(file).stem for file in files] == ["aqt", "ionq", "iqm", "local", "rigetti"]
+    done = cli("validate", *files)
+    assert done.exit_code == 0, done.output
+
+
 def test_the_doctor_looks_at_aws(cli, monkeypatch):
     def finding():
         return next(
