@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 import braket_devices as devices
-from braket_emulator import Emulator, Service, Task
+from braket_emulator import Emulator
+from braket_service import Service, Task
 from harness import VirtualClock
 
 from backends.braket.adapter import BraketAdapter, open_braket

@@ -8,7 +8,8 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("emulators", "jobs")]
 
-from braket_emulator import Emulator, Service  # noqa: E402
+from braket_emulator import Emulator  # noqa: E402
+from braket_service import Service  # noqa: E402
 from harness import fast_folder  # noqa: E402
 
 from backends.braket.session import Connection  # noqa: E402

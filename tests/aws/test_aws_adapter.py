@@ -8,7 +8,9 @@ import braket_devices as devices
 import numpy as np
 import pytest
 from aws_harness import BUCKET, adapter, with_bucket
-from braket_emulator import EXPIRED_KEY, GOOD_KEY, SECRET, Service, price_list
+from braket_documents import price_list
+from braket_emulator import EXPIRED_KEY, GOOD_KEY, SECRET
+from braket_service import Service
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 

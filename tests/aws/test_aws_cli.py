@@ -170,7 +170,7 @@ def tomorrow_only(monkeypatch):
             "windowEndHour": "11:00:00",
         }
     ]
-    monkeypatch.setattr("braket_emulator.capabilities", lambda arn: json.dumps(document))
+    monkeypatch.setattr("braket_service.capabilities", lambda arn: json.dumps(document))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 from aws_harness import RUN, AwsScene
-from braket_emulator import FAULTS, Fault
+from braket_service import FAULTS, Fault
 
 from runner.jobs.manager import ProviderRefused
 
