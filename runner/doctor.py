@@ -111,10 +111,13 @@ def _aws() -> Finding:
         if found is None:
             detail = "no AWS credentials: provider braket cannot be used ('aws configure' sets up)"
             return Finding(subject, True, detail)
-        usable = sum(device["deviceStatus"] != "RETIRED" for device in connection.devices())
+        usable = sum(
+            device["deviceType"] == "QPU" and device["deviceStatus"] != "RETIRED"
+            for device in connection.devices()
+        )
     except ProviderError as error:
         return Finding(subject, False, str(error), error.remedy)
-    detail = f"credentials from '{found}', {usable} devices in {connection.region}"
+    detail = f"credentials from '{found}', {usable} processors in {connection.region}"
     return Finding(subject, True, detail)
 
 

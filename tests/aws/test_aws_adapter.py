@@ -218,6 +218,21 @@ def test_the_default_bucket_is_made_when_it_is_needed(quick):
     assert task.request["outputS3Bucket"] == "amazon-braket-us-west-1-123456789012"
 
 
+def test_brakets_own_simulator_takes_logical_circuits_and_is_billed_by_the_minute(quick):
+    device = opened(devices.SV1, region="us-east-1")
+    assert device.snapshot() is None
+    circuit = QuantumCircuit(4, 3)
+    circuit.h(2)
+    circuit.cx(2, 0)
+    circuit.rz(math.pi / 2, 0)
+    circuit.x(3)
+    circuit.measure([3, 2, 0], [1, 0, 2])
+    (shots,) = device.results(device.submit(job(circuit, shots=200)))
+    assert set(shots.get_counts()) == {"010", "111"}
+    assert device.forecast([Request(circuit, 200, 0)]).usage.usd == pytest.approx(0.075 * 3 / 60)
+    assert "billed by the minute" in " ".join(device.terms().assumptions)
+
+
 # Money
 
 

@@ -99,7 +99,7 @@ def test_unusable_capabilities_say_why(change, message):
         Capabilities(document).snapshot("garnet")
 
 
-@pytest.mark.parametrize("arn", devices.DEVICES)
+@pytest.mark.parametrize("arn", devices.PROCESSORS)
 def test_a_snapshot_is_archived_and_read_again(arn, tmp_path):
     device = snapshot(arn)
     again = DeviceSnapshot.from_json(json.loads(device.to_json()))

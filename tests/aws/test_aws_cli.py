@@ -311,7 +311,7 @@ def test_the_doctor_looks_at_aws(cli, monkeypatch):
         )
 
     assert finding()["good"]
-    assert "credentials from 'env', 3 devices in eu-north-1" in finding()["detail"]
+    assert "credentials from 'env', 3 processors in eu-north-1" in finding()["detail"]
     expired(monkeypatch)
     assert not finding()["good"]
     assert "set up credentials" in finding()["remedy"]

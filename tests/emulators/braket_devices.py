@@ -14,6 +14,7 @@ from braket.device_schema.aqt import AqtDeviceCapabilities
 from braket.device_schema.ionq import IonqDeviceCapabilities
 from braket.device_schema.iqm import IqmDeviceCapabilities
 from braket.device_schema.rigetti.rigetti_device_capabilities_v2 import RigettiDeviceCapabilities
+from braket.device_schema.simulators import GateModelSimulatorDeviceCapabilities
 
 GARNET = "arn:aws:braket:eu-north-1::device/qpu/iqm/Garnet"
 ANKAA = "arn:aws:braket:us-west-1::device/qpu/rigetti/Ankaa-3"
@@ -21,6 +22,7 @@ RETIRED = "arn:aws:braket:us-west-1::device/qpu/rigetti/Ankaa-2"
 FORTE = "arn:aws:braket:us-east-1::device/qpu/ionq/Forte-1"
 ARIA = "arn:aws:braket:us-east-1::device/qpu/ionq/Aria-1"
 IBEX = "arn:aws:braket:eu-north-1::device/qpu/aqt/Ibex-Q1"
+SV1 = "arn:aws:braket:::device/quantum-simulator/amazon/sv1"
 RECOMPILING = "arn:aws:braket:eu-north-1::device/qpu/iqm/Emerald"
 
 _EVERY_DAY = [
@@ -278,6 +280,26 @@ def ibex() -> str:
     )
 
 
+def sv1() -> str:
+    """Braket's own state vector simulator: any gate, no noise, billed by the minute."""
+    service = _service((0, 100_000), "us-east-1")
+    return _checked(
+        GateModelSimulatorDeviceCapabilities,
+        {
+            "service": {**service, "deviceCost": {"price": 0.075, "unit": "minute"}},
+            "action": _action(["h", "cnot", "cz", "s", "si", "x", "rz", "v"], verbatim=False),
+            "paradigm": {
+                "braketSchemaHeader": {
+                    "name": _HEADER + "simulators.gate_model_simulator_paradigm_properties",
+                    "version": "1",
+                },
+                "qubitCount": 34,
+            },
+            "deviceParameters": {},
+        },
+    )
+
+
 def _checked(model: Any, document: dict[str, Any]) -> str:
     """The document as the model writes it, so that no field is misspelt."""
     return str(model.parse_obj(document).json())
@@ -291,8 +313,12 @@ _MAKERS = {
     ARIA: aria,
     IBEX: ibex,
     RECOMPILING: lambda: garnet(verbatim=False),
+    SV1: sv1,
 }
 DEVICES = tuple(_MAKERS)
+
+
+PROCESSORS = tuple(arn for arn in DEVICES if arn != SV1)
 
 
 @cache

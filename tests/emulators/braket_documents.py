@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from braket_devices import DEVICES
+from braket_devices import PROCESSORS
 from braket_programs import Parsed
 
 
@@ -91,7 +91,7 @@ def price_list() -> str:
         '"SKU","Currency","PricePerUnit","Unit","Product Family","Region Code","DeviceName"',
     ]
     per_shot = {"Garnet": 0.00145, "Ankaa-3": 0.0009, "Forte-1": 0.08, "Aria-1": 0.03}
-    for arn in DEVICES:
+    for arn in PROCESSORS:
         region, name = arn.split(":")[3], arn.split("/")[-1]
         listed = name.replace("Ibex", "IBEX")
         for family, price in (

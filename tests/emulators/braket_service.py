@@ -19,12 +19,13 @@ from braket_devices import (
     FORTE,
     RECOMPILING,
     RETIRED,
+    SV1,
     capabilities,
     document,
 )
 from braket_documents import compiled, executable_result, header, single_result
 from braket_programs import Invalid, Parsed, check, parse
-from braket_simulation import run
+from braket_simulation import run, simulated
 
 ACCOUNT = "123456789012"
 
@@ -140,7 +141,7 @@ class Service:
 
     def get_device(self, request: dict[str, Any], region: str) -> dict[str, Any]:
         arn = request["deviceArn"]
-        if arn not in DEVICES or arn.split(":")[3] != region:
+        if arn not in DEVICES or arn.split(":")[3] not in ("", region):
             raise ServiceError(404, "ResourceNotFoundException", f"device {arn} not found")
         return {**self._summary(arn), "deviceCapabilities": capabilities(arn), **_QUEUES}
 
@@ -150,12 +151,12 @@ class Service:
             "deviceArn": arn,
             "deviceName": name,
             "providerName": vendor,
-            "deviceType": "QPU",
+            "deviceType": "SIMULATOR" if arn == SV1 else "QPU",
             "deviceStatus": self.statuses.get(arn, "ONLINE"),
         }
 
     def search_devices(self, request: dict[str, Any], region: str) -> dict[str, Any]:
-        here = [arn for arn in DEVICES if arn.split(":")[3] == region]
+        here = [arn for arn in DEVICES if arn.split(":")[3] in ("", region)]
         return {"devices": [self._summary(arn) for arn in here]}
 
     def create_quantum_task(self, request: dict[str, Any], region: str) -> dict[str, Any]:
@@ -174,7 +175,7 @@ class Service:
     def _accept(self, request: dict[str, Any], region: str) -> None:
         """Refuse what the service would refuse before a task is made."""
         arn = request["deviceArn"]
-        if arn not in DEVICES or arn.split(":")[3] != region:
+        if arn not in DEVICES or arn.split(":")[3] not in ("", region):
             raise ServiceError(400, "ValidationException", f"no device {arn} in {region}")
         status = self.statuses.get(arn, "ONLINE")
         if status == "RETIRED":
@@ -306,7 +307,10 @@ class Service:
         if arn == RECOMPILING:
             # A compiler that sees the whole cancels half of it.
             ran = Parsed(program.gates[: len(program.gates) // 2], program.measured, program.bits)
-        outcomes = run(ran, device, shots, self._draw)
+        if arn == SV1:
+            outcomes = simulated(source, program, shots)
+        else:
+            outcomes = run(ran, device, shots, self._draw)
         qubits = [q for _, q in program.measured]
         # The service orders its columns by qubit, whatever the order of the program.
         order = np.argsort(qubits)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import stim
+from braket.devices import LocalSimulator
+from braket.ir.openqasm import Program
 from braket_programs import Gate, Invalid, Parsed, unitary
 from numpy.typing import NDArray
 
@@ -144,6 +146,14 @@ def run(
         return _with_stim(program, noise, shots, draw)
     except _NotCliffordError:
         return _with_matrices(program, noise, shots, draw)
+
+
+def simulated(source: str, program: Parsed, shots: int) -> NDArray[np.bool_]:
+    """The same without noise and with any gate, by the SDK's own simulator."""
+    result = LocalSimulator("braket_sv").run(Program(source=source), shots=shots).result()
+    column = {int(q): k for k, q in enumerate(result.measured_qubits)}
+    order = [column[qubit] for _, qubit in program.measured]
+    return np.asarray(result.measurements, dtype=bool)[:, order]
 
 
 class _NotCliffordError(Exception):
