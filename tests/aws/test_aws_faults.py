@@ -1,10 +1,15 @@
 """Every call of the real client × everything that can happen to it: one task survives."""
 
-import pytest
-from aws_harness import RUN, AwsScene
-from braket_service import FAULTS, Fault
+import signal
 
-from runner.jobs.manager import ProviderRefused
+import pytest
+from aws_harness import RUN, AwsScene, adapter
+from braket_service import FAULTS, Fault
+from harness import Killer, in_a_process_of_its_own
+
+from runner.errors import OverBudget
+from runner.jobs.manager import JobManager, ProviderRefused
+from runner.store.store import Store
 
 ASKING = ("refused", "rate_limited", "unavailable_503", "timeout_after", "dropped", "truncated")
 """A question has no effect, so it does not matter when its answer is lost."""
@@ -79,8 +84,8 @@ def test_a_task_that_is_listed_late_is_kept_by_its_token(place, emulator):
         place,
         emulator,
         faults=[Fault("CreateQuantumTask", "dropped", 1, 1)],
-        listing_lag_seconds=100.0,
-        options={"listing_lag_seconds": 10.0},
+        listing_lag_seconds=150.0,
+        options={"listing_lag_seconds": 20.0},
     )
     scene.work()
     scene.assert_exactly_once()
@@ -93,10 +98,10 @@ def test_a_duplicate_after_the_token_has_expired_is_cancelled_and_told(place, em
         place,
         emulator,
         faults=[Fault("CreateQuantumTask", "dropped", 1, 1)],
-        listing_lag_seconds=100.0,
+        listing_lag_seconds=150.0,
         token_seconds=1.0,
-        queue_seconds=500.0,
-        options={"listing_lag_seconds": 40.0},
+        queue_seconds=300.0,
+        options={"listing_lag_seconds": 20.0},
     )
     scene.work()
     assert [t.status for t in scene.service.made()].count("CANCELLED") == 1
@@ -120,6 +125,31 @@ def test_a_batch_whose_third_submission_fails_keeps_the_two(place, emulator):
     scene.assert_exactly_once(10)
     after = {c.identity: c.counts for c in scene.store.circuits(RUN)}
     assert {identity: after[identity] for identity in kept} == kept
+
+
+def test_a_budget_stops_before_the_task_that_would_exceed_it(place, emulator):
+    # A task costs 0.3 USD, and 0.0009 USD for each of its 20 shots.
+    scene = AwsScene(place, emulator, run={"budget": {"usd": 0.7}})
+    with pytest.raises(OverBudget, match=r"budget\.usd allows 0\.7"):
+        scene.work()
+    assert len(scene.service.made()) == 2
+    assert scene.store.account(RUN).billed.usd == pytest.approx(2 * 0.318)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_process_killed_around_the_call_that_pays_loses_nothing(place, emulator, at):
+    scene = AwsScene(place, emulator, run={"repeats": 1}, listing_lag_seconds=5.0)
+
+    def until_killed():
+        opened = adapter(scene.arn, scene.clock)
+        Killer(at).around(opened, ("submit",))
+        store = Store(f"sqlite:///{place / 'store.sqlite'}", scene.clock.now)
+        JobManager(store, opened, clock=scene.clock).work(RUN)
+
+    assert in_a_process_of_its_own(until_killed) == -signal.SIGKILL
+    assert len(scene.service.made()) == at - 1
+    scene.work()
+    scene.assert_exactly_once(1)
 
 
 def test_a_second_resume_changes_nothing(place, emulator):

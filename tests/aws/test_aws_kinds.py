@@ -24,13 +24,14 @@ KINDS = {
     "storage": {"n": 2, "spent_on": 2},
     "leakage": {"n": 3, "subset": ["S1 S2 S3"]},
 }
-DEVICES = [devices.GARNET, devices.ANKAA, devices.FORTE]
+CASES = [(k, arn) for k in KINDS for arn in (devices.GARNET, devices.ANKAA, devices.FORTE)]
+# The other two ways to entangle ions: XX with turns about Z of its own, and MS with phases.
+CASES += [(k, arn) for k in ("unitary", "chsh") for arn in (devices.IBEX, devices.ARIA)]
 SHOTS = 1000
 pytestmark = pytest.mark.usefixtures("quick")
 
 
-@pytest.mark.parametrize("arn", DEVICES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "arn"), CASES)
 def test_results_are_as_predicted_and_nothing_was_compiled_again(place, emulator, kind, arn):
     run = {"experiment": {"kind": kind, **KINDS[kind]}, "shots": SHOTS, "repeats": 1}
     scene = AwsScene(place, emulator, arn, run)
