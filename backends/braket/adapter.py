@@ -99,6 +99,12 @@ class BraketAdapter:
                 f"device '{self.name}' is retired; choose one that is in service: see "
                 "'enclone devices --provider braket'"
             )
+        if options.conditional_gates and not self._capabilities.is_iqm:
+            raise ProviderError(
+                f"'backend.braket.conditional_gates' is true, but device '{self.name}' has none: "
+                "only IQM's processors do",
+                remedy="leave it out; strategy 'frame' needs none",
+            )
         self._dialect = Dialect.of(self._capabilities)
 
     def _ask(self) -> None:
@@ -107,8 +113,11 @@ class BraketAdapter:
         what = f"asking for device '{self._arn}'"
         try:
             capabilities = Capabilities(json.loads(device["deviceCapabilities"]))
-            if "paradigm" not in capabilities.document or "action" not in capabilities.document:
-                raise UnusableDevice(f"device '{self.name}' runs no gates")
+            if device["deviceType"] == "QPU" and not capabilities.has_gates:
+                raise UnusableDevice(
+                    f"device '{self.name}' runs no gates, so no circuits either; see 'enclone "
+                    "devices --provider braket' for those that do"
+                )
             _ = capabilities.shots_range
         except (KeyError, TypeError, ValueError) as error:
             raise no_answer(what, f"{type(error).__name__}: {error}") from error

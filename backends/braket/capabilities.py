@@ -63,9 +63,14 @@ class Capabilities:
         return cls(json.loads(text))
 
     @property
+    def has_gates(self) -> bool:
+        """Whether it states native gates: simulators and machines of other kinds do not."""
+        return "nativeGateSet" in self.document.get("paradigm", {})
+
+    @property
     def is_simulator(self) -> bool:
-        """Whether it is one of Braket's own simulators: no calibration, no native gates."""
-        return "nativeGateSet" not in self.document.get("paradigm", {})
+        """Whether it is one of Braket's own simulators, if it runs circuits at all."""
+        return not self.has_gates
 
     @property
     def native_gates(self) -> frozenset[str]:
@@ -121,6 +126,8 @@ class Capabilities:
         Raises:
             UnusableDevice: if it has no Clifford two-qubit gate, or states no calibration.
         """
+        if not self.has_gates:
+            raise UnusableDevice(f"device '{name}' states no native gates: it runs no circuits")
         native = next((g for g in _ENTANGLERS if g in self.native_gates), None)
         if native is None:
             raise UnusableDevice(

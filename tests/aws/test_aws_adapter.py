@@ -307,6 +307,20 @@ def test_a_retired_device_is_refused_before_anything_is_planned(quick):
         opened(devices.RETIRED)
 
 
+def test_a_machine_without_gates_is_told_from_a_simulator(quick, monkeypatch):
+    document = devices.document(devices.GARNET)
+    del document["paradigm"]["nativeGateSet"]
+    monkeypatch.setattr("braket_service.capabilities", lambda arn: json.dumps(document))
+    with pytest.raises(UnusableDevice, match="'iqm/Garnet' runs no gates, so no circuits"):
+        opened(devices.GARNET)
+
+
+def test_conditional_gates_where_there_are_none(quick):
+    with pytest.raises(ProviderError, match="device 'ionq/Forte-1' has none") as error:
+        opened(devices.FORTE, conditional_gates=True)
+    assert "strategy 'frame' needs none" in error.value.remedy
+
+
 def test_outside_the_execution_windows(quick):
     saturday = datetime(2026, 11, 28, 12, 5, tzinfo=UTC).timestamp()
     device = open_braket(devices.IBEX, {"s3": BUCKET}, None, lambda: saturday)

@@ -85,6 +85,7 @@ def test_a_decay_time_that_is_not_stated_predicts_no_idle_noise():
     ("change", "message"),
     [
         (lambda d: d["paradigm"].update(nativeGateSet=["prx", "xy"]), "no Clifford two-qubit gate"),
+        (lambda d: d["paradigm"].pop("nativeGateSet"), "states no native gates"),
         (lambda d: d.pop("standardized"), "no calibration that can be read: .*try again later"),
         (
             lambda d: d["standardized"]["oneQubitProperties"]["3"].pop("T1"),
@@ -119,7 +120,10 @@ def test_a_file_with_capabilities_is_a_device(tmp_path):
     file.write_text(devices.garnet(), encoding="utf-8")
     assert load_device(str(file)).qubits == snapshot(devices.GARNET).qubits
     file.write_text('{"braketSchemaHeader": {"name": "x.device_capabilities"}}', encoding="utf-8")
-    with pytest.raises(UnknownDevice, match="capabilities document of a Braket device"):
+    with pytest.raises(UnusableDevice, match="'garnet' states no native gates"):
+        load_device(str(file))
+    file.write_text("{}", encoding="utf-8")
+    with pytest.raises(UnknownDevice, match="no capabilities document of a Braket device"):
         load_device(str(file))
 
 
