@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -29,7 +30,7 @@ from backends.adapter import (
 from backends.braket.calls import no_answer
 from backends.braket.capabilities import Capabilities
 from backends.braket.options import BraketOptions
-from backends.braket.prices import Prices, fetch_prices
+from backends.braket.prices import Bill
 from backends.braket.programs import Dialect, program
 from backends.braket.results import read_results
 from backends.braket.session import TAG, Connection, Place, device_arn, region_of, short_name
@@ -51,8 +52,8 @@ _STATES: Mapping[str, JobState] = {
 _STATUS_SECONDS = 60.0
 """How long what the service says of a device is believed."""
 
-_SIMULATOR_SECONDS = 3.0
-"""Braket bills its simulators by the second, this many at least."""
+_LISTING_SECONDS = 5.0
+"""How long a listing of tasks is believed; sending makes a new one."""
 
 _STARTED = re.compile(r"^(\d{8}T\d{6})Z-")
 _WITHOUT_FEEDBACK = (
@@ -60,6 +61,21 @@ _WITHOUT_FEEDBACK = (
     "known Pauli without them"
 )
 _CLOCKS_DIFFER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """Tasks of a device by tag, as they were listed at a moment.
+
+    Attributes:
+        at: when, seconds since 1970.
+        since: no older tasks were asked for.
+        tasks: tag → when each task was made, and its ARN.
+    """
+
+    at: float
+    since: datetime | None
+    tasks: Mapping[str, Sequence[tuple[datetime, str]]]
 
 
 class BraketAdapter:
@@ -93,6 +109,7 @@ class BraketAdapter:
         self._options = options
         self._clock = clock
         self._planned_with = planned_with
+        self._listed: _Listing | None = None
         self._ask()
         if planned_with is None and self._device["deviceStatus"] == "RETIRED":
             raise UnusableDevice(
@@ -156,8 +173,10 @@ class BraketAdapter:
         """Send a task, if the device takes it now."""
         action, shots = self._action(job)
         self._require_open(job.tag)
-        if self._price_error and not self._options.without_prices:
-            raise _unsent(job.tag, str(self._price_error), self._price_error.remedy)
+        self._listed = None
+        unknown = self._bill.unknown
+        if unknown is not None and not self._options.without_prices:
+            raise _unsent(job.tag, str(unknown), unknown.remedy)
         try:
             place = self._place
         except ProviderError as error:
@@ -238,14 +257,23 @@ class BraketAdapter:
     # Looking
 
     def find(self, tag: str) -> Sequence[str]:
-        """ARNs of all tasks that bear the tag, oldest first."""
-        what = f"listing the tasks with tag '{tag}'"
-        found = [
-            (task["createdAt"], task["quantumTaskArn"])
-            for task in self._connection.tasks(what, self._arn, _earliest(tag))
-            if task.get("tags", {}).get(TAG) == tag
-        ]
-        return [arn for _, arn in sorted(found)]
+        """ARNs of all tasks that bear the tag, oldest first.
+
+        The service cannot be asked for a tag, so one listing serves all tags of a run for a few
+        seconds: less than it may lag anyhow.
+        """
+        since = _earliest(tag)
+        if self._listed is None or self._listed.since != since or self._is_old(self._listed):
+            what = f"listing the tasks with tag '{tag}'"
+            found: dict[str, list[tuple[datetime, str]]] = {}
+            for task in self._connection.tasks(what, self._arn, since):
+                bearer = task.get("tags", {}).get(TAG, "")
+                found.setdefault(bearer, []).append((task["createdAt"], task["quantumTaskArn"]))
+            self._listed = _Listing(self._clock(), since, found)
+        return [arn for _, arn in sorted(self._listed.tasks.get(tag, ()))]
+
+    def _is_old(self, listing: _Listing) -> bool:
+        return not 0 <= self._clock() - listing.at < _LISTING_SECONDS
 
     def state(self, job_id: str) -> JobState:
         """Where a task stands."""
@@ -285,35 +313,21 @@ class BraketAdapter:
 
     def forecast(self, requests: Sequence[Request]) -> Quote:
         """What one task of these circuits costs by the price list."""
-        if self._prices is None:
-            return Quote()
-        return self._prices.quote(sum(request.shots for request in requests))
+        return self._bill.quote(sum(request.shots for request in requests))
 
     def usage(self, job_id: str) -> Usage:
         """What a task costs by the price list; failed and cancelled ones are not billed."""
         task = self._connection.task(f"asking what task '{job_id}' cost", job_id)
-        if task["status"] in ("FAILED", "CANCELLED") or self._prices is None:
+        if task["status"] in ("FAILED", "CANCELLED"):
             return Usage()
-        return self._prices.quote(int(task["shots"])).usage
+        return self._bill.quote(int(task["shots"])).usage
 
     def terms(self) -> Terms:
         """Prices with their date, the queue, and what the prediction assumes."""
         return Terms(None, tuple(self._assumptions()))
 
     def _assumptions(self) -> Iterator[str]:
-        if self._prices is None:
-            yield f"money: unknown: {self._price_error}"
-        elif self._capabilities.is_simulator:
-            yield (
-                f"money: simulators are billed by the minute; {_SIMULATOR_SECONDS:g} s a task, "
-                "the least that is billed, cost "
-                f"{self._prices.task_usd:g} USD"
-            )
-        else:
-            yield (
-                f"money: {self._prices.task_usd:g} USD a task and {self._prices.shot_usd:g} USD a "
-                f"shot, by the price list of {self._prices.date}; discounts and S3 not counted"
-            )
+        yield self._bill.described
         waiting = [
             f"{q['queueSize']} in queue {q.get('queuePriority', q['queue'])}"
             for q in self._device.get("deviceQueueInfo", ())
@@ -333,25 +347,9 @@ class BraketAdapter:
             )
 
     @cached_property
-    def _priced(self) -> tuple[Prices | None, ProviderError | None]:
-        """The prices, or why nobody knows them."""
-        if self._capabilities.is_simulator:
-            cost = self._capabilities.document["service"].get("deviceCost") or {}
-            if cost.get("unit") == "minute":
-                least = float(cost["price"]) * _SIMULATOR_SECONDS / 60
-                return Prices(least, 0.0, str(self._capabilities.updated_at)), None
-        try:
-            return fetch_prices(self._arn), None
-        except ProviderError as error:
-            return None, error
-
-    @property
-    def _prices(self) -> Prices | None:
-        return self._priced[0]
-
-    @property
-    def _price_error(self) -> ProviderError | None:
-        return self._priced[1]
+    def _bill(self) -> Bill:
+        """What tasks cost; asked for once, when it is first needed."""
+        return Bill.of(self._arn, self._capabilities)
 
 
 def _unsent(tag: str, why: str, remedy: str = "") -> Refused:

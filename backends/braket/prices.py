@@ -12,6 +12,7 @@ import urllib3
 from braket.tracking.pricing import _http_client
 
 from backends.adapter import ProviderError, Quote
+from backends.braket.capabilities import Capabilities
 from backends.braket.session import region_of, short_name
 
 PRICE_LIST = (
@@ -22,6 +23,8 @@ PRICE_LIST = (
 _METADATA_ROWS = 5
 _TASK, _SHOT = "Quantum Task", "Quantum Task-Shot"
 _SECONDS = 20.0
+_LEAST_SECONDS = 3.0
+"""Braket bills its simulators by the time they take, this long at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,46 @@ class Prices:
     def quote(self, shots: int) -> Quote:
         """Cost of one task with so many shots in all."""
         return Quote(0.0, self.task_usd, self.shot_usd * shots)
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What tasks of a device cost, as far as anybody knows.
+
+    Attributes:
+        prices: the prices; None if nobody knows them.
+        unknown: why nobody knows them; None otherwise.
+        described: the same in words.
+    """
+
+    prices: Prices | None
+    unknown: ProviderError | None
+    described: str
+
+    @classmethod
+    def of(cls, arn: str, capabilities: Capabilities) -> Bill:
+        """Find the prices of a device: processors by the price list, simulators by the minute."""
+        cost = capabilities.document["service"].get("deviceCost") or {}
+        if capabilities.is_simulator and cost.get("unit") == "minute":
+            least = float(cost["price"]) * _LEAST_SECONDS / 60
+            words = (
+                f"money: simulators are billed by the minute; {_LEAST_SECONDS:g} s a task, the "
+                f"least that is billed, cost {least:g} USD"
+            )
+            return cls(Prices(least, 0.0, str(capabilities.updated_at)), None, words)
+        try:
+            prices = fetch_prices(arn)
+        except ProviderError as error:
+            return cls(None, error, f"money: unknown: {error}")
+        words = (
+            f"money: {prices.task_usd:g} USD a task and {prices.shot_usd:g} USD a shot, by the "
+            f"price list of {prices.date}; discounts and S3 not counted"
+        )
+        return cls(prices, None, words)
+
+    def quote(self, shots: int) -> Quote:
+        """Cost of one task with so many shots in all; nothing where it is unknown."""
+        return Quote() if self.prices is None else self.prices.quote(shots)
 
 
 def fetch_prices(arn: str) -> Prices:

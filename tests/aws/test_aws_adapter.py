@@ -171,7 +171,13 @@ def test_tags_find_tasks_over_several_pages_oldest_first(quick):
     sent = [device.submit(job(asymmetric(devices.ANKAA), tag=f"{k}-0")) for k in range(7)]
     quick.service.tasks[sent[1]].request["tags"]["enclone"] = "5-0"
     assert device.find("5-0") == [sent[1], sent[5]]
+    pages = quick.service.calls["SearchQuantumTasks"]
+    assert pages == 3
+    # One listing serves every tag for a moment, but not after something was sent.
     assert device.find("8-0") == []
+    assert quick.service.calls["SearchQuantumTasks"] == pages
+    new = device.submit(job(asymmetric(devices.ANKAA), tag="8-0"))
+    assert device.find("8-0") == [new]
 
 
 def test_one_token_makes_one_task(quick):
