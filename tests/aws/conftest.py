@@ -12,6 +12,7 @@ from braket_emulator import Emulator  # noqa: E402
 from braket_service import Service  # noqa: E402
 from harness import fast_folder  # noqa: E402
 
+from backends.braket import session  # noqa: E402
 from backends.braket.session import Connection  # noqa: E402
 
 
@@ -40,14 +41,14 @@ def _connections():
 
 @pytest.fixture
 def quick(emulator, _connections, monkeypatch):
-    """One connection a region for all tests, which neither repeats questions nor waits long."""
+    """One connection a region for all tests; it does not repeat its questions."""
     monkeypatch.setattr("backends.braket.session._ATTEMPTS", 1)
-    monkeypatch.setattr("backends.braket.session._READ_SECONDS", 0.8)
 
     def connection(region, profile):
-        if region not in _connections:
-            _connections[region] = Connection(region, profile)
-        return _connections[region]
+        key = region, session._READ_SECONDS
+        if key not in _connections:
+            _connections[key] = Connection(region, profile)
+        return _connections[key]
 
     monkeypatch.setattr("backends.braket.adapter.Connection", connection)
     return emulator

@@ -20,6 +20,13 @@ CASES = [("CreateQuantumTask", kind) for kind in FAULTS] + [
 pytestmark = pytest.mark.usefixtures("quick")
 
 
+@pytest.fixture(autouse=True)
+def _impatient(request, monkeypatch):
+    """A client that gives up waiting before the emulator does, where that is the fault."""
+    if "timeout" in request.node.name:
+        monkeypatch.setattr("backends.braket.session._READ_SECONDS", 0.8)
+
+
 @pytest.mark.parametrize(("call", "kind"), CASES)
 def test_exactly_one_task_survives_each_fault(place, emulator, call, kind):
     # A queue, so that duplicates could be cancelled before they run.
