@@ -421,6 +421,14 @@ def test_credentials_that_are_no_good(emulator, monkeypatch, key, words):
     assert key not in line
 
 
+def test_no_network(emulator, monkeypatch):
+    monkeypatch.setattr("backends.braket.session._ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BRAKET", "http://127.0.0.1:9")
+    line = told_by("garnet")
+    assert "Could not connect to the endpoint URL" in line
+    assert line.endswith("ask again: asking twice does no harm")
+
+
 def test_a_profile_that_is_not_there(emulator):
     line = told_by("garnet", profile="nobody")
     assert "The config profile (nobody) could not be found; name a profile" in line

@@ -8,7 +8,7 @@ from braket_service import FAULTS, Fault
 from harness import Killer, in_a_process_of_its_own
 
 from runner.errors import OverBudget
-from runner.jobs.manager import JobManager, ProviderRefused
+from runner.jobs.manager import MOST_SENDS, JobManager, ProviderRefused
 from runner.store.store import Store
 
 ASKING = ("refused", "rate_limited", "unavailable_503", "timeout_after", "dropped", "truncated")
@@ -83,6 +83,20 @@ def test_the_client_never_repeats_the_call_that_pays(place, emulator):
     scene.manager().work(RUN, wait=False)
     # Three submissions, one call each, though botocore would repeat a 500.
     assert scene.service.calls["CreateQuantumTask"] == 3
+
+
+def test_a_service_that_is_away_for_ever_makes_nothing_and_is_given_up(place, emulator):
+    scene = AwsScene(
+        place,
+        emulator,
+        run={"repeats": 1},
+        faults=[Fault("CreateQuantumTask", "unavailable_503", 1, 99)],
+    )
+    scene.work()
+    assert scene.service.calls["CreateQuantumTask"] == MOST_SENDS
+    assert scene.service.made() == []
+    assert scene.store.tally(RUN).by_state == {"lost": 1}
+    assert any("sent 5 times without a trace" in line for line in scene.told)
 
 
 def test_a_task_that_is_listed_late_is_kept_by_its_token(place, emulator):

@@ -78,3 +78,17 @@ def test_iqm_with_conditional_gates_runs_what_needs_them(place, emulator, experi
         # Conditional Z is two pulses on IQM and a frame in the prediction: a little is lost.
         assert abs(point.row.value - point.row.predicted) < 0.02 + 4.5 * point.row.std_err
     assert all("measure_ff" in source for task in scene.service.made() for source in task.sources)
+
+
+@pytest.mark.parametrize("reveals", [False, True])
+def test_a_device_without_verbatim_boxes_proves_nothing(place, emulator, reveals):
+    """The emulated compiler cancels half of the circuit; it is found out where it says so."""
+    run = {"experiment": {"kind": "entanglement", "n": 2}, "shots": 50, "repeats": 1}
+    scene = AwsScene(place, emulator, devices.RECOMPILING, run, reveals=reveals)
+    scene.work()
+    (point,) = collected_points(scene.store, RUN)
+    assert point.row.certificate == "unverified"
+    assert (point.row.value is None) == reveals
+    failed = [c.shots.code for c in point.circuits if isinstance(c.shots, CircuitFailure)]
+    assert failed == (["RECOMPILED"] * 3 if reveals else [])
+    assert not any(parse(t.sources[0]).verbatim for t in scene.service.made())
