@@ -123,7 +123,7 @@ class Connection:
             answer: Mapping[str, Any] = self._asking.braket_client.get_quantum_task(
                 quantumTaskArn=arn
             )
-            return {**answer, "status": answer["status"], "shots": answer["shots"]}
+            return _with(answer, "status", "shots", "outputS3Bucket", "outputS3Directory")
 
     def tasks(
         self, what: str, device_arn: str, since: datetime | None
@@ -131,11 +131,13 @@ class Connection:
         """Summaries of all tasks of a device, tags included; the service cannot filter by tag."""
         filters = [{"name": "deviceArn", "operator": "EQUAL", "values": [device_arn]}]
         if since is not None:
-            filters.append({"name": "createdAt", "operator": "GTE", "values": [since.isoformat()]})
+            moment = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+            filters.append({"name": "createdAt", "operator": "GTE", "values": [moment]})
         with aws_call(what):
             pages = self._asking.braket_client.get_paginator("search_quantum_tasks")
             for page in pages.paginate(filters=filters, PaginationConfig={"PageSize": _PAGE}):
-                yield from page["quantumTasks"]
+                for task in page["quantumTasks"]:
+                    yield _with(task, "quantumTaskArn", "createdAt")
 
     def cancel(self, what: str, arn: str) -> None:
         """Ask for a task to be cancelled."""
@@ -151,6 +153,13 @@ class Connection:
     @cached_property
     def _s3(self) -> Any:
         return self._boto.client("s3", config=_config(attempts=_ATTEMPTS))
+
+
+def _with(answer: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """The answer, if it holds what is needed of it; KeyError otherwise."""
+    for key in keys:
+        _ = answer[key]
+    return answer
 
 
 def _config(attempts: int) -> Config:
