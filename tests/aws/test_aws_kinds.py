@@ -6,7 +6,7 @@ capabilities by itself, so agreement with the prediction checks both.
 
 import braket_devices as devices
 import pytest
-from aws_harness import RUN, AwsScene
+from aws_harness import RUN, AwsScene, snapshot
 from braket_programs import parse
 
 from backends.adapter import CircuitFailure
@@ -56,6 +56,22 @@ def test_results_are_as_predicted_and_nothing_was_compiled_again(place, emulator
             assert program.verbatim
             sent[program.two_qubit_gates] = sent.get(program.two_qubit_gates, 0) + 1
     assert sent == submitted
+
+
+@pytest.mark.parametrize(
+    ("arn", "n"), [(devices.GARNET, 9), (devices.ANKAA, 13), (devices.FORTE, 17)]
+)
+def test_the_largest_n_that_fits(place, emulator, arn, n):
+    """Every qubit of the device is in use."""
+    frame = {"kind": "entanglement", "n": n, "decrypt": {"strategy": "frame"}, "estimator": "bsm"}
+    scene = AwsScene(place, emulator, arn, {"experiment": frame, "shots": SHOTS, "repeats": 1})
+    scene.work()
+    (point,) = collected_points(scene.store, RUN)
+    assert point.row.qubits == len(snapshot(arn).largest_region) == 2 * n + 2
+    assert point.row.certificate == "proved"
+    assert abs(point.row.value - point.row.predicted) < 4.5 * point.row.std_err
+    (task,) = scene.service.made()
+    assert parse(task.sources[0]).two_qubit_gates == point.row.two_qubit_gates
 
 
 @pytest.mark.parametrize(
