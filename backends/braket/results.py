@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,12 +12,10 @@ from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
 from backends.braket.programs import Readout, two_qubit_gates
+from backends.braket.revealed import ran_two_qubit_gates
 
 Read = Callable[[str], str]
 """Fetches a file by its path below the task's folder."""
-
-_METADATA = ("iqmMetadata", "rigettiMetadata", "aqtMetadata", "oqcMetadata")
-_QUIL = re.compile(r"^\s*(?:ISWAP|CZ|CNOT|XY\([^)]*\)|CPHASE\([^)]*\))\s+\d+\s+\d+\s*$", re.M)
 
 
 def read_results(
@@ -129,7 +126,7 @@ def outcomes_of(probabilities: Mapping[str, float], shots: int) -> NDArray[np.bo
 
 def _recompiled(source: str, metadata: Mapping[str, Any]) -> CircuitFailure | None:
     """A failure where the service reveals that it ran another program than it was sent."""
-    ran = _ran_two_qubit_gates(metadata)
+    ran = ran_two_qubit_gates(metadata)
     sent = two_qubit_gates(source)
     if ran is None or ran == sent:
         return None
@@ -138,36 +135,3 @@ def _recompiled(source: str, metadata: Mapping[str, Any]) -> CircuitFailure | No
         "again, so its outcomes say nothing about the protocol",
         "RECOMPILED",
     )
-
-
-def _ran_two_qubit_gates(metadata: Mapping[str, Any]) -> int | None:
-    """Two-qubit gates of the program that ran; None where it is not revealed, or not readable."""
-    for name in _METADATA:
-        text = (metadata.get(name) or {}).get("compiledProgram")
-        if text:
-            return _count(text)
-    return None
-
-
-def _count(text: str) -> int | None:
-    if "OPENQASM" in text:
-        return two_qubit_gates(text)
-    if text.lstrip().startswith(("{", "[")):
-        try:
-            return _count_instructions(json.loads(text))
-        except ValueError:
-            return None
-    return len(_QUIL.findall(text)) if "DECLARE" in text else None
-
-
-def _count_instructions(node: Any) -> int:
-    """Instructions on two qubits anywhere in a JSON document (IQM's form of a program)."""
-    if isinstance(node, dict):
-        on = node.get("locus") or node.get("qubits")
-        here = (
-            isinstance(on, list) and len(on) == 2 and node.get("name") not in ("barrier", "measure")
-        )
-        return int(here) + sum(_count_instructions(value) for value in node.values())
-    if isinstance(node, list):
-        return sum(_count_instructions(value) for value in node)
-    return 0

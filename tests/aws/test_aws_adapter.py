@@ -20,6 +20,7 @@ from backends.braket.adapter import open_braket
 from backends.braket.calls import without_secrets
 from backends.braket.prices import Prices, read_prices
 from backends.braket.results import outcomes_of
+from backends.braket.revealed import count_two_qubit_gates
 from backends.braket.session import Place, device_arn
 from backends.braket.windows import is_open, next_opening
 from backends.errors import UnknownDevice, UnusableDevice
@@ -156,11 +157,54 @@ def test_a_revealed_program_is_counted_in_every_vendors_form(quick, arn):
         getattr(circuit, device.snapshot().entangler)(*extra, a, b)
     circuit.measure([a, b], [0, 1])
     with pytest.MonkeyPatch.context() as patch:
-        count = results._ran_two_qubit_gates
-        patch.setattr(results, "_ran_two_qubit_gates", lambda m: seen.append(count(m)) or seen[-1])
+        count = results.ran_two_qubit_gates
+        patch.setattr(results, "ran_two_qubit_gates", lambda m: seen.append(count(m)) or seen[-1])
         (result,) = device.results(device.submit(job(circuit)))
     assert isinstance(result, BitArray)
     assert seen == [3]
+
+
+QUIL = """DECLARE ro BIT[2]
+PRAGMA PRESERVE_BLOCK
+RX(pi/2) 3
+ISWAP 3 4
+XY(pi) 3 4
+MEASURE 3 ro[0]
+"""
+OPENQASM = """OPENQASM 3.0;
+bit[2] b;
+#pragma braket verbatim
+box{
+prx(1.0, 0.5) $3;
+cz $3, $4;
+}
+b[0] = measure $3;
+"""
+
+
+def iqm(*instructions):
+    return json.dumps({"name": "x", "instructions": instructions})
+
+
+@pytest.mark.parametrize(
+    ("text", "gates"),
+    [
+        (QUIL, 2),
+        # A calibration, or anything else that is not known, is not counted at all.
+        (QUIL + "DEFCAL CZ 3 4:\n    NOP\n", None),
+        (OPENQASM, 1),
+        (OPENQASM + "mystery $1, $2, $3;\n", None),
+        (iqm({"name": "cz", "locus": ["QB1", "QB2"]}, {"name": "prx", "locus": ["QB1"]}), 1),
+        (f"[{iqm({'name': 'cz', 'qubits': ['QB1', 'QB2']})}]", 1),
+        (iqm({"name": "measure", "qubits": ["QB1", "QB2"]}), 0),
+        (iqm({"name": "cz"}), None),
+        ('{"something": "else"}', None),
+        ("a program in no language that is known", None),
+        ("  ", None),
+    ],
+)
+def test_a_revealed_program_is_read_to_the_last_line_or_not_at_all(text, gates):
+    assert count_two_qubit_gates(text) == gates
 
 
 # Tasks
