@@ -224,30 +224,24 @@ def experiments(as_json: bool) -> None:
 
 
 @main.command()
-@click.option(
-    "--provider",
-    type=click.Choice(["braket"]),
-    help="Ask this provider for its processors instead; needs credentials.",
-)
-@click.option(
-    "--save",
-    metavar="DIR",
-    help="With --provider: write what each says of itself, to simulate it later.",
-)
 @click.option("--ibm", is_flag=True, help="List the devices of your IBM Quantum instance.")
+@click.option("--braket", is_flag=True, help="List the processors that your AWS account reaches.")
+@click.option(
+    "--save", metavar="DIR", help="With --braket: keep what each says of itself, to simulate it."
+)
 @json_option
-def devices(provider: str | None, save: str | None, ibm: bool, as_json: bool) -> None:
+def devices(ibm: bool, braket: bool, save: str | None, as_json: bool) -> None:
     """List the devices that can be simulated, with size and date of calibration."""
+    if save is not None and not braket:
+        raise click.UsageError("--save needs --braket: it keeps what Amazon Braket says")
     if ibm:
         from runner.reachable import print_ibm_devices
 
         print_ibm_devices(as_json=as_json)
         return
-    if provider is not None:
+    if braket:
         _print_reachable(save, as_json=as_json)
         return
-    if save is not None:
-        raise click.UsageError("--save needs --provider braket: it saves what the service says")
     from backends.devices import IDEAL, load_device, packaged_devices
     from backends.errors import BackendError
     from backends.providers import DESCRIPTIONS

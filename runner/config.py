@@ -221,7 +221,7 @@ def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None
         yield (
             ("backend", "device"),
             f"'{backend.device}' is no device of Amazon Braket; give an ARN or a name such as "
-            "iqm/garnet (see 'enclone devices --provider braket')",
+            "iqm/garnet (see 'enclone devices --braket')",
         )
     if options.s3 is not None and not options.s3.removeprefix("s3://").startswith(BUCKET_PREFIX):
         yield (

@@ -114,7 +114,7 @@ class BraketAdapter:
         if planned_with is None and self._device["deviceStatus"] == "RETIRED":
             raise UnusableDevice(
                 f"device '{self.name}' is retired; choose one that is in service: see "
-                "'enclone devices --provider braket'"
+                "'enclone devices --braket'"
             )
         if options.conditional_gates and not self._capabilities.is_iqm:
             raise ProviderError(
@@ -133,7 +133,7 @@ class BraketAdapter:
             if device["deviceType"] == "QPU" and not capabilities.has_gates:
                 raise UnusableDevice(
                     f"device '{self.name}' runs no gates, so no circuits either; see 'enclone "
-                    "devices --provider braket' for those that do"
+                    "devices --braket' for those that do"
                 )
             _ = capabilities.shots_range
         except (KeyError, TypeError, ValueError) as error:
@@ -308,6 +308,11 @@ class BraketAdapter:
     def cancel(self, job_id: str) -> None:
         """Ask for a task to be cancelled; ProviderError with ConflictException if it has ended."""
         self._connection.cancel(f"cancelling task '{job_id}'", job_id)
+
+    def reason(self, job_id: str) -> str:
+        """Why a task ended without results, in the service's words; empty if it gives none."""
+        task = self._connection.task(f"asking why task '{job_id}' ended", job_id)
+        return str(task.get("failureReason") or "")
 
     # Money
 

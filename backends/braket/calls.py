@@ -20,6 +20,7 @@ from backends.adapter import (
     Refused,
     Unavailable,
     UnknownJob,
+    Unusable,
 )
 
 _LOG_IN = (
@@ -71,6 +72,7 @@ def aws_call(what: str, *, pays: bool = False) -> Iterator[None]:
         Refused: a paying call that made nothing.
         Doubtful: a paying call that may have made a task.
         UnknownJob: there is no such thing.
+        Unusable: credentials or region must be set up first.
         Unavailable: a question without an answer.
         ProviderError: a question that was refused.
     """
@@ -82,10 +84,10 @@ def aws_call(what: str, *, pays: bool = False) -> Iterator[None]:
         raise _denied(f"{what} was not tried: {_said(error)}", "", pays=pays) from error
     except aws.ProfileNotFound as error:
         remedy = "name a profile of ~/.aws/config in 'backend.braket.profile' or AWS_PROFILE"
-        raise ProviderError(f"{what} was not tried: {_said(error)}", remedy=remedy) from error
+        raise Unusable(f"{what} was not tried: {_said(error)}", remedy=remedy) from error
     except aws.NoRegionError as error:
         remedy = "set 'backend.braket.region' or AWS_REGION"
-        raise ProviderError(f"{what} was not tried: {_said(error)}", remedy=remedy) from error
+        raise Unusable(f"{what} was not tried: {_said(error)}", remedy=remedy) from error
     except aws.ParamValidationError as error:
         kind = Refused if pays else ProviderError
         raise kind(f"{what} was not tried: {_said(error)}") from error
@@ -133,7 +135,7 @@ def _refusal(what: str, error: aws.ClientError, *, pays: bool) -> ProviderError:
 
 
 def _denied(message: str, code: str, *, pays: bool) -> ProviderError:
-    return (Refused if pays else ProviderError)(message, code=code, remedy=_LOG_IN)
+    return (Refused if pays else Unusable)(message, code=code, remedy=_LOG_IN)
 
 
 def _seconds(text: str | None) -> float | None:

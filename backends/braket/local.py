@@ -200,7 +200,7 @@ def open_braket_local(
         raise ProviderError(
             "simulator 'emulator' is made from the capabilities of a Braket device, but the "
             "device is not given as such",
-            remedy="give a file with the capabilities, as 'enclone devices --provider braket "
+            remedy="give a file with the capabilities, as 'enclone devices --braket "
             "--save DIR' writes them",
         )
     return BraketLocalAdapter(snapshot, simulator, capabilities)

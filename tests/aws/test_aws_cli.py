@@ -275,7 +275,7 @@ def test_a_run_goes_on_when_the_window_opens(cli, emulator, monkeypatch):
 
 
 def test_devices_are_listed_and_saved_to_be_simulated(cli, tmp_path):
-    done = cli("devices", "--provider", "braket", "--save", "caps")
+    done = cli("devices", "--braket", "--save", "caps")
     assert done.exit_code == 0, done.output
     listed = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert sorted(listed) == sorted(
@@ -291,7 +291,7 @@ def test_devices_are_listed_and_saved_to_be_simulated(cli, tmp_path):
     backend = {"provider": "braket-local", "device": "caps/forte-1.json"}
     planned = cli("validate", "c.yaml", backend=backend)
     assert planned.exit_code == 0, planned.output
-    listed = json.loads(cli("devices", "--provider", "braket", "--json").stdout)
+    listed = json.loads(cli("devices", "--braket", "--json").stdout)
     assert {one["qubits"] for one in listed if one["name"].startswith("ionq")} == {36, 25}
     assert cli("devices", "--save", "caps").exit_code == 2
 

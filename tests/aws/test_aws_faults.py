@@ -4,9 +4,10 @@ import signal
 
 import pytest
 from aws_harness import RUN, AwsScene, adapter
-from braket_service import FAULTS, Fault
+from braket_service import FAULTS, Fault, ServiceError
 from harness import Killer, in_a_process_of_its_own
 
+from backends.adapter import Unusable
 from runner.errors import OverBudget
 from runner.jobs.manager import MOST_SENDS, JobManager, ProviderRefused
 from runner.store.store import Store
@@ -206,6 +207,23 @@ def test_a_failed_task_says_why_and_hides_no_other(place, emulator):
     assert any("the task failed: the ions were lost" in line for line in scene.told)
     # Two tasks with 20 shots each: failed ones are not billed.
     assert scene.store.account(RUN).billed.usd == pytest.approx(2 * (0.3 + 20 * 0.0009))
+
+
+def test_credentials_that_expire_while_tasks_run_stop_the_waiting(place, emulator):
+    scene = AwsScene(place, emulator, queue_seconds=100.0)
+    scene.manager().work(RUN, wait=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("braket_emulator._Handler._region", _expired_region)
+        with pytest.raises(Unusable, match="the AWS session has expired"):
+            scene.manager().work(RUN)
+    scene.work()
+    scene.assert_exactly_once()
+
+
+def _expired_region(handler):
+    if handler.path.startswith("/device"):
+        return "us-west-1"
+    raise ServiceError(403, "ExpiredTokenException", "The security token has expired")
 
 
 def test_orphans_are_adopted_by_their_tag(place, emulator):

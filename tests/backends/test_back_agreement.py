@@ -21,7 +21,7 @@ DEVICE = load_device("fake_kingston")
 NOISY = load_device("fake_mumbai")
 UNLIKELY = 1e-6
 # Clouds prove theirs against their emulators.
-SIMULATING = [provider for provider in PROVIDERS if provider != "ibm"]
+SIMULATING = [provider for provider in PROVIDERS if provider not in ("ibm", "braket")]
 
 
 def compiled(n, strategy, estimator, device, clone=1):
