@@ -138,25 +138,23 @@ def _key(row: ResultRow) -> tuple[object, ...]:
 
 
 def comparison_table(comparison: Comparison) -> str:
-    """The comparison as text: value ± standard error and prediction of each run, differences."""
+    """The comparison as text: for each point one line a run, with its difference to the first."""
     rows = [point.any_row for point in comparison.points]
     table = Table(box=None, pad_edge=False, header_style="none")
     about: list[Column] = point_columns(rows)
     for column in about:
         _add(table, column.header, numeric=column.numeric)
-    runs = range(1, len(comparison.names) + 1)
-    for k in runs:
-        _add(table, f"({k})")
-        _add(table, "predicted")
-        if k > 1:
-            _add(table, f"({k}) - (1)")
+    _add(table, "run", numeric=False)
+    for header in ("value", "predicted", "2q gates", "difference to (1)"):
+        _add(table, header)
     for point in comparison.points:
         cells = [column.cell(point.any_row) for column in about]
         for k, row in enumerate(point.rows):
-            cells += [_value(row), number(row.predicted if row else None)]
-            if k:
-                cells.append(_difference(point.differences[k - 1]))
-        table.add_row(*cells)
+            difference = _difference(point.differences[k - 1]) if k else ""
+            gates = MISSING if row is None else str(row.two_qubit_gates)
+            predicted = number(row.predicted if row else None)
+            table.add_row(*cells, f"({k + 1})", _value(row), predicted, gates, difference)
+            cells = [""] * len(cells)
     return render(table) + _legend(comparison)
 
 

@@ -95,7 +95,10 @@ def test_the_backend_line_alone_changes_and_the_runs_are_compared(cli, tmp_path)
     assert compared.exit_code == 0, compared.output
     lines = compared.stdout.splitlines()
     assert lines[0].split()[:4] == ["n", "clone", "strategy", "estimator"]
-    assert "(3) - (1)" in lines[0]
+    assert lines[0].endswith("difference to (1)")
+    # Two points, three lines each; nothing is cut off.
+    assert [line.split("(")[1][0] for line in lines[1:7]] == ["1", "2", "3"] * 2
+    assert "…" not in compared.stdout
     assert [line.split("provider ")[1] for line in lines if "provider " in line] == [
         "stim, device garnet.json",
         "braket-local, device garnet.json",
