@@ -143,14 +143,9 @@ def _before(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
 
 def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
     step = timed.step
-    if step.name in ("measure", "z", "id"):
+    # A delay is part of the idle that the next operation ends, and is charged there.
+    if step.name in ("measure", "z", "id", "delay"):
         return []
-    if step.name == "delay":
-        return [
-            channel
-            for qubit in step.qubits
-            for channel in idle_channels(qubit, timed.seconds, snapshot.qubits[qubit])
-        ]
     if step.name == "reset":
         (qubit,) = step.qubits
         return [Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)]

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Kraus, average_gate_fidelity
 
+from backends.devices import load_device
 from backends.errors import DoesNotFit
 from backends.noise import Channel, depolarizing_probability, idle_channels, noisy_events
+from backends.prediction import predicted_success
 from backends.schedule import schedule, total_seconds
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from experiments.clifford import Step, steps
+from experiments.settings import Check
 
 PAULIS = {
     "I": np.eye(2),
@@ -177,3 +180,21 @@ def test_a_circuit_that_is_not_native_is_refused_by_name():
     circuit.cx(0, 1)
     with pytest.raises(DoesNotFit, match=r"'cx' on qubits \(0, 1\) is not native"):
         timed(circuit)
+
+
+@pytest.mark.parametrize("microseconds", [0.5, 10.0, 80.0])
+@pytest.mark.parametrize(("gates", "time"), [(("sx", "sxdg"), "t2"), (("x", "id"), "t1")])
+def test_a_delay_is_charged_once(microseconds, gates, time):
+    """A Ramsey and a relaxation experiment decay by T2 and T1 over the delay, no faster."""
+    device = load_device("fake_kingston")
+    qubit = device.qubits[3]
+    before, after = gates
+    circuit = QuantumCircuit(device.num_qubits, 1)
+    getattr(circuit, before)(3)
+    circuit.delay(microseconds * 1e-6, 3, unit="s")
+    getattr(circuit, after)(3)
+    circuit.measure(3, 0)
+    seconds = {"t1": qubit.t1_seconds, "t2": min(qubit.t2_seconds, 2 * qubit.t1_seconds)}[time]
+    parity = 1 if before == "x" else 0
+    chance = predicted_success(tuple(steps(circuit)), [Check((0,), parity)], device, ["idle"])
+    assert chance == pytest.approx((1 + math.exp(-microseconds * 1e-6 / seconds)) / 2, rel=1e-6)
