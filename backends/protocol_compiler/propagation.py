@@ -1,0 +1,184 @@
+"""Backward propagation of Pauli strings: the inner loop of every score.
+
+The mean of a correlator under Pauli noise is a product, one factor for each gate, idle or readout
+that its string touches. Going backwards through a circuit also schedules it, since everything
+happens as late as possible.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.frames import PULL_BACK
+from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
+
+PULSE, TURN, MEASURE, BARRIER, CONDITIONAL, RESET, DELAY = 0, 1, 5, 6, 7, 8, 9
+"""Kinds of rows of a native program, beside the two-qubit gates of :mod:`tables`.
+
+(kind, a, b, c): ``PULSE`` on qubit a with permutation b; ``TURN``, a virtual one, c = 1 if it
+starts the life of a qubit; two-qubit gates on (a, b); ``MEASURE`` of qubit a into bit b;
+``BARRIER`` on list[a : a + b]; ``CONDITIONAL`` Pauli of axis b on qubit a if the bits list[c + 1 :
+c + 1 + list[c]] are odd; ``RESET`` of a; ``DELAY`` of a for delays[b] seconds.
+"""
+
+GATE_CAUSE, IDLE_CAUSE, READOUT_CAUSE = 0, 1, 2
+
+
+@machine_code
+def _lose(
+    losses: NDArray[np.float64], cause: int, touched: np.uint64, loss: float, strings: int
+) -> None:
+    if loss == 0.0 or touched == np.uint64(0):
+        return
+    for s in range(strings):
+        if (touched >> np.uint64(s)) & np.uint64(1):
+            losses[cause, s] += loss
+
+
+@machine_code
+def propagate(
+    rows: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    delays: NDArray[np.float64],
+    tables: DeviceTables,
+    x: NDArray[np.uint64],
+    z: NDArray[np.uint64],
+    bits: NDArray[np.uint64],
+    losses: NDArray[np.float64],
+) -> np.uint64:
+    """Take up to 64 strings back through a native program.
+
+    Args:
+        rows: the program, shape (rows, 4); see :data:`PULSE`.
+        lists: qubits of barriers and bits of conditions.
+        delays: lengths of delays in seconds.
+        tables: the device.
+        x: bit s of x[q] tells whether string s has an X part on qubit q; overwritten.
+        z: the same for Z; overwritten.
+        bits: the same for classical bits; overwritten.
+        losses: shape (3, strings); the losses are added, by cause.
+
+    Returns:
+        The strings whose mean is zero even without noise, as a mask.
+    """
+    zero = np.uint64(0)
+    strings = losses.shape[1]
+    free_from = np.zeros(len(x))  # seconds before the end; the constraint on earlier operations
+    starts = np.full(len(x), -1.0)  # start of the next real operation, -1 if none follows
+    bit_from = np.zeros(max(1, len(bits)))
+    vanished = zero
+    for k in range(len(rows) - 1, -1, -1):
+        kind, a, b, c = rows[k, 0], rows[k, 1], rows[k, 2], rows[k, 3]
+        if kind == BARRIER:
+            latest = 0.0
+            for i in range(a, a + b):
+                latest = max(latest, free_from[lists[i]])
+            for i in range(a, a + b):
+                free_from[lists[i]] = latest
+            continue
+        if kind == TURN:
+            if c == 1:
+                end = free_from[a]
+                if starts[a] >= 0.0:
+                    _idle(losses, tables, a, end - starts[a], x[a], z[a], strings)
+                starts[a] = end
+            if b != 0:
+                m = PULL_BACK[b]
+                old_x, old_z = x[a], z[a]
+                x[a] = (old_x if m[0] else zero) ^ (old_z if m[1] else zero)
+                z[a] = (old_x if m[2] else zero) ^ (old_z if m[3] else zero)
+            continue
+        if kind == CZ or kind == CX or kind == ECR:
+            seconds = tables.gate_seconds[a, b]
+            end = max(free_from[a], free_from[b])
+            for q in (a, b):
+                if starts[q] >= 0.0:
+                    _idle(losses, tables, q, end - starts[q], x[q], z[q], strings)
+                starts[q] = end + seconds
+                free_from[q] = end + seconds
+            touched = x[a] | z[a] | x[b] | z[b]
+            _lose(losses, GATE_CAUSE, touched, tables.gate_loss[a, b], strings)
+            if kind == CZ:
+                z[a] ^= x[b]
+                z[b] ^= x[a]
+            else:
+                if kind == ECR:
+                    z[a] ^= x[a]
+                    x[b] ^= z[b]
+                x[b] ^= x[a]
+                z[a] ^= z[b]
+            continue
+        if kind == CONDITIONAL:
+            seconds = 0.0 if b == 2 else tables.pulse_seconds[a]
+            count = lists[c]
+            end = free_from[a]
+            for i in range(c + 1, c + 1 + count):
+                end = max(end, bit_from[lists[i]])
+            if starts[a] >= 0.0:
+                _idle(losses, tables, a, end - starts[a], x[a], z[a], strings)
+            starts[a] = end + seconds
+            free_from[a] = end + seconds
+            for i in range(c + 1, c + 1 + count):
+                bit_from[lists[i]] = end + seconds
+            flipped = z[a] if b == 0 else (x[a] if b == 2 else x[a] ^ z[a])
+            if b != 2:
+                _lose(losses, GATE_CAUSE, x[a] | z[a], tables.pulse_loss[a], strings)
+            for i in range(c + 1, c + 1 + count):
+                bits[lists[i]] ^= flipped
+            continue
+        if kind == DELAY:
+            # Nothing but time: the idle is charged from operation to operation.
+            free_from[a] += delays[b]
+            continue
+        end = free_from[a]
+        if kind == MEASURE:
+            seconds = tables.readout_seconds[a]
+            end = max(end, bit_from[b])
+            bit_from[b] = end + seconds
+        elif kind == RESET:
+            seconds = tables.readout_seconds[a] + tables.pulse_seconds[a]
+        else:
+            seconds = tables.pulse_seconds[a]
+        if starts[a] >= 0.0:
+            _idle(losses, tables, a, end - starts[a], x[a], z[a], strings)
+        starts[a] = end + seconds
+        free_from[a] = end + seconds
+        if kind == MEASURE:
+            vanished |= x[a]
+            _lose(losses, READOUT_CAUSE, bits[b], tables.readout_loss[a], strings)
+            z[a] ^= bits[b]
+            bits[b] = zero
+        elif kind == RESET:
+            _lose(losses, READOUT_CAUSE, z[a], tables.readout_loss[a], strings)
+            vanished |= x[a]
+            x[a] = zero
+            z[a] = zero
+            starts[a] = -1.0
+        else:
+            _lose(losses, GATE_CAUSE, x[a] | z[a], tables.pulse_loss[a], strings)
+            if b != 0:
+                m = PULL_BACK[b]
+                old_x, old_z = x[a], z[a]
+                x[a] = (old_x if m[0] else zero) ^ (old_z if m[1] else zero)
+                z[a] = (old_x if m[2] else zero) ^ (old_z if m[3] else zero)
+    for q in range(len(x)):
+        vanished |= x[q]
+    return vanished
+
+
+@machine_code
+def _idle(
+    losses: NDArray[np.float64],
+    tables: DeviceTables,
+    qubit: int,
+    seconds: float,
+    x: np.uint64,
+    z: np.uint64,
+    strings: int,
+) -> None:
+    if seconds <= 0.0 or (x | z) == np.uint64(0):
+        return
+    _lose(losses, IDLE_CAUSE, x, seconds * tables.dephasing_rate[qubit], strings)
+    _lose(losses, IDLE_CAUSE, z & ~x, seconds * tables.relaxation_rate[qubit], strings)
