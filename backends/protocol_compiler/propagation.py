@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import machine_code
 from backends.protocol_compiler.frames import PULL_BACK
-from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
+from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
 
-PULSE, TURN, MEASURE, BARRIER, CONDITIONAL, RESET, DELAY = 0, 1, 5, 6, 7, 8, 9
+PULSE, TURN, MEASURE, BARRIER, CONDITIONAL, RESET, DELAY, LETTERS = 0, 1, 5, 6, 7, 8, 9, 10
 """Kinds of rows of a native program, beside the two-qubit gates of :mod:`tables`.
 
 (kind, a, b, c): ``PULSE`` on qubit a with permutation b; ``TURN``, a virtual one, c = 1 if it
 starts the life of a qubit; two-qubit gates on (a, b); ``MEASURE`` of qubit a into bit b;
 ``BARRIER`` on list[a : a + b]; ``CONDITIONAL`` Pauli of axis b on qubit a if the bits list[c + 1 :
-c + 1 + list[c]] are odd; ``RESET`` of a; ``DELAY`` of a for delays[b] seconds.
+c + 1 + list[c]] are odd; ``RESET`` of a; ``DELAY`` of a for delays[b] seconds; ``LETTERS``:
+the strings start on qubit a here, with the letters given beforehand in x[a], z[a].
 """
 
 GATE_CAUSE, IDLE_CAUSE, READOUT_CAUSE = 0, 1, 2
@@ -55,7 +56,8 @@ def propagate(
         lists: qubits of barriers and bits of conditions.
         delays: lengths of delays in seconds.
         tables: the device.
-        x: bit s of x[q] tells whether string s has an X part on qubit q; overwritten.
+        x: bit s of x[q] tells whether string s has an X part on qubit q where it starts, at the
+            row ``LETTERS``; overwritten.
         z: the same for Z; overwritten.
         bits: the same for classical bits; overwritten.
         losses: shape (3, strings); the losses are added, by cause.
@@ -65,6 +67,9 @@ def propagate(
     """
     zero = np.uint64(0)
     strings = losses.shape[1]
+    first_x, first_z = x.copy(), z.copy()
+    x[:] = zero
+    z[:] = zero
     free_from = np.zeros(len(x))  # seconds before the end; the constraint on earlier operations
     starts = np.full(len(x), -1.0)  # start of the next real operation, -1 if none follows
     bit_from = np.zeros(max(1, len(bits)))
@@ -90,7 +95,7 @@ def propagate(
                 x[a] = (old_x if m[0] else zero) ^ (old_z if m[1] else zero)
                 z[a] = (old_x if m[2] else zero) ^ (old_z if m[3] else zero)
             continue
-        if kind == CZ or kind == CX or kind == ECR:
+        if CZ <= kind <= ECR:
             seconds = tables.gate_seconds[a, b]
             end = max(free_from[a], free_from[b])
             for q in (a, b):
@@ -127,6 +132,10 @@ def propagate(
                 _lose(losses, GATE_CAUSE, x[a] | z[a], tables.pulse_loss[a], strings)
             for i in range(c + 1, c + 1 + count):
                 bits[lists[i]] ^= flipped
+            continue
+        if kind == LETTERS:
+            x[a] = first_x[a]
+            z[a] = first_z[a]
             continue
         if kind == DELAY:
             # Nothing but time: the idle is charged from operation to operation.

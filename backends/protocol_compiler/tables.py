@@ -71,9 +71,9 @@ def device_tables(snapshot: DeviceSnapshot) -> DeviceTables:
     joined = native | native.T
     degree = joined.sum(axis=1)
     neighbours = np.full((size, max(1, int(degree.max(initial=1)))), -1, dtype=np.int64)
-    for qubit in range(size):
-        found = np.flatnonzero(joined[qubit])
-        neighbours[qubit, : len(found)] = found
+    for index in range(size):
+        found = np.flatnonzero(joined[index])
+        neighbours[index, : len(found)] = found
     relaxation, dephasing = np.zeros(size), np.zeros(size)
     for k, qubit in enumerate(snapshot.qubits):
         if qubit.t1_seconds and qubit.t2_seconds:

@@ -1,0 +1,185 @@
+"""From a placement to the circuit that is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import stim
+from numpy.typing import NDArray
+from qiskit.circuit import CircuitInstruction, QuantumCircuit, QuantumRegister
+from qiskit.transpiler import PassManager
+
+from backends.clifford_pass import native_gates
+from backends.protocol_compiler.building import MOST_ROWS, build
+from backends.protocol_compiler.encoding import DECRYPTED, ENCRYPTED
+from backends.protocol_compiler.frames import NAMES
+from backends.protocol_compiler.lowering import lower
+from backends.protocol_compiler.placement import Placement
+from backends.protocol_compiler.problem import ROWS, TREES
+from backends.protocol_compiler.propagation import BARRIER, PULSE, TURN
+from backends.protocol_compiler.recognition import Recognised
+from backends.protocol_compiler.signs import Operation, absorb, as_stim, correction
+from backends.protocol_compiler.tables import CX, CZ, device_tables
+from backends.snapshot import DeviceSnapshot
+from experiments.clifford import steps
+from experiments.stabilizers import StabilizerState
+
+_ENTANGLERS = {CZ: "cz", CX: "cx"}
+
+
+def emit(recognised: Recognised, place: Placement, snapshot: DeviceSnapshot) -> QuantumCircuit:
+    """Write one setting of a point as a native circuit on the device's qubits.
+
+    Stages are closed by the barriers of the logical circuit, its qubits listed in the same order;
+    preparation by one barrier for each Bell pair, labelled ``preparation of i j`` with the numbers
+    of its logical qubits, so that each pair is made just in time.
+
+    Raises:
+        AssertionError: if the placement is no implementation of the circuit.
+    """
+    segments, lists = _segments(recognised, place, snapshot)
+    writer = _Writer(recognised, lists, snapshot)
+    for mark, operations in segments:
+        if mark == ENCRYPTED:
+            writer.encrypted(operations)
+        elif mark == DECRYPTED:
+            writer.decrypted(operations)
+        else:
+            writer.prepared(mark, operations)
+    return PassManager(native_gates(snapshot.to_target())).run(writer.out)
+
+
+class _Writer:
+    """Writes stage after stage, following the state to mend its signs."""
+
+    def __init__(
+        self, recognised: Recognised, lists: NDArray[np.int64], snapshot: DeviceSnapshot
+    ) -> None:
+        self._recognised = recognised
+        self._logical = recognised.circuit
+        self._entangler = snapshot.entangler
+        self._sites = [int(site) for site in lists[: len(recognised.qubits)]]
+        self._site_of = {
+            self._logical.qubits[q]: site
+            for q, site in zip(recognised.qubits, self._sites, strict=True)
+        }
+        self._simulator = stim.TableauSimulator()
+        self._simulator.set_num_qubits(snapshot.num_qubits)
+        self.out = QuantumCircuit(
+            QuantumRegister(snapshot.num_qubits, "q"), *self._logical.cregs
+        )
+
+    def prepared(self, pair: int, operations: list[Operation]) -> None:
+        """Write one Bell pair."""
+        pairs = len(self._sites) // 2
+        logical = (pair + 1, 0 if pair == 0 else pairs + pair)
+        on = [self._sites[k] for k in logical]
+        expected = [self._on(dict.fromkeys(on, letter)) for letter in "XZ"]
+        self._write(operations, expected, on)
+        numbers = " ".join(str(self._recognised.qubits[k]) for k in logical)
+        self.out.barrier(on, label=f"preparation of {numbers}")
+
+    def encrypted(self, operations: list[Operation]) -> None:
+        """Write encryption, its barrier and what comes before decryption."""
+        pairs = len(self._sites) // 2
+        end = self._recognised.encrypted
+        self._write(operations, self._expected(end), self._sites[1 : pairs + 1])
+        self._as_they_are(self._logical.data[end : self._recognised.decoding[0]])
+
+    def decrypted(self, operations: list[Operation]) -> None:
+        """Write decryption, and all that follows it."""
+        problem = self._recognised.problem
+        clone = self._sites[1 + problem.clone]
+        end = self._recognised.decoding[1]
+        if problem.decoding == ROWS:
+            self._write(operations, self._expected(end), [clone, *self._sites[problem.pairs + 1 :]])
+        elif problem.decoding == TREES:
+            kept = self._recognised.qubits[: problem.pairs + 1]
+            self._write(operations, self._expected(end, kept), [clone])
+        self._as_they_are(self._logical.data[end:])
+
+    def _write(
+        self,
+        operations: list[Operation],
+        expected: Sequence[stim.PauliString],
+        support: Sequence[int],
+    ) -> None:
+        self._simulator.do(as_stim(operations))
+        pauli = correction(self._simulator, expected, support)
+        for qubit, (x, z) in pauli.items():
+            if x:
+                self._simulator.x(qubit)
+            if z:
+                self._simulator.z(qubit)
+        absorb(operations, pauli)
+        for operation in operations:
+            for step in operation.steps():
+                getattr(self.out, step.name)(*step.qubits)
+
+    def _expected(self, end: int, kept: Sequence[int] | None = None) -> list[stim.PauliString]:
+        """Stabilizers of the logical state, readouts left out; those on ``kept`` alone."""
+        prefix = self._logical.copy_empty_like()
+        for instruction in self._logical.data[:end]:
+            if instruction.name != "measure":
+                prefix.append(instruction)
+        state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
+        generators = state.generators if kept is None else state.restricted(kept)
+        return [
+            self._on({self._site_of[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
+            * g.sign
+            for g in generators
+        ]
+
+    def _on(self, letters: dict[int, str]) -> stim.PauliString:
+        string = stim.PauliString(self.out.num_qubits)
+        for qubit, letter in letters.items():
+            string[qubit] = letter
+        return string
+
+    def _as_they_are(self, instructions: Iterable[CircuitInstruction]) -> None:
+        """Write instructions of the logical circuit at the places of their qubits."""
+        for instruction in instructions:
+            on = [self._site_of[q] for q in instruction.qubits]
+            if instruction.name in ("cx", "cz") and self._entangler == "cz":
+                local = [on[1]] if instruction.name == "cx" else []
+                self.out.h(local)
+                self.out.cz(*on)
+                self.out.h(local)
+            else:
+                bits = [self.out.clbits[self._logical.find_bit(c).index] for c in instruction.clbits]
+                self.out.append(instruction.operation, on, bits)
+            if len(on) == 1 and instruction.name not in ("measure", "rz", "barrier", "if_else"):
+                self._simulator.do(as_stim([Operation((instruction.name,), tuple(on))]))
+
+
+_Segment = tuple[int, list[Operation]]
+
+
+def _segments(
+    recognised: Recognised, place: Placement, snapshot: DeviceSnapshot
+) -> tuple[list[_Segment], NDArray[np.int64]]:
+    """Native operations up to each fence, with its mark; encryption and decryption are last."""
+    problem, tables = recognised.problem, device_tables(snapshot)
+    rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
+    native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
+    lists = np.zeros(8 * problem.pairs, dtype=np.int64)
+    count = build(problem, place, tables, rows, lists)
+    if count < 0:
+        raise AssertionError("this placement is not possible")
+    program = rows[:count]
+    frames = np.zeros(snapshot.num_qubits, dtype=np.int64)
+    length = lower(program, tables, frames, native)
+    if length < 0:
+        raise AssertionError("a gate of this placement has no working coupler")
+    segments: list[_Segment] = []
+    operations: list[Operation] = []
+    for kind, a, b, c in native[:length].tolist():
+        if kind == BARRIER:
+            segments.append((c, operations))
+            operations = []
+        elif kind in (PULSE, TURN):
+            operations.append(Operation(NAMES[b], (a,), timed=kind == PULSE))
+        else:
+            operations.append(Operation((_ENTANGLERS.get(kind, "ecr"),), (a, b)))
+    return segments, lists

@@ -1,0 +1,77 @@
+"""Where everything stands: the tree of the data, the paths of the keys."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import machine_code
+
+LONGEST_PATH = 10
+"""Qubits on the way from a data qubit to its partner, both included."""
+
+NODES, ROOT, SECOND, ORDER = 0, 1, 2, 3
+"""Entries of :attr:`Placement.scalars`."""
+
+
+class Placement(NamedTuple):
+    """A placement of one instance of the protocol, as arrays that a search changes in place.
+
+    Pair 0 is (A, R), pair i is (S_i, N_i): a data qubit and the partner it shares a Bell pair with.
+    Node i of the tree is the data qubit of pair i; further nodes are bridges.
+
+    Attributes:
+        site: device qubit of each node, shape (nodes at most,).
+        parent: parent of each node, -1 for the root.
+        scalars: number of nodes, the root, the other end of the centre edge, and which of the two
+            decoding trees is grown first.
+        path: device qubits from each data qubit to its partner, shape (pairs, LONGEST_PATH).
+        length: how many qubits that path has, shape (pairs,).
+        meet: the Bell pair is made on path[meet], path[meet + 1], shape (pairs,).
+        turned: which of the two is the control, shape (pairs,).
+        flip: which key qubit of a decoded pair holds the Z string, shape (pairs,).
+    """
+
+    site: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    scalars: NDArray[np.int64]
+    path: NDArray[np.int64]
+    length: NDArray[np.int64]
+    meet: NDArray[np.int64]
+    turned: NDArray[np.int64]
+    flip: NDArray[np.int64]
+
+
+def empty_placement(pairs: int) -> Placement:
+    """A placement with room for ``pairs`` data qubits and as many bridges."""
+    return Placement(
+        site=np.full(2 * pairs, -1, dtype=np.int64),
+        parent=np.full(2 * pairs, -1, dtype=np.int64),
+        scalars=np.zeros(4, dtype=np.int64),
+        path=np.full((pairs, LONGEST_PATH), -1, dtype=np.int64),
+        length=np.zeros(pairs, dtype=np.int64),
+        meet=np.zeros(pairs, dtype=np.int64),
+        turned=np.zeros(pairs, dtype=np.int64),
+        flip=np.zeros(pairs, dtype=np.int64),
+    )
+
+
+@machine_code
+def copy_placement(source: Placement, target: Placement) -> None:
+    """Overwrite one placement by another."""
+    target.site[:] = source.site
+    target.parent[:] = source.parent
+    target.scalars[:] = source.scalars
+    target.path[:] = source.path
+    target.length[:] = source.length
+    target.meet[:] = source.meet
+    target.turned[:] = source.turned
+    target.flip[:] = source.flip
+
+
+@machine_code
+def partner_site(place: Placement, pair: int) -> int:
+    """Where the partner of a data qubit stands."""
+    return place.path[pair, place.length[pair] - 1]

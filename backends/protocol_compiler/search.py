@@ -1,0 +1,122 @@
+"""Search for the best placement, by a number of moves that a budget stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.protocol_compiler.annealing import anneal
+from backends.protocol_compiler.building import IMPOSSIBLE
+from backends.protocol_compiler.placement import Placement, empty_placement
+from backends.protocol_compiler.problem import Problem
+from backends.protocol_compiler.tables import device_tables
+from backends.snapshot import DeviceSnapshot
+
+_SCOUTS = 0.3
+_FINALISTS = 0.35
+_HOT, _WARM, _COLD = 0.12, 0.04, 0.0008
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One annealing run, to be done in any process.
+
+    Attributes:
+        problem: what is placed.
+        snapshot: the device.
+        place: where it starts; None starts anew around ``centre``.
+        centre: a device qubit, -1 with ``place``.
+        moves: how many changes are tried.
+        hot: the first temperature.
+        seed: of all random choices.
+    """
+
+    problem: Problem
+    snapshot: DeviceSnapshot
+    place: Placement | None
+    centre: int
+    moves: int
+    hot: float
+    seed: int
+
+
+Mapper = Callable[[Callable[[Task], "Found"], Iterable[Task]], Iterable["Found"]]
+"""How tasks are done: one after the other, or by several processes; results in order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The end of a run.
+
+    Attributes:
+        cost: sum of -log of all correlators; infinite if nothing was found.
+        place: the best placement.
+    """
+
+    cost: float
+    place: Placement
+
+
+def run(task: Task) -> Found:
+    """Do one annealing run."""
+    place = empty_placement(task.problem.pairs)
+    if task.place is not None:
+        place = Placement(*(array.copy() for array in task.place))
+    region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
+    region[sorted(task.snapshot.largest_region)] = True
+    cost = anneal(
+        task.problem,
+        place,
+        task.centre,
+        region,
+        device_tables(task.snapshot),
+        task.moves,
+        task.hot,
+        _COLD,
+        task.seed,
+    )
+    return Found(cost if cost < IMPOSSIBLE else np.inf, place)
+
+
+def search(
+    problem: Problem,
+    snapshot: DeviceSnapshot,
+    moves: int,
+    seed: int,
+    mapper: Mapper = map,
+) -> Found | None:
+    """Look for the placement with the least cost.
+
+    Short runs everywhere on the device, longer ones from the best of them, the longest from the
+    very best. Equal arguments give equal placements, on any number of processes.
+
+    Args:
+        problem: what is placed.
+        snapshot: the device.
+        moves: changes tried in all.
+        seed: of all random choices.
+        mapper: does the runs.
+
+    Returns:
+        The best placement, or None if none was found.
+    """
+    draw = np.random.default_rng([seed, problem.pairs])
+    centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
+
+    def runs(starts: Sequence[tuple[Placement | None, int]], share: float, hot: float) -> list[Found]:
+        each = max(1, int(share * moves / max(1, len(starts))))
+        tasks = [
+            Task(problem, snapshot, place, centre, each, hot, int(draw.integers(2**31)))
+            for place, centre in starts
+        ]
+        return sorted(mapper(run, tasks), key=lambda found: found.cost)
+
+    scouts = runs([(None, centre) for centre in centres], _SCOUTS, _HOT)
+    middle = runs([(f.place, -1) for f in scouts[:6] if np.isfinite(f.cost)], _FINALISTS, _WARM)
+    best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
+    if not best or not np.isfinite(best[0].cost):
+        return None
+    last = runs([(f.place, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2)
+    return min([*best, *last], key=lambda f: f.cost)
