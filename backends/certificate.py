@@ -9,9 +9,11 @@ a barrier lists its qubits tells where each logical qubit is at that moment.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import stim
 from qiskit.circuit import QuantumCircuit
@@ -79,10 +81,13 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
 
     Checks, each exact:
 
-    - ``stages``: the same labelled barriers, those on all qubits in the same order.
+    - ``stages``: the same labelled barriers, those on all qubits in the same order. A stage may be
+      closed in parts, by barriers labelled ``<stage> of <logical qubits>``, for qubits that are not
+      entangled with the others then: Bell pairs are made just before they are needed.
     - ``state after <stage>``: at each of these before the first measurement the compiled state
       equals the logical one. After encryption this proves that
-      encryption was carried out, not cancelled.
+      encryption was carried out, not cancelled. After decryption a key that is never read is
+      discarded: the state of all other qubits is what counts.
     - ``noise qubits untouched``: from its preparation to the end of all encryption a noise qubit is
       only moved.
     - ``no early measurement``: nothing is measured or conditioned before encryption ends.
@@ -144,38 +149,43 @@ def _checks(
     logical: QuantumCircuit, wanted: list[Step], found: list[Step]
 ) -> list[tuple[str, bool]]:
     size = 1 + max(q for s in found for q in s.qubits)
-    logical_stages, compiled_stages = _stages(wanted), dict(_stages(found))
+    logical_stages = _stages(wanted)
     # A barrier on some of the qubits may come earlier or later among the others.
     whole = [
         name for name, end in logical_stages if _touched(wanted[:end]) <= set(wanted[end].qubits)
     ]
     names = {name for name, _ in logical_stages}
-    if (
-        [name for name in compiled_stages if name in whole] != whole
-        or compiled_stages.keys() != names
-        or not {"preparation", "encryption"} <= names
-    ):
+    parts = _parts(wanted, found)
+    if parts is None or not _in_order(whole, parts) or not {"preparation", "encryption"} <= names:
         return [("stages", False)]
     checks = [("stages", True)]
     early = True
     for name, end in logical_stages:
         if name not in whole:
             continue
-        compiled_end = compiled_stages[name]
-        before, compiled_before = wanted[:end], found[:compiled_end]
+        before = wanted[:end]
         if any(s.name in ("measure", "reset") for s in before):
             break
-        here = dict(zip(wanted[end].qubits, found[compiled_end].qubits, strict=True))
+        compiled_before = found[: parts[name][-1].end]
         if any(s.name in ("measure", "reset") or s.condition for s in compiled_before):
             early = False
-        else:
-            expected = StabilizerState.of(before, logical.num_qubits, 0)
-            state = StabilizerState.of(compiled_before, size, 0)
-            checks.append((f"state after {name}", _same_state(expected, state, here)))
+            continue
+        expected = StabilizerState.of(before, logical.num_qubits, 0)
+        spent = _noise(logical) if _key_is_spent(logical, wanted, end) else frozenset()
+        same = all(
+            _same_state(
+                _on_part(expected, part, wanted[end].qubits),
+                StabilizerState.of(found[: part.end], size, 0),
+                part.place,
+                spent,
+            )
+            for part in parts[name]
+        )
+        checks.append((f"state after {name}", same))
     checks.append(("no early measurement", early))
     checks.append(("losses and waits", _same_losses(wanted, found)))
     if early:
-        checks.append(("noise qubits untouched", _noise_untouched(logical, wanted, found)))
+        checks.append(("noise qubits untouched", _noise_untouched(logical, wanted, found, parts)))
     checks.append(("outcome law", _same_law(wanted, found)))
     return checks
 
@@ -198,22 +208,99 @@ _WAIT_TOLERANCE = 0.999
 """A device counts time in whole ticks."""
 
 
-def _noise_untouched(logical: QuantumCircuit, wanted: list[Step], found: list[Step]) -> bool:
-    """Whether each noise qubit only moves from its preparation to the end of all encryption."""
-    noise = {
+class _Part(NamedTuple):
+    """A compiled barrier that closes a stage, or what belongs to some of its qubits.
+
+    Attributes:
+        end: index of the barrier among the compiled steps.
+        place: logical qubit → where it is.
+    """
+
+    end: int
+    place: dict[int, int]
+
+
+_PART = re.compile(r"(?P<stage>.+) of (?P<qubits>\d+(?: \d+)*)")
+"""Label of a barrier that closes a stage for the given logical qubits, in their order."""
+
+
+def _parts(wanted: list[Step], found: list[Step]) -> dict[str, list[_Part]] | None:
+    """The compiled barriers of each logical stage; None where they do not fit the logical ones."""
+    listed = {name: wanted[end].qubits for name, end in _stages(wanted)}
+    parts: dict[str, list[_Part]] = {name: [] for name in listed}
+    for label, end in _stages(found):
+        on = found[end].qubits
+        if label in listed:
+            name, qubits = label, listed[label]
+        elif match := _PART.fullmatch(label):
+            name, qubits = match["stage"], tuple(map(int, match["qubits"].split()))
+        else:
+            return None
+        if name not in listed or len(qubits) != len(on):
+            return None
+        parts[name].append(_Part(end, dict(zip(qubits, on, strict=True))))
+    for name, qubits in listed.items():
+        if sorted(q for part in parts[name] for q in part.place) != sorted(qubits):
+            return None
+    return parts
+
+
+def _in_order(whole: Sequence[str], parts: Mapping[str, Sequence[_Part]]) -> bool:
+    """Whether each of these stages ends, in all its parts, before the next one does in any."""
+    return all(
+        max(part.end for part in parts[first]) < min(part.end for part in parts[second])
+        for first, second in pairwise(whole)
+    )
+
+
+def _on_part(
+    state: StabilizerState, part: _Part, qubits: Sequence[int]
+) -> StabilizerState | None:
+    """The state of the qubits of a part; None if they are entangled with others."""
+    if len(part.place) == len(qubits):
+        return state
+    generators = state.restricted(part.place)
+    return StabilizerState(generators) if len(generators) == len(part.place) else None
+
+
+def _noise(logical: QuantumCircuit) -> frozenset[int]:
+    return frozenset(
         logical.find_bit(q).index for reg in logical.qregs if reg.name.startswith("N") for q in reg
-    }
-    logical_stages, stages = _stages(wanted), dict(_stages(found))
-    end = max(stages[name] for name, _ in logical_stages if name.startswith("encryption"))
+    )
+
+
+def _key_is_spent(logical: QuantumCircuit, wanted: list[Step], end: int) -> bool:
+    """Whether decryption is over at a barrier and the key is never read: it is discarded."""
+    last = _stages(wanted)[-1]
+    noise = _noise(logical)
+    return last == ("decryption", end) and not any(
+        noise.intersection(s.qubits) for s in wanted[end:] if s.name != "barrier"
+    )
+
+
+def _noise_untouched(
+    logical: QuantumCircuit,
+    wanted: list[Step],
+    found: list[Step],
+    parts: Mapping[str, Sequence[_Part]],
+) -> bool:
+    """Whether each noise qubit only moves from its preparation to the end of all encryption."""
+    noise = _noise(logical)
+    logical_stages = _stages(wanted)
+    closing = max(
+        (parts[name][-1] for name, _ in logical_stages if name.startswith("encryption")),
+        key=lambda part: part.end,
+    )
     prepared: set[int] = set()
-    for name, at in logical_stages:
+    starts: dict[int, dict[int, int]] = {}
+    for name, _ in logical_stages:
         if name.startswith("preparation"):
-            here = dict(zip(wanted[at].qubits, found[stages[name]].qubits, strict=True))
-            ready = {q: here[q] for q in sorted(noise & here.keys() - prepared)}
-            prepared.update(ready)
-            if not _only_moved(found, stages[name], end, ready):
-                return False
-    return prepared == noise
+            for part in parts[name]:
+                ready = {q: part.place[q] for q in sorted(noise & part.place.keys() - prepared)}
+                prepared.update(ready)
+                if ready:
+                    starts[part.end] = ready
+    return prepared == noise and _only_moved(found, starts, closing)
 
 
 def _same_law(wanted: list[Step], found: list[Step]) -> bool:
@@ -246,16 +333,31 @@ def _stages(operations: Sequence[Step]) -> list[tuple[str, int]]:
 
 
 def _same_state(
-    logical: StabilizerState, compiled: StabilizerState, place: Mapping[int, int]
+    logical: StabilizerState | None,
+    compiled: StabilizerState,
+    place: Mapping[int, int],
+    spent: frozenset[int],
 ) -> bool:
     """Whether the compiled state is the logical one, each qubit at its place.
 
     The logical state is pure, so if every generator of it, moved to its place, stabilizes the
     compiled state, the two are equal and the spare qubits are uncorrelated with them. Qubits
     without a place are not in use yet.
+
+    What is done to ``spent`` qubits is nobody's concern: there the states of all others must be
+    equal. They are if both have the same stabilizers on these qubits, and then the states differ by
+    an operation on what is spent and spare alone.
     """
+    if logical is None:
+        return False
+    generators: Sequence[stim.PauliString] = logical.generators
+    if spent:
+        kept = place.keys() - spent
+        generators = logical.restricted(kept)
+        if len(generators) != len(compiled.restricted([place[q] for q in kept])):
+            return False
     stabilizes = _membership(compiled)
-    for generator in logical.generators:
+    for generator in generators:
         support = generator.pauli_indices()
         if not place.keys() & set(support) and support == generator.pauli_indices("Z"):
             continue
@@ -281,29 +383,35 @@ def _membership(state: StabilizerState) -> Callable[[stim.PauliString], bool]:
     return stabilizes
 
 
-def _only_moved(operations: Sequence[Step], start: int, end: int, noise: Mapping[int, int]) -> bool:
-    """Whether the operations between two barriers act on noise qubits as a relocation.
+def _only_moved(
+    operations: Sequence[Step], starts: Mapping[int, Mapping[int, int]], closing: _Part
+) -> bool:
+    """Whether the operations up to a barrier act on noise qubits as a relocation.
 
-    ``noise`` gives the place of each of them at the first barrier; the second lists all qubits.
+    ``starts`` gives the places of those that are ready at each earlier barrier.
 
     X and Z of each noise qubit must arrive as X and Z at its new place, up to stabilizers of
     spare qubits, which hold no data.
     """
-    after = operations[end].qubits
     size = 1 + max(q for s in operations for q in s.qubits)
-    data = set(after)
-    stabilizes = _membership(StabilizerState.of(operations[:end], size, 0))
-    writer = StimWriter()
-    for step in operations[start:end]:
-        writer.write(step)
-    writer.line("I", [size - 1])
-    tableau = writer.circuit().to_tableau()
-    for qubit, before in noise.items():
-        for letter in "XZ":
-            image = tableau(_single(size, before, letter))
-            rest = image * _single(size, after[qubit], letter)
-            if data.intersection(rest.pauli_indices()) or not stabilizes(rest):
-                return False
+    data = set(operations[closing.end].qubits)
+    stabilizes = _membership(StabilizerState.of(operations[: closing.end], size, 0))
+    later = stim.Tableau(size)
+    end = closing.end
+    for start in sorted(starts, reverse=True):
+        # From the last barrier to the first, so that each segment is followed once.
+        writer = StimWriter()
+        for step in operations[start:end]:
+            writer.write(step)
+        writer.line("I", [size - 1])
+        later = writer.circuit().to_tableau().then(later)
+        end = start
+        for qubit, before in starts[start].items():
+            for letter in "XZ":
+                image = later(_single(size, before, letter))
+                rest = image * _single(size, closing.place[qubit], letter)
+                if data.intersection(rest.pauli_indices()) or not stabilizes(rest):
+                    return False
     return True
 
 
