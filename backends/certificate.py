@@ -253,9 +253,7 @@ def _in_order(whole: Sequence[str], parts: Mapping[str, Sequence[_Part]]) -> boo
     )
 
 
-def _on_part(
-    state: StabilizerState, part: _Part, qubits: Sequence[int]
-) -> StabilizerState | None:
+def _on_part(state: StabilizerState, part: _Part, qubits: Sequence[int]) -> StabilizerState | None:
     """The state of the qubits of a part; None if they are entangled with others."""
     if len(part.place) == len(qubits):
         return state

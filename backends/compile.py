@@ -1,6 +1,8 @@
-"""From logical circuits to native ones by the stock transpiler, kept Clifford.
+"""From logical circuits to native ones, kept Clifford.
 
-Several transpiler seeds are tried and the one with the best predicted value wins; the
+Strategy ``stock`` is the stock transpiler, ``protocol`` the compiler that knows what is encryption,
+key and clone (:mod:`backends.protocol_compiler`), and whichever of the two is predicted to do
+better. Several transpiler seeds are tried and the one with the best predicted value wins; the
 prediction uses the calibration snapshot alone. Settings that differ only in single-qubit gates
 before readout are compiled once and share one layout.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from qiskit.circuit import QuantumCircuit, Qubit
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
@@ -18,9 +21,27 @@ from backends.certificate import Certificate, certify
 from backends.clifford_pass import clifford_optimization, native_gates
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
+from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, early_measurements, steps
 from experiments.settings import Setting
+
+Compiler = Literal["stock", "protocol"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """The budget of the protocol compiler.
+
+    Attributes:
+        moves: changes of a placement that are tried; equal numbers give equal circuits.
+        seed: of the search.
+        workers: threads that search; None takes one for each core. The result does not depend on it.
+    """
+
+    moves: int
+    seed: int = 0
+    workers: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +70,19 @@ class CompiledPoint:
         predicted: the point's predicted value.
         transpiler_seed: the seed that gave the best prediction; None without a device.
         candidates: predicted value of every seed that was tried, in order.
+        compiler: which one made the circuits, ``stock`` or ``protocol``.
+        alternative: predicted value of the other compiler's circuits; None if it was not asked or
+            has none.
+        remark: why the protocol compiler was asked and did not make them; empty otherwise.
     """
 
     settings: tuple[CompiledSetting, ...]
     predicted: float
     transpiler_seed: int | None
     candidates: tuple[float, ...]
+    compiler: Compiler = "stock"
+    alternative: float | None = None
+    remark: str = ""
 
 
 def compile_point(
@@ -62,14 +90,18 @@ def compile_point(
     value: Callable[[Sequence[float]], float],
     snapshot: DeviceSnapshot | None,
     transpiler_seeds: Sequence[int],
+    search: Search | None = None,
 ) -> CompiledPoint:
     """Compile the settings of one point for a device.
+
+    With ``search`` the protocol compiler is tried too, and the better prediction wins.
 
     Args:
         settings: the logical settings.
         value: the point's estimator, from success probabilities to a value to be maximized.
         snapshot: the device; None runs the logical circuits as they are, gates decomposed.
         transpiler_seeds: seeds to try.
+        search: the budget of the protocol compiler; None leaves it out.
 
     Raises:
         DoesNotFit: if the device is too small or lacks an operation.
@@ -79,6 +111,37 @@ def compile_point(
             settings, [with_elementary_gates(s.circuit) for s in settings], value, None, None
         )
     require_fit(settings, snapshot)
+    stock = _by_stock(settings, value, snapshot, transpiler_seeds)
+    if search is None:
+        return stock
+    try:
+        circuits = compile_protocol(
+            [s.circuit for s in settings], snapshot, search.moves, search.seed, search.workers
+        )
+    except (NotRecognised, DoesNotFit) as reason:
+        return replace(stock, remark=f"compiled by the stock transpiler: {reason}")
+    protocol = _evaluated(settings, circuits, value, snapshot, None)
+    if protocol.predicted < stock.predicted:
+        return replace(
+            stock,
+            alternative=protocol.predicted,
+            remark="compiled by the stock transpiler, which is predicted to do better "
+            f"({stock.predicted:.4f}) than the protocol compiler ({protocol.predicted:.4f})",
+        )
+    return replace(
+        protocol,
+        compiler="protocol",
+        alternative=stock.predicted,
+        candidates=stock.candidates,
+    )
+
+
+def _by_stock(
+    settings: Sequence[Setting],
+    value: Callable[[Sequence[float]], float],
+    snapshot: DeviceSnapshot,
+    transpiler_seeds: Sequence[int],
+) -> CompiledPoint:
     compilers = [_stock_compiler(snapshot, seed) for seed in transpiler_seeds]
     candidates = []
     for compiler in compilers:

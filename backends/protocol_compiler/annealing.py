@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.building import IMPOSSIBLE, MOST_ROWS, cost_of
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.moves import change
 from backends.protocol_compiler.placement import (
     NODES,
@@ -14,22 +14,21 @@ from backends.protocol_compiler.placement import (
     SECOND,
     Placement,
     copy_placement,
-    partner_site,
 )
 from backends.protocol_compiler.problem import Problem
-from backends.protocol_compiler.routing import FREE, occupied, route
+from backends.protocol_compiler.routing import FREE, occupied, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
 
-_ATTEMPTS, _ENOUGH = 400, 10
+_ATTEMPTS, _ENOUGH = 400, 50
 
 
-@machine_code
+@inner_machine_code
 def seed_random(seed: int) -> None:
     """Seed the generator that all moves draw from."""
     np.random.seed(seed)
 
 
-@machine_code
+@inner_machine_code
 def _grown(
     problem: Problem, place: Placement, centre: int, region: NDArray[np.bool_], tables: DeviceTables
 ) -> bool:
@@ -60,7 +59,7 @@ def _grown(
     return count == pairs and place.parent[1] == 0
 
 
-@machine_code
+@inner_machine_code
 def _with_partners(
     problem: Problem, place: Placement, region: NDArray[np.bool_], tables: DeviceTables
 ) -> bool:
@@ -151,14 +150,14 @@ def _with_partners(
                 break
     for pair in range(pairs):
         found = False
-        for _ in range(20):
-            found = found or route(place, pair, goal[pair], taken, tables)
+        for avoid in (1.0, 0.9, 0.8, 0.6, 0.4, 0.0):
+            found = found or route_avoiding(place, pair, goal[pair], taken, tables, avoid)
         if not found:
             return False
     return True
 
 
-@machine_code
+@inner_machine_code
 def start(
     problem: Problem,
     place: Placement,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.decoding import gather_key
 from backends.protocol_compiler.encoding import (
     DECRYPTED,
@@ -46,7 +46,7 @@ def build(
     order = np.empty(pairs, dtype=np.int64)
     blocked = pair_order(pairs, place, len(tables.degree), order)
     if blocked > 0:
-        return -blocked - pairs
+        return -blocked - 4 * pairs
     at = 0
     for k in range(pairs):
         at = prepare_pair(rows, at, place, order[k], pairs)
@@ -111,7 +111,7 @@ def losses_of(
     return 0
 
 
-@machine_code
+@inner_machine_code
 def cost_of(
     problem: Problem,
     place: Placement,

@@ -15,6 +15,15 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 
 @cache
+def sources_hash() -> str:
+    """A hash of this package's sources."""
+    content = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        content.update(file.read_bytes())
+    return content.hexdigest()[:16]
+
+
+@cache
 def _folder() -> str:
     """Where machine code is kept: one folder for each state of this package's sources.
 
@@ -22,20 +31,29 @@ def _folder() -> str:
     it calls.
     """
     here = Path(__file__).parent
-    content = hashlib.sha256()
-    for file in sorted(here.glob("*.py")):
-        content.update(file.read_bytes())
     place = here / "__pycache__"
     if not os.access(place if place.is_dir() else here, os.W_OK):
         place = Path.home() / ".cache" / "enclone"
-    return str(place / f"machine-code-{content.hexdigest()[:16]}")
+    return str(place / f"machine-code-{sources_hash()}")
 
 
 def machine_code(function: _F) -> _F:
-    """Compile a function on its first call; the machine code is kept on disk."""
+    """Compile a function on its first call, free for threads; the machine code is kept on disk."""
+    return _compiled(function, wrapped=True)
+
+
+def inner_machine_code(function: _F) -> _F:
+    """The same for a function that compiled functions alone call: no time goes into wrappers."""
+    return _compiled(function, wrapped=False)
+
+
+def _compiled(function: _F, *, wrapped: bool) -> _F:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _folder()
     try:
-        return cast(_F, numba.njit(cache=True)(function))
+        decorate = numba.njit(
+            cache=True, nogil=True, no_cfunc_wrapper=True, no_cpython_wrapper=not wrapped
+        )
+        return cast(_F, decorate(function))
     finally:
         numba.config.CACHE_DIR = before

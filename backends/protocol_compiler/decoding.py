@@ -1,10 +1,13 @@
-"""Decryption that hands back the qubit: pairs of key qubits, then two trees onto the clone.
+"""Decryption that hands back the qubit: pairs of key qubits, then trees onto the clone.
 
-After encryption two commuting strings show Z and X of the input; the clone and every key qubit carry
-a letter of each. A gate C(P_u, Q_v) between two key qubits leaves the string P on v only and Q on u
-only. What is left are single letters: those of P are gathered along one tree of neighbours onto the
-clone, those of Q along another, one gate an edge. Qubits in |0> may stand between, because their Z is
-known; one that the next tree needs too is brought back to |0> first. The key is discarded, so nothing
+After encryption two commuting strings show Z and X of the input; the clone and every key qubit
+carry a letter of each. A gate C(P_u, Q_v) between two key qubits leaves the string P on v only and Q
+on u only. From then on every key qubit holds one bit, and the clone lacks a Pauli that depends on
+their sums: X by one sum, Z by another, both by bits in both. So a bit has a type among X, Z and XZ,
+which add up like bits: a tree of neighbours gathers a sum onto the clone, one gate an edge, and takes
+its own type off every bit in it. Three trees, one for each type, finish the work. Qubits in |0> may
+stand in a tree, and in the first tree bits of other types too: they are left with the third type.
+A qubit that a later tree needs is first cleared of what it gathered. The key is discarded, so nothing
 else is undone.
 """
 
@@ -13,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.encoding import write
 from backends.protocol_compiler.frames import COMPOSE, EXCHANGE, IMAGE
 from backends.protocol_compiler.lowering import GATE, LOCAL
@@ -21,11 +24,18 @@ from backends.protocol_compiler.placement import ORDER, Placement, partner_site
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.tables import DeviceTables
 
-_SPARE, _STRING_P, _STRING_Q, _BOTH, _BLOCKED, _USED, _DONE = 0, 1, 2, 3, 4, 5, 6
+_BY_X, _BY_Z, _BY_BOTH = 1, 2, 3
 _Z = 2
 
+TREE_ORDERS = np.array([[1, 2, 3], [2, 1, 3], [3, 1, 2], [3, 2, 1], [1, 3, 2], [2, 3, 1]])
+"""Orders of the three trees; :attr:`Placement.scalars` names one."""
 
-@machine_code
+CLOSED, OPEN, GATHERED, SPOILT = 0, 1, 2, 3
+"""States of a device qubit: not to be used, holding its own bit (0 for a spare one), holding the sum
+of its subtree too, and that without a way back."""
+
+
+@inner_machine_code
 def gather_key(
     rows: NDArray[np.int64], at: int, problem: Problem, place: Placement, tables: DeviceTables
 ) -> int:
@@ -35,44 +45,36 @@ def gather_key(
         The next free row, or -k if k key qubits are cut off from the clone.
     """
     sites = len(tables.degree)
-    kind = np.zeros(sites, dtype=np.int64)
-    letter = np.full(sites, _Z, dtype=np.int64)
-    above = np.full(sites, -1, dtype=np.int64)
+    # Columns: state, type of the bit, letter that shows it, parent in the last tree.
+    held = np.zeros((sites, 4), dtype=np.int64)
+    for s in range(sites):
+        held[s, 0], held[s, 2], held[s, 3] = OPEN, _Z, -1
     for i in range(problem.pairs):
-        kind[place.site[i]] = _BLOCKED
-    kind[partner_site(place, 0)] = _BLOCKED
+        held[place.site[i], 0] = CLOSED
+    held[partner_site(place, 0), 0] = CLOSED
     for i in range(1, problem.pairs):
         j = problem.mate[i]
         u = partner_site(place, i)
         if j < 0:
-            kind[u] = _BOTH
-            letter[u] = problem.letter_z[i]
+            held[u, 1], held[u, 2] = _BY_BOTH, problem.letter_z[i]
         elif i < j:
-            v = partner_site(place, j)
-            p, q = problem.letter_z[i], problem.letter_x[j]
+            v, a, b = partner_site(place, j), i, j
             if place.flip[i]:
-                u, v = v, u
-                p, q = problem.letter_z[j], problem.letter_x[i]
-            at = write(rows, at, GATE, u, p, v, q)
-            kind[v], kind[u] = _STRING_P, _STRING_Q
-            letter[v] = problem.letter_z[i] if place.flip[i] else problem.letter_z[j]
-            letter[u] = problem.letter_x[j] if place.flip[i] else problem.letter_x[i]
+                u, v, a, b = v, u, b, a
+            at = write(rows, at, GATE, u, problem.letter_z[a], v, problem.letter_x[b])
+            # The string of Z is shifted by Paulis that anticommute with it: by X of the clone.
+            held[v, 1], held[v, 2] = _BY_X, problem.letter_z[b]
+            held[u, 1], held[u, 2] = _BY_Z, problem.letter_x[a]
     clone = place.site[problem.clone]
-    first, second = _STRING_P, _STRING_Q
-    if place.scalars[ORDER] & 1:
-        first, second = second, first
-    if place.scalars[ORDER] & 2:
-        order = (first, second, _BOTH)
-    else:
-        order = (_BOTH, first, second)
     missing = 0
-    for wanted in order:
-        onto_clone = problem.clone_x
-        if wanted == _STRING_Q:
+    for k in range(3):
+        wanted = TREE_ORDERS[place.scalars[ORDER], k]
+        onto_clone = 3 - problem.clone_z - problem.clone_x
+        if wanted == _BY_X:
+            onto_clone = problem.clone_x
+        elif wanted == _BY_Z:
             onto_clone = problem.clone_z
-        elif wanted == _BOTH:
-            onto_clone = 3 - problem.clone_z - problem.clone_x
-        end = _tree(rows, at, wanted, clone, onto_clone, kind, letter, above, tables)
+        end = _tree(rows, at, wanted, k == 0, clone, onto_clone, held, tables)
         if end < 0:
             missing -= end
         else:
@@ -81,70 +83,53 @@ def gather_key(
         return -missing
     # The clone's letters become Z and X.
     code = EXCHANGE[problem.clone_z, _Z]
-    moved = IMAGE[code, problem.clone_x]
-    code = COMPOSE[EXCHANGE[moved, 0], code]
+    code = COMPOSE[EXCHANGE[IMAGE[code, problem.clone_x], 0], code]
     return write(rows, at, LOCAL, clone, code, 0, 0)
 
 
-@machine_code
+@inner_machine_code
 def _tree(
     rows: NDArray[np.int64],
     at: int,
     wanted: int,
+    first: bool,
     clone: int,
     onto_clone: int,
-    kind: NDArray[np.int64],
-    letter: NDArray[np.int64],
-    above: NDArray[np.int64],
+    held: NDArray[np.int64],
     tables: DeviceTables,
 ) -> int:
-    """Gather all single letters of one string; each in turn joins by its shortest way."""
-    sites = len(kind)
+    """Gather all bits of one type; each in turn joins by its shortest way."""
+    sites = len(held)
+    back = np.empty(sites, dtype=np.int64)
     in_tree = np.zeros(sites, dtype=np.bool_)
     members = np.empty(sites, dtype=np.int64)
     members[0], count = clone, 1
     in_tree[clone] = True
     left = 0
     for s in range(sites):
-        if kind[s] == wanted:
-            left += 1
-    queue = np.empty(sites, dtype=np.int64)
-    back = np.empty(sites, dtype=np.int64)
+        left += held[s, 1] == wanted
     while left > 0:
-        seen = in_tree.copy()
-        queue[:count] = members[:count]
-        head, tail, found = 0, count, -1
-        while head < tail and found < 0:
-            here = queue[head]
-            head += 1
-            for k in range(tables.degree[here]):
-                there = tables.neighbours[here, k]
-                if seen[there] or kind[there] not in (_SPARE, _USED, wanted):
-                    continue
-                seen[there] = True
-                back[there] = here
-                if kind[there] == wanted:
-                    found = there
-                    break
-                queue[tail] = there
-                tail += 1
+        found = _nearest(wanted, False, members, count, in_tree, back, held, tables)
+        if found < 0 and first:
+            found = _nearest(wanted, True, members, count, in_tree, back, held, tables)
         if found < 0:
             return -left
-        left -= 1
         while not in_tree[found]:
             in_tree[found] = True
+            left -= held[found, 1] == wanted
             members[count] = found
             count += 1
             found = back[found]
-    at = _cleared(rows, at, members, count, kind, letter, above)
     for m in range(1, count):
-        above[members[m]] = back[members[m]]
+        at = _cleared(rows, at, members[m], clone, held)
     height = np.zeros(sites, dtype=np.int64)
     tallest = 0
     for m in range(1, count):
+        held[members[m], 3] = back[members[m]]
+    for m in range(1, count):
         here, h = members[m], 0
         while here != clone:
-            here = above[here]
+            here = held[here, 3]
             h += 1
             height[here] = max(height[here], h)
         tallest = max(tallest, h)
@@ -153,47 +138,74 @@ def _tree(
             here = members[m]
             if height[here] != h:
                 continue
-            up = above[here]
-            onto = onto_clone if up == clone else (letter[up] + 1) % 3
-            at = write(rows, at, GATE, here, letter[here], up, onto)
+            up = held[here, 3]
+            onto = onto_clone if up == clone else (held[up, 2] + 1) % 3
+            at = write(rows, at, GATE, here, held[here, 2], up, onto)
+            if up != clone:
+                held[up, 0] = GATHERED
     for m in range(1, count):
-        kind[members[m]] = _USED if kind[members[m]] == _SPARE else _DONE
+        here = members[m]
+        if held[here, 1] == wanted:
+            held[here, 1] = 0
+            held[here, 0] = CLOSED if held[here, 0] == OPEN else SPOILT
+        elif held[here, 1] != 0:
+            held[here, 1] ^= wanted
     return at
 
 
-@machine_code
-def _cleared(
-    rows: NDArray[np.int64],
-    at: int,
+@inner_machine_code
+def _nearest(
+    wanted: int,
+    across: bool,
     members: NDArray[np.int64],
     count: int,
-    kind: NDArray[np.int64],
-    letter: NDArray[np.int64],
-    above: NDArray[np.int64],
+    in_tree: NDArray[np.bool_],
+    back: NDArray[np.int64],
+    held: NDArray[np.int64],
+    tables: DeviceTables,
 ) -> int:
-    """Bring qubits that an earlier tree has used back to |0>, those nearest to the clone first.
+    """The bit of the wanted type nearest to a tree, ``across`` others or not; -1 if none."""
+    seen = in_tree.copy()
+    queue = members.copy()
+    head, tail = 0, count
+    while head < tail:
+        here = queue[head]
+        head += 1
+        for k in range(tables.degree[here]):
+            there = tables.neighbours[here, k]
+            if seen[there] or held[there, 0] not in (OPEN, GATHERED):
+                continue
+            kind = held[there, 1]
+            if kind not in (0, wanted) and not across:
+                continue
+            seen[there] = True
+            back[there] = here
+            if kind == wanted:
+                return there
+            queue[tail] = there
+            tail += 1
+    return -1
 
-    Each still holds the sum of what its children hold, so the same gates take it off again. A qubit
-    whose child was cleared cannot be cleared any more.
-    """
-    again = True
-    while again:
-        again = False
-        for m in range(1, count):
-            here = members[m]
-            if kind[here] != _USED:
-                continue
-            waits = False
-            for other in range(1, count):
-                waits = waits or (members[other] == above[here] and kind[above[here]] == _USED)
-            if waits:
-                continue
-            for child in range(len(kind)):
-                if above[child] == here:
-                    at = write(rows, at, GATE, child, letter[child], here, 0)
-                    above[child] = -1
-            if kind[above[here]] == _USED:
-                kind[above[here]] = _DONE
-            kind[here] = _SPARE
-            again = True
+
+@inner_machine_code
+def _cleared(
+    rows: NDArray[np.int64], at: int, here: int, clone: int, held: NDArray[np.int64]
+) -> int:
+    """Take off a qubit what it gathered in an earlier tree: its children hold the same still."""
+    while held[here, 0] == GATHERED:
+        # From above: whatever holds a bit that is still wanted has to be cleared before its child.
+        top = here
+        while True:
+            up = held[top, 3]
+            if up < 0 or up == clone or held[up, 0] != GATHERED or held[up, 1] == 0:
+                break
+            top = up
+        up = held[top, 3]
+        if up >= 0 and up != clone and held[up, 0] == GATHERED:
+            held[up, 0] = SPOILT
+        for child in range(len(held)):
+            if held[child, 3] == top:
+                at = write(rows, at, GATE, child, held[child, 2], top, (held[top, 2] + 1) % 3)
+                held[child, 3] = -1
+        held[top, 0] = OPEN
     return at

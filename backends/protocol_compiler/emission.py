@@ -66,9 +66,7 @@ class _Writer:
         }
         self._simulator = stim.TableauSimulator()
         self._simulator.set_num_qubits(snapshot.num_qubits)
-        self.out = QuantumCircuit(
-            QuantumRegister(snapshot.num_qubits, "q"), *self._logical.cregs
-        )
+        self.out = QuantumCircuit(QuantumRegister(snapshot.num_qubits, "q"), *self._logical.cregs)
 
     def prepared(self, pair: int, operations: list[Operation]) -> None:
         """Write one Bell pair."""
@@ -147,7 +145,9 @@ class _Writer:
                 self.out.cz(*on)
                 self.out.h(local)
             else:
-                bits = [self.out.clbits[self._logical.find_bit(c).index] for c in instruction.clbits]
+                bits = [
+                    self.out.clbits[self._logical.find_bit(c).index] for c in instruction.clbits
+                ]
                 self.out.append(instruction.operation, on, bits)
             if len(on) == 1 and instruction.name not in ("measure", "rz", "barrier", "if_else"):
                 self._simulator.do(as_stim([Operation((instruction.name,), tuple(on))]))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.frames import QUARTER_TURN, SWAP_XZ, SWAP_YZ
 from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, LOCAL
 from backends.protocol_compiler.placement import NODES, ROOT, SECOND, Placement, partner_site
@@ -24,16 +24,14 @@ ENCRYPTED, DECRYPTED = 1000, 1001
 _X, _Y, _Z = 0, 1, 2
 
 
-@machine_code
-def write(
-    rows: NDArray[np.int64], at: int, kind: int, a: int, b: int, c: int, d: int
-) -> int:
+@inner_machine_code
+def write(rows: NDArray[np.int64], at: int, kind: int, a: int, b: int, c: int, d: int) -> int:
     """Append one row of a program; returns the next free one."""
     rows[at, 0], rows[at, 1], rows[at, 2], rows[at, 3], rows[at, 4] = kind, a, b, c, d
     return at + 1
 
 
-@machine_code
+@inner_machine_code
 def logical_sites(pairs: int, place: Placement, lists: NDArray[np.int64]) -> None:
     """Write the sites of R, A, S_1 …, N_1 … to the start of ``lists``, then those of each pair."""
     n = pairs - 1
@@ -45,12 +43,12 @@ def logical_sites(pairs: int, place: Placement, lists: NDArray[np.int64]) -> Non
         lists[2 * pairs + 2 * i + 1] = partner
 
 
-@machine_code
+@inner_machine_code
 def pair_order(pairs: int, place: Placement, num_sites: int, order: NDArray[np.int64]) -> int:
     """Order the pairs so that no path crosses a qubit that is in use.
 
     Returns:
-        How many pairs are left that block each other; 0 if there is such an order.
+        How many crossings of pairs are left that block each other; 0 if there is such an order.
     """
     owner = np.full(num_sites, -1, dtype=np.int64)
     for i in range(pairs):
@@ -62,7 +60,7 @@ def pair_order(pairs: int, place: Placement, num_sites: int, order: NDArray[np.i
         for k in range(1, place.length[i] - 1):
             j = owner[place.path[i, k]]
             if j == i:
-                return pairs
+                return pairs * pairs
             if j >= 0 and not later[i, j]:
                 later[i, j] = True
                 waits[j] += 1
@@ -74,7 +72,7 @@ def pair_order(pairs: int, place: Placement, num_sites: int, order: NDArray[np.i
                 chosen = i
                 break
         if chosen < 0:
-            return pairs - done
+            return crossings(later, waits)
         waits[chosen] = -1
         order[done] = chosen
         done += 1
@@ -84,7 +82,18 @@ def pair_order(pairs: int, place: Placement, num_sites: int, order: NDArray[np.i
     return 0
 
 
-@machine_code
+@inner_machine_code
+def crossings(later: NDArray[np.bool_], waits: NDArray[np.int64]) -> int:
+    """Crossings among the pairs that still wait."""
+    count = 0
+    for i in range(len(waits)):
+        for j in range(len(waits)):
+            if waits[i] >= 0 and waits[j] >= 0 and later[i, j]:
+                count += 1
+    return count
+
+
+@inner_machine_code
 def _move(rows: NDArray[np.int64], at: int, a: int, b: int, axis: int) -> int:
     """Move a qubit into |0> on b, leaving |0> on a; its last gate had this axis."""
     if axis == _Z:
@@ -96,7 +105,7 @@ def _move(rows: NDArray[np.int64], at: int, a: int, b: int, axis: int) -> int:
     return write(rows, at, LOCAL, a, SWAP_XZ, 0, 0)
 
 
-@machine_code
+@inner_machine_code
 def prepare_pair(rows: NDArray[np.int64], at: int, place: Placement, pair: int, pairs: int) -> int:
     """A Bell pair in the middle of its path, then both halves moved to its ends."""
     meet, last = place.meet[pair], place.length[pair] - 1
@@ -116,7 +125,7 @@ def prepare_pair(rows: NDArray[np.int64], at: int, place: Placement, pair: int, 
     return write(rows, at, FENCE, 2 * pairs + 2 * pair, 2, pair, 0)
 
 
-@machine_code
+@inner_machine_code
 def leaves_first(place: Placement, order: NDArray[np.int64], leaf: NDArray[np.bool_]) -> int:
     """Nodes that hang below the centre edge, children before parents, low subtrees first.
 
@@ -145,7 +154,7 @@ def leaves_first(place: Placement, order: NDArray[np.int64], leaf: NDArray[np.bo
     return count
 
 
-@machine_code
+@inner_machine_code
 def encrypt(rows: NDArray[np.int64], at: int, place: Placement, pairs: int) -> int:
     """U_enc on the tree: the Z factor, then the X factor."""
     nodes, root, second = place.scalars[NODES], place.scalars[ROOT], place.scalars[SECOND]

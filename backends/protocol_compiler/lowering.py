@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.frames import COMPOSE, EXCHANGE, IMAGE, INVERSE, SWAP_XY, SWAP_YZ
 from backends.protocol_compiler.propagation import BARRIER, LETTERS, MEASURE, PULSE, TURN
 from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
@@ -29,7 +29,7 @@ NOT_NATIVE = -1
 _X, _Z = 0, 2
 
 
-@machine_code
+@inner_machine_code
 def _brought(
     frames: NDArray[np.int64], qubit: int, axis: int, wanted: int, out: NDArray[np.int64], at: int
 ) -> int:

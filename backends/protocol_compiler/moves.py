@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.placement import (
     NODES,
     ORDER,
@@ -25,7 +25,7 @@ from backends.protocol_compiler.tables import DeviceTables
 _LONGEST_WALK = 5
 
 
-@machine_code
+@inner_machine_code
 def _has_children(place: Placement, node: int) -> bool:
     for v in range(place.scalars[NODES]):
         if place.parent[v] == node:
@@ -33,7 +33,7 @@ def _has_children(place: Placement, node: int) -> bool:
     return False
 
 
-@machine_code
+@inner_machine_code
 def _remove_bridge(place: Placement, node: int) -> None:
     """Take a bridge without children out of the tree."""
     last = place.scalars[NODES] - 1
@@ -51,7 +51,7 @@ def _remove_bridge(place: Placement, node: int) -> None:
     place.scalars[NODES] = last
 
 
-@machine_code
+@inner_machine_code
 def prune(pairs: int, place: Placement) -> None:
     """Take out bridges that lead nowhere."""
     again = True
@@ -66,7 +66,7 @@ def prune(pairs: int, place: Placement) -> None:
                 break
 
 
-@machine_code
+@inner_machine_code
 def _reroot(place: Placement, root: int, second: int) -> None:
     """Make (root, second), an edge of the tree, its centre."""
     here, above = root, -1
@@ -78,7 +78,7 @@ def _reroot(place: Placement, root: int, second: int) -> None:
     place.scalars[SECOND] = second
 
 
-@machine_code
+@inner_machine_code
 def shift_centre(place: Placement) -> bool:
     """Another edge of the tree becomes its centre."""
     v = np.random.randint(place.scalars[NODES])
@@ -92,7 +92,7 @@ def shift_centre(place: Placement) -> bool:
     return True
 
 
-@machine_code
+@inner_machine_code
 def relocate_leaf(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
     """A data qubit at the rim of the tree is attached somewhere else, perhaps by a bridge."""
     pairs = problem.pairs
@@ -143,7 +143,7 @@ def relocate_leaf(problem: Problem, place: Placement, tables: DeviceTables) -> b
     return route(place, leaf, goal, taken, tables)
 
 
-@machine_code
+@inner_machine_code
 def _replace_bridge(
     problem: Problem,
     place: Placement,
@@ -167,7 +167,7 @@ def _replace_bridge(
     return route(place, leaf, goal, taken, tables)
 
 
-@machine_code
+@inner_machine_code
 def reattach(place: Placement, tables: DeviceTables) -> bool:
     """A node hangs on another of its neighbours."""
     v = np.random.randint(place.scalars[NODES])
@@ -188,7 +188,7 @@ def reattach(place: Placement, tables: DeviceTables) -> bool:
     return False
 
 
-@machine_code
+@inner_machine_code
 def relocate_partner(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
     """A key qubit, with the one it is read with, or R, goes somewhere else."""
     i = np.random.randint(problem.pairs)
@@ -214,26 +214,14 @@ def relocate_partner(problem: Problem, place: Placement, tables: DeviceTables) -
     return route(place, i, site, taken, tables) and route(place, j, other, taken, tables)
 
 
-@machine_code
-def exchange_partners(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
-    """Two data qubits exchange where their partners stand."""
-    i, j = np.random.randint(problem.pairs), np.random.randint(problem.pairs)
-    if i == j:
-        return False
-    taken = np.empty(len(tables.degree), dtype=np.int64)
-    occupied(problem.pairs, place, taken)
-    mine, yours = partner_site(place, i), partner_site(place, j)
-    return route(place, i, yours, taken, tables) and route(place, j, mine, taken, tables)
-
-
-@machine_code
-def exchange_pairs(problem: Problem, place: Placement) -> bool:
-    """Two pairs exchange their whole roles."""
+@inner_machine_code
+def exchange_positions(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
+    """Two data qubits exchange their places in the tree; their partners stay where they are."""
     i, j = np.random.randint(problem.pairs), np.random.randint(problem.pairs)
     if i == j:
         return False
     place.site[i], place.site[j] = place.site[j], place.site[i]
-    # Parents are exchanged as positions of the tree, and whoever pointed to one points to the other.
+    # Whoever pointed to one points to the other.
     a, b = place.parent[i], place.parent[j]
     for v in range(place.scalars[NODES]):
         if v in (i, j):
@@ -242,23 +230,21 @@ def exchange_pairs(problem: Problem, place: Placement) -> bool:
             place.parent[v] = j
         elif place.parent[v] == j:
             place.parent[v] = i
-    place.parent[i] = i if b == j else (j if b == i else b)
-    place.parent[j] = j if a == i else (i if a == j else a)
+    place.parent[i] = j if b == i else b
+    place.parent[j] = i if a == j else a
     for k in (ROOT, SECOND):
         if place.scalars[k] == i:
             place.scalars[k] = j
         elif place.scalars[k] == j:
             place.scalars[k] = i
-    path = place.path[i].copy()
-    place.path[i] = place.path[j]
-    place.path[j] = path
-    place.length[i], place.length[j] = place.length[j], place.length[i]
-    place.meet[i], place.meet[j] = place.meet[j], place.meet[i]
-    place.turned[i], place.turned[j] = place.turned[j], place.turned[i]
-    return True
+    taken = np.empty(len(tables.degree), dtype=np.int64)
+    occupied(problem.pairs, place, taken)
+    return route(place, i, partner_site(place, i), taken, tables) and route(
+        place, j, partner_site(place, j), taken, tables
+    )
 
 
-@machine_code
+@inner_machine_code
 def change_detail(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
     """Another way, another meeting point, another control, or another decoding tree first."""
     i = np.random.randint(problem.pairs)
@@ -279,11 +265,11 @@ def change_detail(problem: Problem, place: Placement, tables: DeviceTables) -> b
     if kind < 0.95:
         place.flip[i] = 1 - place.flip[i]
         return problem.mate[i] > i
-    place.scalars[ORDER] = np.random.randint(4)
+    place.scalars[ORDER] = np.random.randint(6)
     return True
 
 
-@machine_code
+@inner_machine_code
 def change(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
     """One random change; False if it came to nothing."""
     kind = np.random.random()
@@ -291,10 +277,8 @@ def change(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
         return relocate_leaf(problem, place, tables)
     if kind < 0.46:
         return relocate_partner(problem, place, tables)
-    if kind < 0.60:
-        return exchange_partners(problem, place, tables)
     if kind < 0.66:
-        return exchange_pairs(problem, place)
+        return exchange_positions(problem, place, tables)
     if kind < 0.70:
         return shift_centre(place)
     if kind < 0.76:

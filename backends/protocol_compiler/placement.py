@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code
 
 LONGEST_PATH = 10
 """Qubits on the way from a data qubit to its partner, both included."""
@@ -58,7 +58,7 @@ def empty_placement(pairs: int) -> Placement:
     )
 
 
-@machine_code
+@inner_machine_code
 def copy_placement(source: Placement, target: Placement) -> None:
     """Overwrite one placement by another."""
     target.site[:] = source.site
@@ -71,7 +71,7 @@ def copy_placement(source: Placement, target: Placement) -> None:
     target.flip[:] = source.flip
 
 
-@machine_code
+@inner_machine_code
 def partner_site(place: Placement, pair: int) -> int:
     """Where the partner of a data qubit stands."""
     return place.path[pair, place.length[pair] - 1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.frames import PULL_BACK
 from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
 
@@ -27,7 +27,7 @@ the strings start on qubit a here, with the letters given beforehand in x[a], z[
 GATE_CAUSE, IDLE_CAUSE, READOUT_CAUSE = 0, 1, 2
 
 
-@machine_code
+@inner_machine_code
 def _lose(
     losses: NDArray[np.float64], cause: int, touched: np.uint64, loss: float, strings: int
 ) -> None:
@@ -177,7 +177,7 @@ def propagate(
     return vanished
 
 
-@machine_code
+@inner_machine_code
 def _idle(
     losses: NDArray[np.float64],
     tables: DeviceTables,

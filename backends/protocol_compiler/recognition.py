@@ -181,9 +181,7 @@ def _problem(parts: _Parts, beside: bool) -> Problem:
 def _read_clone(circuit: QuantumCircuit, number: Mapping[Qubit, int], last_stage: int) -> int:
     """The data qubit that is measured."""
     pairs = len(number) // 2
-    read = {
-        number[i.qubits[0]] - 1 for i in circuit.data[last_stage + 1 :] if i.name == "measure"
-    }
+    read = {number[i.qubits[0]] - 1 for i in circuit.data[last_stage + 1 :] if i.name == "measure"}
     clones = [pair for pair in read if 0 <= pair < pairs]
     if len(clones) != 1:
         raise NotRecognised(f"{len(clones)} clones are read, not one")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.placement import LONGEST_PATH, NODES, Placement, partner_site
 from backends.protocol_compiler.tables import DeviceTables
 
 FREE, TREE, PARTNER = 0, 1, 2
 
 
-@machine_code
+@inner_machine_code
 def occupied(pairs: int, place: Placement, taken: NDArray[np.int64]) -> None:
     """Mark which device qubits hold nodes of the tree or partners."""
     taken[:] = FREE
@@ -23,13 +23,13 @@ def occupied(pairs: int, place: Placement, taken: NDArray[np.int64]) -> None:
             taken[partner_site(place, i)] = PARTNER
 
 
-@machine_code
+@inner_machine_code
 def random_neighbour(tables: DeviceTables, site: int) -> int:
     """A working neighbour of a device qubit."""
     return tables.neighbours[site, np.random.randint(tables.degree[site])]
 
 
-@machine_code
+@inner_machine_code
 def route(
     place: Placement, pair: int, goal: int, taken: NDArray[np.int64], tables: DeviceTables
 ) -> bool:
@@ -41,10 +41,22 @@ def route(
     Returns:
         Whether there is one that is not too long.
     """
-    start = place.site[pair]
-    if start == goal:
+    if place.site[pair] == goal:
         return False
-    avoid = np.random.random()
+    return route_avoiding(place, pair, goal, taken, tables, np.random.random())
+
+
+@inner_machine_code
+def route_avoiding(
+    place: Placement,
+    pair: int,
+    goal: int,
+    taken: NDArray[np.int64],
+    tables: DeviceTables,
+    avoid: float,
+) -> bool:
+    """:func:`route`, with a given probability to avoid each qubit that is in use later."""
+    start = place.site[pair]
     sites = len(taken)
     back = np.full(sites, -1, dtype=np.int64)
     depth = np.zeros(sites, dtype=np.int64)

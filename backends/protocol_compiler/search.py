@@ -16,6 +16,7 @@ from backends.snapshot import DeviceSnapshot
 
 _SCOUTS = 0.3
 _FINALISTS = 0.35
+_FEWEST_SCOUTS, _SCOUT_MOVES = 8, 15_000
 _HOT, _WARM, _COLD = 0.12, 0.04, 0.0008
 
 
@@ -77,7 +78,7 @@ def run(task: Task) -> Found:
         _COLD,
         task.seed,
     )
-    return Found(cost if cost < IMPOSSIBLE else np.inf, place)
+    return Found(cost, place)
 
 
 def search(
@@ -105,7 +106,9 @@ def search(
     draw = np.random.default_rng([seed, problem.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
 
-    def runs(starts: Sequence[tuple[Placement | None, int]], share: float, hot: float) -> list[Found]:
+    def runs(
+        starts: Sequence[tuple[Placement | None, int]], share: float, hot: float
+    ) -> list[Found]:
         each = max(1, int(share * moves / max(1, len(starts))))
         tasks = [
             Task(problem, snapshot, place, centre, each, hot, int(draw.integers(2**31)))
@@ -113,10 +116,12 @@ def search(
         ]
         return sorted(mapper(run, tasks), key=lambda found: found.cost)
 
-    scouts = runs([(None, centre) for centre in centres], _SCOUTS, _HOT)
+    scouting = max(_FEWEST_SCOUTS, int(_SCOUTS * moves / _SCOUT_MOVES))
+    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT)
     middle = runs([(f.place, -1) for f in scouts[:6] if np.isfinite(f.cost)], _FINALISTS, _WARM)
     best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
     if not best or not np.isfinite(best[0].cost):
         return None
     last = runs([(f.place, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2)
-    return min([*best, *last], key=lambda f: f.cost)
+    found = min([*best, *last], key=lambda f: f.cost)
+    return found if found.cost < IMPOSSIBLE else None
