@@ -121,7 +121,7 @@ def _tree(
             count += 1
             found = back[found]
     for m in range(1, count):
-        at = _cleared(rows, at, members[m], clone, held)
+        at = _cleared(rows, at, members[m], in_tree, clone, held)
     height = np.zeros(sites, dtype=np.int64)
     tallest = 0
     for m in range(1, count):
@@ -189,15 +189,22 @@ def _nearest(
 
 @inner_machine_code
 def _cleared(
-    rows: NDArray[np.int64], at: int, here: int, clone: int, held: NDArray[np.int64]
+    rows: NDArray[np.int64],
+    at: int,
+    here: int,
+    in_tree: NDArray[np.bool_],
+    clone: int,
+    held: NDArray[np.int64],
 ) -> int:
     """Take off a qubit what it gathered in an earlier tree: its children hold the same still."""
     while held[here, 0] == GATHERED:
-        # From above: whatever holds a bit that is still wanted has to be cleared before its child.
+        # From above: whatever is still wanted has to be cleared before its child.
         top = here
         while True:
             up = held[top, 3]
-            if up < 0 or up == clone or held[up, 0] != GATHERED or held[up, 1] == 0:
+            if up < 0 or up == clone or held[up, 0] != GATHERED:
+                break
+            if held[up, 1] == 0 and not in_tree[up]:
                 break
             top = up
         up = held[top, 3]
