@@ -7,6 +7,7 @@ written whole and named by everything they depend on; whoever finds one does not
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 import zipfile
@@ -82,7 +83,7 @@ def _kept(name: str, find: Callable[[], Found | None]) -> Placement | None:
 def _read(file: Path) -> tuple[bool, Placement | None]:
     """Whether the file holds a result, and the result."""
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
             fields = {name: kept[name] for name in kept.files}
     except (OSError, ValueError, zipfile.BadZipFile):
         return False, None  # not there, or cut off: found again and written over

@@ -1,0 +1,215 @@
+"""Circuits of the protocol compiler are native, proved, as good as its score says, and repeatable."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backends.certificate import certify
+from backends.compile import Search, compile_point
+from backends.devices import load_device
+from backends.errors import DoesNotFit
+from backends.protocol_compiler.compiler import compile_protocol
+from backends.protocol_compiler.recognition import NotRecognised, recognise
+from backends.protocol_compiler.score import setting_score
+from backends.protocol_compiler.search import search
+from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from experiments.chsh import ChshPoint
+from experiments.entanglement import EntanglementPoint
+from experiments.ghz import GhzPoint
+from experiments.protocol import STRATEGIES, Cloning
+
+DEVICE = load_device("fake_kingston")
+GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
+BROKEN = QubitCalibration(None, None, 1.0, 32e-9, 1.0, 2e-6)
+FEW = 4_000
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def lattice(rows, columns, broken=(), entangler="cz"):
+    """A square lattice, some of whose qubits do not work."""
+    size = rows * columns
+    qubits = tuple(BROKEN if k in broken else GOOD for k in range(size))
+    pairs = [
+        (a, b)
+        for a in range(size)
+        for b in (a + 1, a + columns)
+        if b < size and (b == a + columns or b % columns)
+    ]
+    if entangler == "cz":
+        pairs += [(b, a) for a, b in pairs]
+    couplers = tuple(CouplerCalibration(pair, 2e-3, 68e-9) for pair in sorted(pairs))
+    return DeviceSnapshot("lattice", None, entangler, qubits, couplers)
+
+
+def complete(size):
+    """A device on which every pair is coupled."""
+    couplers = tuple(
+        CouplerCalibration((a, b), 2e-3, 68e-9) for a in range(size) for b in range(size) if a != b
+    )
+    return DeviceSnapshot("complete", None, "cz", (GOOD,) * size, couplers)
+
+
+DEVICES = {
+    "kingston": DEVICE,
+    "sherbrooke": load_device("fake_sherbrooke"),
+    "mumbai": load_device("fake_mumbai"),
+    "holes": lattice(6, 6, broken=(8, 21)),
+    "directed": lattice(5, 6, entangler="cx"),
+    "complete": complete(20),
+}
+
+
+def point(n, strategy="unitary", estimator="parity", clone=1):
+    return EntanglementPoint(Cloning(n, clone, strategy), estimator)
+
+
+def compiled(one, device, seed=0, moves=FEW):
+    logical = one.settings()
+    return logical, compile_protocol([s.circuit for s in logical], device, moves, seed, workers=1)
+
+
+@given(
+    n=st.integers(2, 6),
+    strategy=st.sampled_from(STRATEGIES),
+    estimator=st.sampled_from(["parity", "bsm"]),
+    device=st.sampled_from(sorted(DEVICES)),
+    seed=st.integers(0, 1000),
+    data=st.data(),
+)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_every_circuit_is_native_and_proved(n, strategy, estimator, device, seed, data):
+    snapshot = DEVICES[device]
+    clone = data.draw(st.integers(n % 2, n))
+    estimator = "parity" if strategy == "witness" else estimator
+    try:
+        logical, circuits = compiled(point(n, strategy, estimator, clone), snapshot, seed)
+    except DoesNotFit:
+        # Few moves on a small device; larger searches find one there too.
+        return
+    for setting, circuit in zip(logical, circuits, strict=True):
+        certificate = certify(setting.circuit, circuit)
+        assert certificate.status == "proved", certificate.remark
+        used = {i.name for i in circuit.data}
+        assert used <= {"rz", "sx", "x", snapshot.entangler, "measure", "barrier", "if_else"}
+        for instruction in circuit.data:
+            if instruction.name == snapshot.entangler:
+                pair = tuple(circuit.find_bit(q).index for q in instruction.qubits)
+                assert pair in snapshot.working_couplers
+        success, _ = setting_score(setting, circuit, snapshot)
+        assert 0.2 < success < 1
+
+
+@pytest.mark.parametrize("strategy", ["frame", "unitary", "witness"])
+@pytest.mark.parametrize("n", [3, 4])
+def test_the_search_scores_what_is_sent(n, strategy):
+    logical = point(n, strategy).settings()
+    recognised = recognise([s.circuit for s in logical])
+    found = search(recognised[0].problem, DEVICE, FEW, 5)
+    circuits = compile_protocol([s.circuit for s in logical], DEVICE, FEW, 5, workers=1)
+    losses = [
+        setting_score(s, c, DEVICE)[1][0].total for s, c in zip(logical, circuits, strict=True)
+    ]
+    # The search leaves out the pulses of the readout, and what others wait for them.
+    assert sum(losses) == pytest.approx(found.cost, abs=0.02)
+    assert sum(losses) >= found.cost - 1e-9
+
+
+def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(tmp_path, monkeypatch):
+    circuits = [s.circuit for s in point(4, "frame").settings()]
+    found = []
+    for workers in (1, 2):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
+        monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+        found.append(compile_protocol(circuits, DEVICE, FEW, 3, workers))
+    assert found[0] == found[1]
+    other = compile_protocol(circuits, DEVICE, FEW, 4, 1)
+    assert other != found[0]
+
+
+def test_a_structure_is_searched_once_and_kept(tmp_path, monkeypatch):
+    circuits = [s.circuit for s in point(3, "frame").settings()]
+    first = compile_protocol(circuits, DEVICE, FEW, 0, 1)
+    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+
+    def fails(*_):
+        raise AssertionError("searched again")
+
+    monkeypatch.setattr("backends.protocol_compiler.cached.search", fails)
+    assert compile_protocol(circuits, DEVICE, FEW, 0, 1) == first
+    (kept,) = tmp_path.rglob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:40])
+    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+    with pytest.raises(AssertionError, match="searched again"):
+        compile_protocol(circuits, DEVICE, FEW, 0, 1)
+
+
+def test_chsh_settings_and_parities_share_a_placement():
+    parity = compiled(point(2, "frame"), DEVICE)[1]
+    for scenario in ("2-2", "2-1", "2-3"):
+        chsh = ChshPoint(Cloning(2, 1, "frame"), scenario)
+        logical, circuits = compiled(chsh, DEVICE)
+        for setting, circuit in zip(logical, circuits, strict=True):
+            assert certify(setting.circuit, circuit).status == "proved"
+        first, second = (
+            [b.qubits for b in c.data if b.name == "barrier" and b.label == "encryption"]
+            for c in (parity[0], circuits[0])
+        )
+        assert [hash(q) for q in first[0]] == [hash(q) for q in second[0]]
+
+
+@pytest.mark.parametrize("strategy", ["frame", "unitary"])
+def test_the_protocol_compiler_beats_the_stock_transpiler(strategy):
+    one = point(5, strategy)
+    arguments = (one.settings(), one.linear_estimator.value, DEVICE, range(4))
+    stock = compile_point(*arguments)
+    best = compile_point(*arguments, Search(moves=60_000))
+    assert best.compiler == "protocol"
+    assert best.predicted > stock.predicted + 0.03
+    assert best.alternative == stock.predicted
+
+
+def test_where_the_stock_transpiler_does_better_its_circuits_are_sent():
+    one = point(2, "witness")
+    arguments = (one.settings(), one.linear_estimator.value, DEVICE, range(8))
+    best = compile_point(*arguments, Search(moves=1, seed=1))
+    assert best.compiler == "stock"
+    assert best.predicted > best.alternative
+    assert "predicted to do better" in best.remark
+
+
+def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said():
+    one = GhzPoint(2)
+    best = compile_point(one.settings(), one.linear_estimator.value, DEVICE, (0,), Search(FEW))
+    assert best.compiler == "stock"
+    assert best.remark.startswith("compiled by the stock transpiler: ")
+    with pytest.raises(NotRecognised):
+        recognise([s.circuit for s in one.settings()])
+
+
+def test_a_device_without_room_says_so():
+    line = lattice(1, 10)
+    with pytest.raises(DoesNotFit, match="no placement of 10 qubits was found on device 'lattice'"):
+        compiled(point(4, "unitary"), line)
+    with pytest.raises(DoesNotFit, match="needs 12 connected qubits"):
+        one = point(5)
+        compile_point(one.settings(), one.linear_estimator.value, line, (0,), Search(FEW))
+
+
+def test_scores_of_all_strategies_are_finite_on_every_device():
+    for snapshot in DEVICES.values():
+        for strategy in STRATEGIES:
+            (first, *_), (circuit, *_) = compiled(point(3, strategy), snapshot, seed=2)
+            _, losses = setting_score(first, circuit, snapshot)
+            assert all(math.isfinite(x.total) for x in losses)
+            assert np.isfinite([x.gates for x in losses]).all()
