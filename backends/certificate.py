@@ -9,15 +9,14 @@ a barrier lists its qubits tells where each logical qubit is at that moment.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import stim
 from qiskit.circuit import QuantumCircuit
 
+from backends.stages import Part, in_order, parts_of, stages
 from experiments.clifford import NotClifford, Step, StimWriter, compact, resources, steps
 from experiments.rotated import (
     outcome_law,
@@ -149,14 +148,14 @@ def _checks(
     logical: QuantumCircuit, wanted: list[Step], found: list[Step]
 ) -> list[tuple[str, bool]]:
     size = 1 + max(q for s in found for q in s.qubits)
-    logical_stages = _stages(wanted)
+    logical_stages = stages(wanted)
     # A barrier on some of the qubits may come earlier or later among the others.
     whole = [
         name for name, end in logical_stages if _touched(wanted[:end]) <= set(wanted[end].qubits)
     ]
     names = {name for name, _ in logical_stages}
-    parts = _parts(wanted, found)
-    if parts is None or not _in_order(whole, parts) or not {"preparation", "encryption"} <= names:
+    parts = parts_of(wanted, found)
+    if parts is None or not in_order(whole, parts) or not {"preparation", "encryption"} <= names:
         return [("stages", False)]
     checks = [("stages", True)]
     early = True
@@ -208,52 +207,7 @@ _WAIT_TOLERANCE = 0.999
 """A device counts time in whole ticks."""
 
 
-class _Part(NamedTuple):
-    """A compiled barrier that closes a stage, or what belongs to some of its qubits.
-
-    Attributes:
-        end: index of the barrier among the compiled steps.
-        place: logical qubit → where it is.
-    """
-
-    end: int
-    place: dict[int, int]
-
-
-_PART = re.compile(r"(?P<stage>.+) of (?P<qubits>\d+(?: \d+)*)")
-"""Label of a barrier that closes a stage for the given logical qubits, in their order."""
-
-
-def _parts(wanted: list[Step], found: list[Step]) -> dict[str, list[_Part]] | None:
-    """The compiled barriers of each logical stage; None where they do not fit the logical ones."""
-    listed = {name: wanted[end].qubits for name, end in _stages(wanted)}
-    parts: dict[str, list[_Part]] = {name: [] for name in listed}
-    for label, end in _stages(found):
-        on = found[end].qubits
-        if label in listed:
-            name, qubits = label, listed[label]
-        elif match := _PART.fullmatch(label):
-            name, qubits = match["stage"], tuple(map(int, match["qubits"].split()))
-        else:
-            return None
-        if name not in listed or len(qubits) != len(on):
-            return None
-        parts[name].append(_Part(end, dict(zip(qubits, on, strict=True))))
-    for name, qubits in listed.items():
-        if sorted(q for part in parts[name] for q in part.place) != sorted(qubits):
-            return None
-    return parts
-
-
-def _in_order(whole: Sequence[str], parts: Mapping[str, Sequence[_Part]]) -> bool:
-    """Whether each of these stages ends, in all its parts, before the next one does in any."""
-    return all(
-        max(part.end for part in parts[first]) < min(part.end for part in parts[second])
-        for first, second in pairwise(whole)
-    )
-
-
-def _on_part(state: StabilizerState, part: _Part, qubits: Sequence[int]) -> StabilizerState | None:
+def _on_part(state: StabilizerState, part: Part, qubits: Sequence[int]) -> StabilizerState | None:
     """The state of the qubits of a part; None if they are entangled with others."""
     if len(part.place) == len(qubits):
         return state
@@ -269,7 +223,7 @@ def _noise(logical: QuantumCircuit) -> frozenset[int]:
 
 def _key_is_spent(logical: QuantumCircuit, wanted: list[Step], end: int) -> bool:
     """Whether decryption is over at a barrier and the key is never read: it is discarded."""
-    last = _stages(wanted)[-1]
+    last = stages(wanted)[-1]
     noise = _noise(logical)
     return last == ("decryption", end) and not any(
         noise.intersection(s.qubits) for s in wanted[end:] if s.name != "barrier"
@@ -280,11 +234,11 @@ def _noise_untouched(
     logical: QuantumCircuit,
     wanted: list[Step],
     found: list[Step],
-    parts: Mapping[str, Sequence[_Part]],
+    parts: Mapping[str, Sequence[Part]],
 ) -> bool:
     """Whether each noise qubit only moves from its preparation to the end of all encryption."""
     noise = _noise(logical)
-    logical_stages = _stages(wanted)
+    logical_stages = stages(wanted)
     closing = max(
         (parts[name][-1] for name, _ in logical_stages if name.startswith("encryption")),
         key=lambda part: part.end,
@@ -323,11 +277,6 @@ def _same_law(wanted: list[Step], found: list[Step]) -> bool:
 
 def _touched(operations: Sequence[Step]) -> set[int]:
     return {q for s in operations if s.name != "barrier" for q in s.qubits}
-
-
-def _stages(operations: Sequence[Step]) -> list[tuple[str, int]]:
-    """(label, index) of each labelled barrier."""
-    return [(s.label, k) for k, s in enumerate(operations) if s.name == "barrier" and s.label]
 
 
 def _same_state(
@@ -382,7 +331,7 @@ def _membership(state: StabilizerState) -> Callable[[stim.PauliString], bool]:
 
 
 def _only_moved(
-    operations: Sequence[Step], starts: Mapping[int, Mapping[int, int]], closing: _Part
+    operations: Sequence[Step], starts: Mapping[int, Mapping[int, int]], closing: Part
 ) -> bool:
     """Whether the operations up to a barrier act on noise qubits as a relocation.
 

@@ -21,10 +21,25 @@ from backends.certificate import Certificate, certify
 from backends.clifford_pass import clifford_optimization, native_gates
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
-from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
+from backends.protocol_compiler.compiler import (
+    MOVES_PER_SECOND,
+    NotRecognised,
+    compile_protocol,
+)
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, early_measurements, steps
 from experiments.settings import Setting
+
+__all__ = [
+    "MOVES_PER_SECOND",
+    "CompiledPoint",
+    "CompiledSetting",
+    "Search",
+    "StockCompiler",
+    "compile_point",
+    "require_fit",
+    "with_elementary_gates",
+]
 
 Compiler = Literal["stock", "protocol"]
 
@@ -36,7 +51,7 @@ class Search:
     Attributes:
         moves: changes of a placement that are tried; equal numbers give equal circuits.
         seed: of the search.
-        workers: threads that search; None takes one for each core. The result does not depend on it.
+        workers: threads that search, which changes no result; None takes one for each core.
     """
 
     moves: int

@@ -111,6 +111,7 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
     from dataclasses import asdict
 
     from runner.config import load_config
+    from runner.explanation import compilation, compiler_remarks
     from runner.forecast import forecast, require_budget
     from runner.places import runs_folder
     from runner.planning import compile_sweep, pinned, planned_row, sweep
@@ -126,10 +127,16 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
     rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]
     cost = forecast(settings, adapter, planned)
     if as_json:
-        document = {"rows": [row.planned() for row in rows], "forecast": asdict(cost)}
+        document = {
+            "rows": [row.planned() for row in rows],
+            "forecast": asdict(cost),
+            "compiled": [compilation(one) for one in planned],
+        }
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(plan_table(rows))
+        for line in compiler_remarks(planned):
+            click.echo(line)
         click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
         click.echo(
             f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD ({cost.job_fees_usd:g} "

@@ -64,11 +64,16 @@ class CompileConfig(Section):
 
     ``layouts`` says which of them run: the ``best`` predicted one, or ``each`` as a point of its
     own, which shows how much the layout matters.
+
+    With ``protocol`` the compiler that knows the protocol searches too, for as many moves as
+    ``seconds`` stand for, or for ``moves``; the better prediction runs.
     """
 
-    strategy: Literal["stock"] = "stock"
+    strategy: Literal["stock", "protocol"] = "stock"
     seeds: Annotated[int, Field(ge=1, le=1000)] = 4
     layouts: Literal["best", "each"] = "best"
+    seconds: Annotated[float, Field(gt=0, le=36_000, allow_inf_nan=False)] = 20.0
+    moves: Annotated[int, Field(ge=1, le=10**10)] | None = None
 
 
 class BudgetConfig(Section):
@@ -321,6 +326,7 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
 _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     **CHOICES,
     ("backend", "provider"): PROVIDERS,
+    ("compile", "strategy"): ("stock", "protocol"),
     ("compile", "layouts"): ("best", "each"),
     ("backend", "braket", "outside_window"): get_args(OutsideWindow),
     ("backend", "braket_local", "simulator"): get_args(LocalSimulator),

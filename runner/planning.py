@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.adapter import Adapter, Pins
-from backends.compile import CompiledPoint, compile_point
+from backends.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
 from backends.devices import IDEAL
 from backends.ibm.options import IbmConfig
 from backends.snapshot import DeviceSnapshot
@@ -150,14 +150,13 @@ def compile_sweeps(
     todo = [(k, point) for k, (config, _) in enumerate(runs) for point in sweep(config)]
     # Large circuits first: started last, one of them would keep the others waiting.
     todo.sort(key=lambda one: -one[1].num_qubits * len(one[1].settings()))
-    arguments = [
-        (
-            point,
-            runs[k][1],
-            [point.layout] if isinstance(point, OneLayout) else _seeds(runs[k][0]),
-        )
-        for k, point in todo
-    ]
+    # Where points are compiled side by side, each search stays on its own core.
+    workers = 1 if len(todo) >= _PARALLEL_FROM_POINTS else None
+    arguments = []
+    for k, point in todo:
+        config, snapshot = runs[k]
+        seeds = [point.layout] if isinstance(point, OneLayout) else _seeds(config)
+        arguments.append((point, snapshot, seeds, _search(config, seeds[0], workers)))
     planned: dict[tuple[int, Point], PlannedPoint] = {}
     for (k, point), compiled in zip(todo, _map(_compile, arguments), strict=True):
         planned[k, point] = PlannedPoint(point, compiled)
@@ -165,11 +164,19 @@ def compile_sweeps(
     return [[planned[k, point] for point in sweep(config)] for k, (config, _) in enumerate(runs)]
 
 
+def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:
+    """The budget of the protocol compiler; None where it is not asked."""
+    if config.compile.strategy == "stock":
+        return None
+    moves = config.compile.moves or round(config.compile.seconds * MOVES_PER_SECOND)
+    return Search(moves, seed, workers)
+
+
 def _compile(
-    arguments: tuple[Point, DeviceSnapshot | None, Sequence[int]],
+    arguments: tuple[Point, DeviceSnapshot | None, Sequence[int], Search | None],
 ) -> CompiledPoint:
-    point, snapshot, seeds = arguments
-    return compile_point(point.settings(), point.linear_estimator.value, snapshot, seeds)
+    point, snapshot, seeds, search = arguments
+    return compile_point(point.settings(), point.linear_estimator.value, snapshot, seeds, search)
 
 
 def _map(

@@ -1,14 +1,14 @@
 """Decryption that hands back the qubit: pairs of key qubits, then trees onto the clone.
 
 After encryption two commuting strings show Z and X of the input; the clone and every key qubit
-carry a letter of each. A gate C(P_u, Q_v) between two key qubits leaves the string P on v only and Q
-on u only. From then on every key qubit holds one bit, and the clone lacks a Pauli that depends on
+carry a letter of each. A gate C(P_u, Q_v) between two key qubits leaves the string P on v only and
+Q on u only. From then on every key qubit holds one bit, and the clone lacks a Pauli that depends on
 their sums: X by one sum, Z by another, both by bits in both. So a bit has a type among X, Z and XZ,
-which add up like bits: a tree of neighbours gathers a sum onto the clone, one gate an edge, and takes
-its own type off every bit in it. Three trees, one for each type, finish the work. Qubits in |0> may
-stand in a tree, and in the first tree bits of other types too: they are left with the third type.
-A qubit that a later tree needs is first cleared of what it gathered. The key is discarded, so nothing
-else is undone.
+which add up like bits: a tree of neighbours gathers a sum onto the clone, one gate an edge, and
+takes its own type off every bit in it. Three trees, one for each type, finish the work. Qubits in
+|0> may stand in a tree, and in the first tree bits of other types too: they are left with the third
+type. A qubit that a later tree needs is first cleared of what it gathered. The key is discarded, so
+nothing else is undone.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ TREE_ORDERS = np.array([[1, 2, 3], [2, 1, 3], [3, 1, 2], [3, 2, 1], [1, 3, 2], [
 """Orders of the three trees; :attr:`Placement.scalars` names one."""
 
 CLOSED, OPEN, GATHERED, SPOILT = 0, 1, 2, 3
-"""States of a device qubit: not to be used, holding its own bit (0 for a spare one), holding the sum
-of its subtree too, and that without a way back."""
+"""States of a device qubit: not to be used, holding its own bit (0 for a spare one), holding the
+sum of its subtree too, and that without a way back."""
 
 
 @inner_machine_code

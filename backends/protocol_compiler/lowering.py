@@ -1,9 +1,9 @@
 """From Pauli gates to native ones: how many pulses stand between two entangling gates.
 
-A program speaks of gates C(P, Q) = exp[iπ/4 (1-P)(1-Q)] with any two Paulis. On the device they are
-all the same native gate, between single-qubit Cliffords that turn P and Q into its axes. Between two
-gates on a qubit one pulse is enough, and none if the axes agree: the frame of a qubit says which
-logical axis its physical Z is at the moment.
+A program speaks of gates C(P, Q) = exp[iπ/4 (1-P)(1-Q)] with any two Paulis. On the device they
+are all the same native gate, between single-qubit Cliffords that turn P and Q into its axes.
+Between two gates on a qubit one pulse is enough, and none if the axes agree: the frame of a qubit
+says which logical axis its physical Z is at the moment.
 """
 
 from __future__ import annotations

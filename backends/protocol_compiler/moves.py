@@ -1,7 +1,7 @@
 """Random changes of a placement.
 
-Each changes the placement in place and tells whether the result is worth scoring; the caller keeps a
-copy to go back to.
+Each changes the placement in place and tells whether the result is worth scoring; the caller keeps
+a copy to go back to.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _LONGEST_WALK = 5
 
 @inner_machine_code
 def _has_children(place: Placement, node: int) -> bool:
+    found = False
     for v in range(place.scalars[NODES]):
-        if place.parent[v] == node:
-            return True
-    return False
+        found = found or place.parent[v] == node
+    return found
 
 
 @inner_machine_code

