@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test test-ibm check format lock bench soak clean
+.PHONY: help setup run tables test test-ibm check format lock bench bench-compile soak clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -43,6 +43,9 @@ test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_S
 
 bench: $(STAMP)  ## how long things take on this machine
 	$(BIN)/python tests/bench.py
+
+bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock transpiler
+	$(BIN)/python tests/bench_compile.py
 
 lock: $(STAMP)   ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock
