@@ -1,7 +1,7 @@
 """``make bench-compile``: what the protocol compiler reaches, beside the stock transpiler.
 
 Every row is compiled in the same run by both compilers, and proved. A predicted value beside a
-published one is not like with like: the published circuits ran on the device itself, on another day.
+published one is not like with like: those circuits ran on the device itself, on another day.
 
 The noise model reads a calibration error as an average infidelity e, so that the depolarizing
 probability is 5e/4 (two qubits) or 3e/2 (one). The column ``p = e`` scores the same circuits as if
