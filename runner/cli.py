@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -105,8 +106,14 @@ def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) ->
 
 @main.command()
 @click.argument("config")
+@click.option(
+    "--draw",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Draw where each point stands on the device, as SVG.",
+)
 @shared(override_option, json_option)
-def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
+def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool) -> None:
     """Show what CONFIG would run, predict and cost; no job is made."""
     from dataclasses import asdict
 
@@ -126,16 +133,20 @@ def plan(config: str, overrides: Sequence[str], as_json: bool) -> None:
         planned = compile_sweep(settings, adapter.snapshot(), advance)
     rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]
     cost = forecast(settings, adapter, planned)
+    if draw is not None and (snapshot := adapter.snapshot()) is not None:
+        from runner.drawing import draw_placements
+
+        draw_placements(Path(draw), planned, snapshot)
     if as_json:
         document = {
             "rows": [row.planned() for row in rows],
             "forecast": asdict(cost),
-            "compiled": [compilation(one) for one in planned],
+            "compiled": [compilation(one, adapter.snapshot()) for one in planned],
         }
         click.echo(json.dumps(document, indent=1))
     else:
         click.echo(plan_table(rows))
-        for line in compiler_remarks(planned):
+        for line in compiler_remarks(planned, adapter.snapshot()):
             click.echo(line)
         click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
         click.echo(

@@ -5,23 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from backends.compile import CompiledPoint
+from backends.protocol_compiler.score import Losses, setting_score
+from backends.snapshot import DeviceSnapshot
+from experiments.clifford import NotClifford
 from runner.planning import PlannedPoint
 
+_MOST_CHECKS = 6
+"""Their products are as many as 2 to the power of this."""
 
-def compilation(planned: PlannedPoint) -> dict[str, Any]:
-    """One point of ``plan --json``: the compiler, the other one's prediction, and remarks."""
+
+def mean_losses(compiled: CompiledPoint, snapshot: DeviceSnapshot) -> Losses | None:
+    """What gates, idling and readout take off a point's correlators on average, as -log.
+
+    None where readouts are turned, so that there are no single Pauli strings, or too many.
+    """
+    found: list[Losses] = []
+    for one in compiled.settings:
+        if len(one.setting.checks) > _MOST_CHECKS:
+            return None
+        try:
+            found += setting_score(one.setting, one.circuit, snapshot)[1]
+        except NotClifford:
+            return None
+    count = len(found)
+    return Losses(
+        sum(one.gates for one in found) / count,
+        sum(one.idling for one in found) / count,
+        sum(one.readout for one in found) / count,
+    )
+
+
+def compilation(planned: PlannedPoint, snapshot: DeviceSnapshot | None) -> dict[str, Any]:
+    """One point of ``plan --json``: the compiler, the other one's prediction, losses by cause."""
     compiled = planned.compiled
+    losses = mean_losses(compiled, snapshot) if snapshot else None
     return {
         "point": planned.point.label,
         "compiler": compiled.compiler,
         "predicted": compiled.predicted,
         "alternative": compiled.alternative,
         "remark": compiled.remark,
+        "losses": {"gates": losses.gates, "idling": losses.idling, "readout": losses.readout}
+        if losses
+        else None,
     }
 
 
-def compiler_remarks(planned: Sequence[PlannedPoint]) -> Iterator[str]:
-    """A line for each point that the protocol compiler was asked for."""
+def compiler_remarks(
+    planned: Sequence[PlannedPoint], snapshot: DeviceSnapshot | None
+) -> Iterator[str]:
+    """Lines for each point that the protocol compiler was asked for."""
     for one in planned:
         compiled = one.compiled
         if compiled.compiler == "protocol":
@@ -32,3 +66,11 @@ def compiler_remarks(planned: Sequence[PlannedPoint]) -> Iterator[str]:
             )
         elif compiled.remark:
             yield f"{one.point.label}: {compiled.remark}"
+        else:
+            continue
+        losses = mean_losses(compiled, snapshot) if snapshot else None
+        if losses:
+            yield (
+                f"  correlators lose on average (as -log) {losses.gates:.3f} to gates, "
+                f"{losses.idling:.3f} to idling, {losses.readout:.3f} to readout"
+            )
