@@ -124,4 +124,10 @@ def cost_of(
 ) -> float:
     """Sum of -log of all correlators, or :data:`IMPOSSIBLE` and more."""
     wrong = losses_of(problem, place, tables, rows, native, lists, losses)
-    return IMPOSSIBLE + wrong if wrong > 0 else losses.sum()
+    if wrong > 0:
+        return IMPOSSIBLE + wrong
+    total = 0.0
+    for cause in range(3):
+        for s in range(problem.strings):
+            total += losses[cause, s]
+    return total

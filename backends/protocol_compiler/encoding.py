@@ -50,7 +50,9 @@ def pair_order(pairs: int, place: Placement, num_sites: int, order: NDArray[np.i
     Returns:
         How many crossings of pairs are left that block each other; 0 if there is such an order.
     """
-    owner = np.full(num_sites, -1, dtype=np.int64)
+    owner = np.empty(num_sites, dtype=np.int64)
+    for s in range(num_sites):
+        owner[s] = -1
     for i in range(pairs):
         owner[place.site[i]] = i
         owner[partner_site(place, i)] = i

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import inner_machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 
 LONGEST_PATH = 10
 """Qubits on the way from a data qubit to its partner, both included."""
@@ -58,17 +58,21 @@ def empty_placement(pairs: int) -> Placement:
     )
 
 
-@inner_machine_code
+@machine_code
 def copy_placement(source: Placement, target: Placement) -> None:
     """Overwrite one placement by another."""
-    target.site[:] = source.site
-    target.parent[:] = source.parent
-    target.scalars[:] = source.scalars
-    target.path[:] = source.path
-    target.length[:] = source.length
-    target.meet[:] = source.meet
-    target.turned[:] = source.turned
-    target.flip[:] = source.flip
+    for v in range(len(source.site)):
+        target.site[v] = source.site[v]
+        target.parent[v] = source.parent[v]
+    for k in range(len(source.scalars)):
+        target.scalars[k] = source.scalars[k]
+    for i in range(len(source.length)):
+        target.length[i] = source.length[i]
+        target.meet[i] = source.meet[i]
+        target.turned[i] = source.turned[i]
+        target.flip[i] = source.flip[i]
+        for k in range(LONGEST_PATH):
+            target.path[i, k] = source.path[i, k]
 
 
 @inner_machine_code

@@ -30,7 +30,8 @@ _LOCAL_CODES = {
     "id": 0,
 }
 _AXES_OF = {"cx": (2, 0), "cz": (2, 2), "cy": (2, 1)}
-_UNITARY = frozenset({*_LOCAL_CODES, *_AXES_OF, "decrypt", "rz"})
+_UNITARY = frozenset({*_LOCAL_CODES, *_AXES_OF, "decrypt"})
+_KNOWN = _UNITARY | {"encrypt", "rz", "barrier", "measure", "if_else"}
 
 
 class NotRecognised(Exception):
@@ -101,6 +102,8 @@ def _parts(circuit: QuantumCircuit) -> _Parts:
     start = names.index(("encrypt", None))
     if sum(i.name == "cx" for i in circuit.data[:start]) != len(qubits) // 2:
         raise NotRecognised("the input is not half of a Bell pair")
+    if others := {i.name for i in circuit.data} - _KNOWN:
+        raise NotRecognised(f"there is more than the protocol: {', '.join(sorted(others))}")
     encrypted = names.index(("barrier", "encryption"))
     last_stage = max(k for k, (name, label) in enumerate(names) if name == "barrier" and label)
     return circuit, qubits, encrypted, _decoding(circuit, encrypted, last_stage), last_stage

@@ -58,7 +58,9 @@ def route_avoiding(
     """:func:`route`, with a given probability to avoid each qubit that is in use later."""
     start = place.site[pair]
     sites = len(taken)
-    back = np.full(sites, -1, dtype=np.int64)
+    back = np.empty(sites, dtype=np.int64)
+    for s in range(sites):
+        back[s] = -1
     depth = np.zeros(sites, dtype=np.int64)
     queue = np.empty(sites, dtype=np.int64)
     queue[0], head, tail = goal, 0, 1

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from backends.protocol_compiler.annealing import anneal
 from backends.protocol_compiler.building import IMPOSSIBLE
-from backends.protocol_compiler.placement import Placement, empty_placement
-from backends.protocol_compiler.problem import Problem
+from backends.protocol_compiler.placement import Placement, copy_placement, empty_placement
+from backends.protocol_compiler.problem import TREES, Problem
+from backends.protocol_compiler.starting import start
 from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import DeviceSnapshot
 
 _SCOUTS = 0.3
 _FINALISTS = 0.35
-_FEWEST_SCOUTS, _SCOUT_MOVES = 8, 15_000
-_HOT, _WARM, _COLD = 0.12, 0.04, 0.0008
+_FEWEST_SCOUTS = 8
+
+
+class _Schedule(NamedTuple):
+    """How a search cools, in units of the cost.
+
+    Attributes:
+        scout_moves: moves of a short run.
+        hot: temperature at the start of a short run.
+        warm: of a longer one.
+        cold: at the end of every run.
+    """
+
+    scout_moves: int
+    hot: float
+    warm: float
+    cold: float
+
+
+_SCHEDULE = _Schedule(15_000, 0.4, 0.15, 0.002)
+_SCHEDULE_OF_TREES = _Schedule(60_000, 0.5, 0.2, 0.002)
+"""A decoding tree breaks easily, so that good placements lie further apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +53,7 @@ class Task:
         centre: a device qubit, -1 with ``place``.
         moves: how many changes are tried.
         hot: the first temperature.
+        cold: the last one.
         seed: of all random choices.
     """
 
@@ -40,6 +63,7 @@ class Task:
     centre: int
     moves: int
     hot: float
+    cold: float
     seed: int
 
 
@@ -62,22 +86,17 @@ class Found:
 
 def run(task: Task) -> Found:
     """Do one annealing run."""
-    place = empty_placement(task.problem.pairs)
+    problem, tables = task.problem, device_tables(task.snapshot)
+    place = empty_placement(problem.pairs)
     if task.place is not None:
-        place = Placement(*(array.copy() for array in task.place))
-    region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
-    region[sorted(task.snapshot.largest_region)] = True
-    cost = anneal(
-        task.problem,
-        place,
-        task.centre,
-        region,
-        device_tables(task.snapshot),
-        task.moves,
-        task.hot,
-        _COLD,
-        task.seed,
-    )
+        copy_placement(task.place, place)
+    else:
+        region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
+        region[sorted(task.snapshot.largest_region)] = True
+        if not start(problem, place, task.centre, region, tables, task.seed):
+            return Found(np.inf, place)
+    here, before = empty_placement(problem.pairs), empty_placement(problem.pairs)
+    cost = anneal(problem, place, here, before, tables, task.moves, task.hot, task.cold, task.seed)
     return Found(cost, place)
 
 
@@ -103,6 +122,7 @@ def search(
     Returns:
         The best placement, or None if none was found.
     """
+    cooling = _SCHEDULE_OF_TREES if problem.decoding == TREES else _SCHEDULE
     draw = np.random.default_rng([seed, problem.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
 
@@ -111,17 +131,21 @@ def search(
     ) -> list[Found]:
         each = max(1, int(share * moves / max(1, len(starts))))
         tasks = [
-            Task(problem, snapshot, place, centre, each, hot, int(draw.integers(2**31)))
+            Task(
+                problem, snapshot, place, centre, each, hot, cooling.cold, int(draw.integers(2**31))
+            )
             for place, centre in starts
         ]
         return sorted(mapper(run, tasks), key=lambda found: found.cost)
 
-    scouting = max(_FEWEST_SCOUTS, int(_SCOUTS * moves / _SCOUT_MOVES))
-    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT)
-    middle = runs([(f.place, -1) for f in scouts[:6] if np.isfinite(f.cost)], _FINALISTS, _WARM)
+    scouting = max(_FEWEST_SCOUTS, int(_SCOUTS * moves / cooling.scout_moves))
+    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, cooling.hot)
+    middle = runs(
+        [(f.place, -1) for f in scouts[:6] if np.isfinite(f.cost)], _FINALISTS, cooling.warm
+    )
     best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
     if not best or not np.isfinite(best[0].cost):
         return None
-    last = runs([(f.place, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2)
+    last = runs([(f.place, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, cooling.warm / 2)
     found = min([*best, *last], key=lambda f: f.cost)
     return found if found.cost < IMPOSSIBLE else None

@@ -19,6 +19,7 @@ from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibrati
 from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
 from experiments.ghz import GhzPoint
+from experiments.iterated import IteratedPoint
 from experiments.protocol import STRATEGIES, Cloning
 
 DEVICE = load_device("fake_kingston")
@@ -173,7 +174,7 @@ def test_the_protocol_compiler_beats_the_stock_transpiler(strategy):
     one = point(5, strategy)
     arguments = (one.settings(), one.linear_estimator.value, DEVICE, range(4))
     stock = compile_point(*arguments)
-    best = compile_point(*arguments, Search(moves=300_000))
+    best = compile_point(*arguments, Search(moves=500_000))
     assert best.compiler == "protocol"
     assert best.predicted > stock.predicted + 0.02
     assert best.alternative == stock.predicted
@@ -195,13 +196,29 @@ def test_where_the_stock_transpiler_does_better_its_circuits_are_sent(monkeypatc
     assert "predicted to do better" in best.remark
 
 
-def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said():
-    one = GhzPoint(2)
+@pytest.mark.parametrize(
+    "one",
+    [
+        GhzPoint(2),
+        IteratedPoint(2, (1, 1), 1, strategy="frame"),
+        EntanglementPoint(Cloning(2, 1, "unitary", "+"), "parity"),
+    ],
+    ids=["ghz", "iterated", "state"],
+)
+def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said(one):
     best = compile_point(one.settings(), one.linear_estimator.value, DEVICE, (0,), Search(FEW))
     assert best.compiler == "stock"
     assert best.remark.startswith("compiled by the stock transpiler: ")
     with pytest.raises(NotRecognised):
         recognise([s.circuit for s in one.settings()])
+
+
+def test_a_circuit_that_waits_or_loses_qubits_is_not_recognised():
+    (setting, *_) = point(2, "frame").settings()
+    lossy = setting.circuit.copy()
+    lossy.reset(3)
+    with pytest.raises(NotRecognised, match="reset"):
+        recognise([lossy])
 
 
 def test_a_device_without_room_says_so():

@@ -1,0 +1,81 @@
+"""``compile: {strategy: protocol}`` as a user meets it: plan, drawing, run and resume."""
+
+import json
+
+import pytest
+
+CONFIG = """\
+experiment: {kind: entanglement, n: 2, decrypt: {strategy: [frame, unitary]}}
+compile: {strategy: protocol, moves: 100000}
+shots: 2000
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "shallow.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+def test_a_plan_explains_who_compiled_and_where_fidelity_goes(invoke, file, tmp_path):
+    narrow = ("-o", "experiment.decrypt.strategy=frame")
+    done = invoke("plan", str(file), *narrow, "--draw", "drawn")
+    assert done.exit_code == 0, done.output
+    assert "n02-clone1-frame-parity: protocol compiler, predicted 0.9" in done.stdout
+    assert "the stock transpiler's best of 4 would have given 0.9" in done.stdout
+    assert "correlators lose on average (as -log) 0.0" in done.stdout
+    drawing = (tmp_path / "drawn" / "n02-clone1-frame-parity.svg").read_text(encoding="utf-8")
+    for name in ("R", "A", "S1", "S2", "N1", "N2"):
+        assert f">{name}</text>" in drawing
+    done = invoke("plan", str(file), *narrow, "--json")
+    document = json.loads(done.stdout)
+    (row,), (compiled,) = document["rows"], document["compiled"]
+    assert compiled["compiler"] == "protocol"
+    assert compiled["predicted"] == row["predicted"] > compiled["alternative"]
+    assert row["certificate"] == "proved"
+    assert all(compiled["losses"][cause] > 0 for cause in ("gates", "idling", "readout"))
+
+
+def test_a_run_keeps_to_its_plan_and_a_second_resume_changes_nothing(invoke, file):
+    planned = json.loads(invoke("plan", str(file), "--json").stdout)["rows"]
+    done = invoke("run", str(file), "--json")
+    assert done.exit_code == 0, done.output
+    rows = json.loads(done.stdout)
+    assert [r["predicted"] for r in rows] == [p["predicted"] for p in planned]
+    for row in rows:
+        assert row["certificate"] == "proved"
+        assert row["value"] == pytest.approx(row["predicted"], abs=0.05)
+    again = invoke("resume", "--json")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout) == rows
+
+
+def test_other_experiments_say_that_the_stock_transpiler_made_them(invoke, tmp_path):
+    (tmp_path / "ghz.yaml").write_text(
+        "experiment: {kind: ghz, r: 2}\ncompile: {strategy: protocol, moves: 1000}\n",
+        encoding="utf-8",
+    )
+    done = invoke("plan", "ghz.yaml")
+    assert done.exit_code == 0, done.output
+    assert "compiled by the stock transpiler: registers" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("compile.strategy=protocl", "did you mean 'protocol'?"),
+        ("compile.seconds=0", "greater than 0"),
+        ("compile.moves=many", "must be a whole number"),
+        ("compile.second=3", "did you mean 'seconds'?"),
+    ],
+)
+def test_wrong_budgets_are_told(invoke, file, wrong, said):
+    done = invoke("validate", str(file), "-o", wrong)
+    assert done.exit_code == 2
+    assert said in done.output
