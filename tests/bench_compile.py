@@ -11,12 +11,14 @@ the probability were e, which is how some published targets were computed.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import stim
 from qiskit import qasm3
 
 from backends.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
@@ -29,7 +31,12 @@ from experiments.entanglement import EntanglementPoint
 from experiments.point import Point
 from experiments.protocol import Cloning, Strategy
 
+sys.path.insert(0, str(Path(__file__).parent / "backends"))
+from exported import Program, parity_mean
+
 _LARGE = 10
+_DENSE = 17
+_ROUNDING = 1e-6
 _STRATEGIES: tuple[Strategy, ...] = ("unitary", "frame")
 
 
@@ -107,17 +114,53 @@ def published(point: Point) -> str:
     return f"{found.value:.3f}" if found else ""
 
 
-def export(folder: Path, point: Point, compiled: CompiledPoint) -> None:
-    """Write a point's circuits, logical and compiled, as OpenQASM 3."""
-    folder.mkdir(parents=True, exist_ok=True)
+def exported_and_checked(point: Point, compiled: CompiledPoint, folder: Path | None) -> str:
+    """Export a point's circuits as OpenQASM 3, and run the text on simulators of its own.
+
+    Returns:
+        How its outcomes were checked, or which circuit failed.
+    """
+    how = set()
     for one in compiled.settings:
-        stem = folder / f"{point.label}-{one.setting.label}"
-        stem.with_suffix(".qasm").write_text(qasm3.dumps(one.circuit), encoding="utf-8")
+        text = qasm3.dumps(one.circuit)
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"{point.label}-{one.setting.label}.qasm"
+            file.write_text(text, encoding="utf-8")
+        if compiled.compiler == "stock":
+            return "stock"
+        program = Program(text)
+        (check,) = one.setting.checks
+        qubit_of = program.read()
+        read = [qubit_of[bit] for bit in check.bits]
+        if isinstance(point, ChshPoint):
+            if program.num_qubits > _DENSE or point.scenario == "2-1":
+                how.add("-")
+                continue
+            how.add("dense")
+            mean = parity_mean(program.dense(len(program.operations)), read)
+            # <X (Z-X)> enters S with a minus sign.
+            wanted = math.sqrt(0.5) * (-1 if one.setting.label == "X-" else 1)
+            wanted *= 1 - 2 * check.parity
+        elif program.num_qubits <= _DENSE:
+            how.add("dense")
+            mean = parity_mean(program.dense(len(program.operations)), read)
+            wanted = 1 - 2 * check.parity
+        else:
+            how.add("tableau")
+            string = stim.PauliString(program.num_qubits)
+            for qubit in read:
+                string[qubit] = "Z"
+            mean = program.tableau(len(program.operations)).peek_observable_expectation(string)
+            wanted = 1 - 2 * check.parity
+        if abs(mean - wanted) > _ROUNDING:
+            return f"FAILED {one.setting.label}: {mean}"
+    return "+".join(sorted(how))
 
 
 def show(*cells: object) -> None:
     """Print one row of the table."""
-    widths = (34, 16, 9, 8, 16, 9, 9, 10, 9)
+    widths = (34, 14, 7, 7, 9, 14, 8, 8, 11, 7)
     sys.stdout.write(" ".join(f"{c!s:<{w}}" for c, w in zip(cells, widths, strict=True)) + "\n")
     sys.stdout.flush()
 
@@ -134,6 +177,7 @@ def table(
         "protocol",
         "p = e",
         "proved",
+        "checked",
         "stock best/10",
         "gain",
         "printed",
@@ -148,13 +192,13 @@ def table(
         compiled = compile_point(*arguments, search)
         elapsed = time.perf_counter() - started
         stock = compile_point(*arguments)
-        if qasm:
-            export(qasm / name, point, compiled)
+        checked = exported_and_checked(point, compiled, qasm / name if qasm else None)
         show(
             point.label,
             f"{layers(compiled)} / {compiled.predicted:.4f}",
             f"{rescored(point, compiled, printed):.4f}",
             all(s.certificate.status == "proved" for s in compiled.settings),
+            checked,
             f"{layers(stock)} / {stock.predicted:.4f}",
             f"{compiled.predicted - stock.predicted:+.4f}",
             published(point),
