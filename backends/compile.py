@@ -21,27 +21,15 @@ from backends.certificate import Certificate, certify
 from backends.clifford_pass import clifford_optimization, native_gates
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
-from backends.protocol_compiler.compiler import (
-    MOVES_PER_SECOND,
-    NotRecognised,
-    compile_protocol,
-)
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, early_measurements, steps
 from experiments.settings import Setting
 
-__all__ = [
-    "MOVES_PER_SECOND",
-    "CompiledPoint",
-    "CompiledSetting",
-    "Search",
-    "StockCompiler",
-    "compile_point",
-    "require_fit",
-    "with_elementary_gates",
-]
-
 Compiler = Literal["stock", "protocol"]
+
+
+MOVES_PER_SECOND = 100_000
+"""What a second of budget stands for: about what two cores of a laptop of 2024 do."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +117,14 @@ def compile_point(
     stock = _by_stock(settings, value, snapshot, transpiler_seeds)
     if search is None:
         return stock
+    # Imported here: whoever does not ask for it does not wait for its machine code.
+    from backends.protocol_compiler import compiler
+
     try:
-        circuits = compile_protocol(
+        circuits = compiler.compile_protocol(
             [s.circuit for s in settings], snapshot, search.moves, search.seed, search.workers
         )
-    except (NotRecognised, DoesNotFit) as reason:
+    except (compiler.NotRecognised, DoesNotFit) as reason:
         return replace(stock, remark=f"compiled by the stock transpiler: {reason}")
     protocol = _evaluated(settings, circuits, value, snapshot, None)
     if protocol.predicted < stock.predicted:

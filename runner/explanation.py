@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.compile import CompiledPoint
-from backends.protocol_compiler.score import Losses, setting_score
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import NotClifford
 from runner.planning import PlannedPoint
+
+if TYPE_CHECKING:
+    from backends.protocol_compiler.score import Losses
 
 _MOST_CHECKS = 6
 """Their products are as many as 2 to the power of this."""
@@ -20,6 +22,8 @@ def mean_losses(compiled: CompiledPoint, snapshot: DeviceSnapshot) -> Losses | N
 
     None where readouts are turned, so that there are no single Pauli strings, or too many.
     """
+    from backends.protocol_compiler.score import Losses, setting_score
+
     found: list[Losses] = []
     for one in compiled.settings:
         if len(one.setting.checks) > _MOST_CHECKS:
@@ -39,7 +43,8 @@ def mean_losses(compiled: CompiledPoint, snapshot: DeviceSnapshot) -> Losses | N
 def compilation(planned: PlannedPoint, snapshot: DeviceSnapshot | None) -> dict[str, Any]:
     """One point of ``plan --json``: the compiler, the other one's prediction, losses by cause."""
     compiled = planned.compiled
-    losses = mean_losses(compiled, snapshot) if snapshot else None
+    asked = compiled.compiler == "protocol" or compiled.remark
+    losses = mean_losses(compiled, snapshot) if snapshot and asked else None
     return {
         "point": planned.point.label,
         "compiler": compiled.compiler,

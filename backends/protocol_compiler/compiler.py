@@ -14,9 +14,6 @@ from backends.protocol_compiler.emission import emit
 from backends.protocol_compiler.recognition import NotRecognised, recognise
 from backends.snapshot import DeviceSnapshot
 
-MOVES_PER_SECOND = 100_000
-"""What a second of budget stands for: about what two cores of a laptop of 2024 do."""
-
 
 def compile_protocol(
     circuits: Sequence[QuantumCircuit],
@@ -52,4 +49,4 @@ def compile_protocol(
     return [emit(one, place, snapshot) for one in recognised]
 
 
-__all__ = ["MOVES_PER_SECOND", "NotRecognised", "compile_protocol"]
+__all__ = ["NotRecognised", "compile_protocol"]

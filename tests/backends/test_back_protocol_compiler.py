@@ -186,7 +186,7 @@ def test_where_the_stock_transpiler_does_better_its_circuits_are_sent(monkeypatc
     stock = compile_point(*arguments)
     worst = int(np.argmin(stock.candidates))
     monkeypatch.setattr(
-        "backends.compile.compile_protocol",
+        "backends.protocol_compiler.compiler.compile_protocol",
         lambda circuits, *_: StockCompiler(DEVICE.to_target(), worst).compile_all(circuits),
     )
     best = compile_point(*arguments, Search(FEW))
