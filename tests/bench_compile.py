@@ -82,6 +82,14 @@ def with_probability_e(snapshot: DeviceSnapshot) -> DeviceSnapshot:
     )
 
 
+def both_ways(snapshot: DeviceSnapshot) -> DeviceSnapshot:
+    """The same device with CZ on every coupler in both orders, as which it is the same gate."""
+    known = {c.qubits: c for c in snapshot.couplers}
+    for (a, b), coupler in list(known.items()):
+        known.setdefault((b, a), replace(coupler, qubits=(b, a)))
+    return replace(snapshot, couplers=tuple(known[pair] for pair in sorted(known)))
+
+
 def rescored(point: Point, compiled: CompiledPoint, snapshot: DeviceSnapshot) -> float:
     """The predicted value of compiled circuits on another calibration."""
     chances = [predicted_setting(s.setting, s.circuit, snapshot) for s in compiled.settings]
@@ -206,7 +214,7 @@ def table(
             f"{elapsed:.0f}",
         )
         for other in others.split(",") if others else ():
-            elsewhere = load_device(other)
+            elsewhere = both_ways(load_device(other))
             try:
                 mine, theirs = (rescored(point, c, elsewhere) for c in (compiled, stock))
             except DoesNotFit as reason:
