@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -82,12 +83,14 @@ def with_probability_e(snapshot: DeviceSnapshot) -> DeviceSnapshot:
     )
 
 
-def both_ways(snapshot: DeviceSnapshot) -> DeviceSnapshot:
-    """The same device with CZ on every coupler in both orders, as which it is the same gate."""
-    known = {c.qubits: c for c in snapshot.couplers}
-    for (a, b), coupler in list(known.items()):
-        known.setdefault((b, a), replace(coupler, qubits=(b, a)))
-    return replace(snapshot, couplers=tuple(known[pair] for pair in sorted(known)))
+def mended(snapshot: DeviceSnapshot) -> DeviceSnapshot:
+    """The same device with the median of what works in place of every coupler that does not."""
+    working = snapshot.working_couplers.values()
+    middle = statistics.median(c.error for c in working)
+    broken = [c for c in snapshot.couplers if c.qubits not in snapshot.working_couplers]
+    length = statistics.median(c.gate_seconds for c in working)
+    couplers = [replace(c, error=middle, gate_seconds=length) for c in broken]
+    return replace(snapshot, couplers=tuple(sorted([*working, *couplers], key=lambda c: c.qubits)))
 
 
 def rescored(point: Point, compiled: CompiledPoint, snapshot: DeviceSnapshot) -> float:
@@ -214,7 +217,7 @@ def table(
             f"{elapsed:.0f}",
         )
         for other in others.split(",") if others else ():
-            elsewhere = both_ways(load_device(other))
+            elsewhere = mended(load_device(other))
             try:
                 mine, theirs = (rescored(point, c, elsewhere) for c in (compiled, stock))
             except DoesNotFit as reason:
@@ -234,7 +237,9 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--qasm", type=Path, help="a folder for the circuits as OpenQASM 3")
-    parser.add_argument("--score-on", default="", help="score the same circuits there too")
+    parser.add_argument(
+        "--score-on", default="", help="score them there too, broken couplers taken as median"
+    )
     given = parser.parse_args()
     sizes, chsh = ([int(k) for k in text.split(",") if k] for text in (given.n, given.chsh))
     for name in given.devices.split(","):
