@@ -131,7 +131,10 @@ def test_the_configuration_is_kept_as_given(finish: Finish) -> None:
 def test_every_default_is_resolved(small: Finished) -> None:
     resolved = small.read_json("resolved.json")
     assert resolved["experiment"]["n"] == [2, 3]
-    assert resolved["compile"] == {"strategy": "stock", "seeds": 4, "layouts": "best"}
+    assert resolved["compile"] == {
+        **{"strategy": "stock", "seeds": 4, "layouts": "best"},
+        **{"seconds": 20.0, "moves": None},
+    }
     assert (resolved["seed"], resolved["repeats"], resolved["shots"]) == (7, 1, 500)
 
 
