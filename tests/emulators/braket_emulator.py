@@ -10,6 +10,7 @@ Requests and answers are checked against botocore's own model of the service.
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import re
@@ -259,6 +260,7 @@ def _fault(service: Service, name: str) -> str | None:
 
 def main() -> None:
     """Serve until interrupted."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with Emulator() as emulator:
         for key, value in emulator.environment.items():
             print(f"export {key}={value}", flush=True)  # noqa: T201
