@@ -179,8 +179,8 @@ def _difference(difference: Difference | None) -> str:
 def _legend(comparison: Comparison) -> str:
     lines = [""]
     for k, name in enumerate(comparison.names):
-        row = next(p.rows[k] for p in comparison.points if p.rows[k] is not None)
-        lines.append(f"({k + 1}) {name}: provider {row.backend}, device {row.device}")  # type: ignore[union-attr]
+        row = next(row for p in comparison.points if (row := p.rows[k]) is not None)
+        lines.append(f"({k + 1}) {name}: provider {row.backend}, device {row.device}")
     symbols = {
         WORDINGS[p.any_row.experiment].value_name: WORDINGS[p.any_row.experiment].value
         for p in comparison.points
