@@ -94,9 +94,7 @@ class ChshPoint:
         """What defines the point, under the names of a result row."""
         return {
             "experiment": KIND,
-            "n": self.cloning.n,
-            "clone": self.cloning.clone,
-            "strategy": self.cloning.strategy,
+            **self.cloning.parameters,
             "estimator": "chsh",
             "scenario": self.scenario,
         }
@@ -104,8 +102,7 @@ class ChshPoint:
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n02-clone1-unitary-chsh-2-1``."""
-        c = self.cloning
-        return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-chsh-{self.scenario}"
+        return f"{self.cloning.label}-chsh-{self.scenario}"
 
     @property
     def num_qubits(self) -> int:

@@ -84,9 +84,7 @@ class CorrelatorsPoint:
         """What defines the point, under the names of a result row."""
         return {
             "experiment": KIND,
-            "n": self.cloning.n,
-            "clone": self.cloning.clone,
-            "strategy": self.cloning.strategy,
+            **self.cloning.parameters,
             "estimator": "parity",
             "scenario": self.stage,
         }
@@ -94,8 +92,7 @@ class CorrelatorsPoint:
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n02-clone1-unitary-after``."""
-        c = self.cloning
-        return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{self.stage}"
+        return f"{self.cloning.label}-{self.stage}"
 
     @property
     def num_qubits(self) -> int:

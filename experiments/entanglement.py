@@ -86,9 +86,7 @@ class EntanglementPoint:
         """What defines the point, under the names of a result row."""
         known: dict[str, int | str] = {
             "experiment": KIND,
-            "n": self.cloning.n,
-            "clone": self.cloning.clone,
-            "strategy": self.cloning.strategy,
+            **self.cloning.parameters,
             "estimator": self.estimator,
         }
         if self.input == "bell":
@@ -103,13 +101,12 @@ class EntanglementPoint:
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n05-clone1-unitary-parity``."""
-        c = self.cloning
-        state = c.input
+        state = self.cloning.input
         if isinstance(state, PureState):
             end = f"theta{state.theta_degrees:.10g}-phi{state.phi_degrees:.10g}"
         else:
             end = self.estimator if self.input == "bell" else f"input{_FILE_NAMES[self.input]}"
-        return f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{end}"
+        return f"{self.cloning.label}-{end}"
 
     @property
     def num_qubits(self) -> int:

@@ -72,6 +72,16 @@ class Cloning:
         """Logical qubits: R, A, n signals and n noise qubits."""
         return 2 * self.n + 2
 
+    @property
+    def parameters(self) -> dict[str, int | str]:
+        """What it adds to a point's parameters, under the names of a result row."""
+        return {"n": self.n, "clone": self.clone, "strategy": self.strategy}
+
+    @property
+    def label(self) -> str:
+        """How the label of a point begins, e.g. ``n05-clone1-unitary``."""
+        return f"n{self.n:02d}-clone{self.clone}-{self.strategy}"
+
 
 @dataclass(frozen=True)
 class PauliFrame:

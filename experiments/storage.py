@@ -122,9 +122,7 @@ class StoragePoint:
         """What defines the point, under the names of a result row."""
         out: dict[str, int | float | str] = {
             "experiment": KIND,
-            "n": self.cloning.n,
-            "clone": self.cloning.clone,
-            "strategy": self.cloning.strategy,
+            **self.cloning.parameters,
             "estimator": self.estimator,
             "lost": " ".join(f"S{server}" for server in self.lost) or "none",
             "loss": self.loss if self.lost else "none",
@@ -138,8 +136,7 @@ class StoragePoint:
     @property
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n03-clone1-unitary-parity-lost2.3-reset``."""
-        c = self.cloning
-        parts = [f"n{c.n:02d}-clone{c.clone}-{c.strategy}-{self.estimator}"]
+        parts = [f"{self.cloning.label}-{self.estimator}"]
         if self.lost:
             parts.append(f"lost{'.'.join(map(str, self.lost))}-{self.loss}")
         if self.idle_microseconds:
