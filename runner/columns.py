@@ -27,6 +27,11 @@ class Column:
     numeric: bool = True
 
 
+def heading(header: str, *, numeric: bool = True) -> Column:
+    """A column of a table whose cells are no rows'."""
+    return Column(header, lambda _: "", numeric)
+
+
 def result_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """Point, measured value with interval, prediction, published value and circuit size."""
     return [

@@ -149,7 +149,7 @@ def compile_sweeps(
     """:func:`compile_sweep` for several runs at once, which keeps all cores busy to the end."""
     todo = [(k, point) for k, (config, _) in enumerate(runs) for point in sweep(config)]
     # Large circuits first: started last, one of them would keep the others waiting.
-    todo.sort(key=lambda one: -one[1].num_qubits * len(one[1].settings()))
+    todo.sort(key=lambda one: -one[1].num_qubits * len(one[1].linear_estimator.weights))
     # Where points are compiled side by side, each search stays on its own core.
     workers = 1 if len(todo) >= _PARALLEL_FROM_POINTS else None
     arguments = []

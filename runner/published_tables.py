@@ -12,7 +12,7 @@ from typing import Any
 
 from backends.devices import as_snapshot
 from experiments.published import Published, iterated
-from runner.columns import MISSING, Column, number, point_columns
+from runner.columns import MISSING, Column, heading, number, point_columns
 from runner.config import RunConfig
 from runner.kinds import WORDINGS
 from runner.planning import PlannedPoint, compile_sweeps, planned_row
@@ -127,7 +127,7 @@ def table_text(table: ComparedTable) -> str:
         Column("± shots", lambda r: number(r.published_err, 3)),
     ]
     lines = [[column.cell(one.row) for column in columns] + _tail(one) for one in table.rows]
-    tail = [Column(name, lambda _: "") for name in ("difference", "2q layers", "published")]
+    tail = [heading(name) for name in ("difference", "2q layers", "published")]
     text = f"{table.name}: {table.title}; predicted for {table.device}\n"
     return text + filled([*columns, *tail], lines) + _larger_chip(table)
 
@@ -159,9 +159,8 @@ def _larger_chip(table: ComparedTable) -> str:
 
 def summary_text(tables: Sequence[ComparedTable]) -> str:
     """Mean absolute and worst difference of each table."""
-    columns = [Column("table", lambda _: "", numeric=False), Column("value", lambda _: "")]
-    names = ("points", "mean |difference|", "worst", "at")
-    columns += [Column(name, lambda _: "", numeric=name != "at") for name in names]
+    names = ("table", "value", "points", "mean |difference|", "worst", "at")
+    columns = [heading(name, numeric=name not in ("table", "at")) for name in names]
     lines = []
     for table in tables:
         worst = table.worst

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.variance import Component, components
-from runner.columns import MISSING, Column, number, point_columns
+from runner.columns import MISSING, heading, number, point_columns
 from runner.errors import RunFolderError
 from runner.folder import read_json, read_rows
 from runner.rows import ResultRow
@@ -97,13 +97,11 @@ def _spread(rows: Sequence[tuple[ResultRow, tuple[object, ...]]]) -> Spread:
 def spread_text(found: Sequence[Spread]) -> str:
     """A line for each point: standard deviations by cause, each with its interval."""
     rows = [one.row for one in found]
-    columns = [
-        *point_columns(rows),
-        Column("values", lambda _: ""),
-        Column("mean", lambda _: ""),
-        *(Column(f"σ {cause}", lambda _: "") for cause in (*CAUSES, "shots")),
-    ]
     names = point_columns(rows)
+    columns = [
+        *names,
+        *map(heading, ("values", "mean", *(f"σ {cause}" for cause in (*CAUSES, "shots")))),
+    ]
     lines = [
         [
             *(column.cell(one.row) for column in names),
