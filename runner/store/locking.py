@@ -54,13 +54,16 @@ def run_lock(engine: Engine, run_id: str) -> Iterator[Held]:
         RunIsBusy: if another process holds it.
     """
     locks = {"sqlite": _file_lock, "postgresql": _advisory_lock}
-    with locks.get(engine.dialect.name, lease_lock)(engine, run_id) as held:
+    # A store in memory has no place beside it, and no process to share it with.
+    in_memory = engine.dialect.name == "sqlite" and not engine.url.database
+    lock = lease_lock if in_memory else locks.get(engine.dialect.name, lease_lock)
+    with lock(engine, run_id) as held:
         yield held
 
 
 @contextmanager
 def _file_lock(engine: Engine, run_id: str) -> Iterator[Held]:
-    store = Path(engine.url.database or "enclone.sqlite")
+    store = Path(str(engine.url.database))
     # Lock files stay: to delete one that another process is about to lock would give it twice.
     lock = FileLock(store.with_name(f".{store.name}.locks") / f"{run_id}.lock")
     try:
