@@ -44,8 +44,8 @@ test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_S
 bench: $(STAMP)  ## how long things take on this machine
 	$(BIN)/python tests/bench.py
 
-bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock transpiler
-	$(BIN)/python tests/bench_compile.py
+bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock transpiler (an hour)
+	$(BIN)/python tests/bench_compile.py --out build/bench-compile
 
 lock: $(STAMP)   ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock

@@ -1,96 +1,90 @@
 """``make bench-compile``: what the protocol compiler reaches, beside the stock transpiler.
 
-Every row is compiled in the same run by both compilers, and proved. A predicted value beside a
-published one is not like with like: those circuits ran on the device itself, on another day.
+Every row is compiled in the same run by both compilers and proved, its circuits are exported, and
+the exported text is run on simulators that share no code with the compiler. A predicted value
+beside a published one is not like with like: those circuits ran on the device itself, on another
+day.
 
 The noise model reads a calibration error as an average infidelity e, so that the depolarizing
 probability is 5e/4 (two qubits) or 3e/2 (one). The column ``p = e`` scores the same circuits as if
 the probability were e, which is how some published targets were computed.
+
+With ``--out`` finished rows are kept, and the same command goes on after them.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import statistics
+import hashlib
+import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import stim
+from bench_compile_cases import (
+    Goal,
+    cases,
+    device,
+    goal,
+    is_large,
+    mended,
+    published,
+    with_probability_e,
+)
 from qiskit import qasm3
 
 from backends.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
-from backends.devices import load_device
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.chsh import ChshPoint
-from experiments.entanglement import EntanglementPoint
+from backends.snapshot import DeviceSnapshot
 from experiments.point import Point
-from experiments.protocol import Cloning, Strategy
 
 sys.path.insert(0, str(Path(__file__).parent / "backends"))
-from exported import Program, parity_mean
+from exported import Program
 
-_LARGE = 10
-_DENSE = 17
+_SEEDS = 10
 _ROUNDING = 1e-6
-_STRATEGIES: tuple[Strategy, ...] = ("unitary", "frame")
 
 
-def iqm_like() -> DeviceSnapshot:
-    """A square lattice of 54 qubits with errors of the size that IQM states for such devices."""
-    rows, columns = 6, 9
-    qubit = QubitCalibration(45e-6, 25e-6, 1e-3, 20e-9, 0.02, 1e-6)
-    pairs = [
-        (a, b)
-        for a in range(rows * columns)
-        for b in (a + 1, a + columns)
-        if b < rows * columns and (b == a + columns or b % columns)
-    ]
-    couplers = [CouplerCalibration(p, 5e-3, 40e-9) for a, b in pairs for p in ((a, b), (b, a))]
-    return DeviceSnapshot("square-54", None, "cz", (qubit,) * 54, tuple(couplers))
+@dataclass(frozen=True)
+class Row:
+    """One row of the table.
 
+    Attributes:
+        point: its label, experiment first.
+        device: what it was compiled for.
+        moves: budget of the search; 0 if the stock transpiler's circuits won.
+        layers: two-qubit layers of its deepest circuit.
+        value: predicted value.
+        value_p_is_e: the same with depolarizing probabilities equal to the calibrated errors.
+        stock_layers: the same of the stock transpiler's best seed.
+        stock_value: its predicted value.
+        proved: whether every circuit's certificate says so.
+        checked: how the exported text was checked, or which circuit failed.
+        goal: what the row is to reach, as text; empty if nothing was set.
+        met: whether layers and value reach it; None if nothing was set.
+        printed: the published value; empty if there is none.
+        wall_seconds: what the search and its proof took.
+        elsewhere: device → predicted value there of these circuits and of the stock ones.
+    """
 
-def all_to_all() -> DeviceSnapshot:
-    """36 qubits, each coupled to each, otherwise as the median of a Heron processor."""
-    qubit = QubitCalibration(250e-6, 150e-6, 2.5e-4, 32e-9, 0.01, 2.2e-6)
-    couplers = [
-        CouplerCalibration((a, b), 1.8e-3, 68e-9) for a in range(36) for b in range(36) if a != b
-    ]
-    return DeviceSnapshot("all-to-all-36", None, "cz", (qubit,) * 36, tuple(couplers))
-
-
-_MADE = {"square-54": iqm_like, "all-to-all-36": all_to_all}
-
-
-def device(name: str) -> DeviceSnapshot:
-    """A device by name: packaged, or one of those above."""
-    return _MADE[name]() if name in _MADE else load_device(name)
-
-
-def with_probability_e(snapshot: DeviceSnapshot) -> DeviceSnapshot:
-    """The same device with depolarizing probabilities equal to the calibrated errors."""
-    return replace(
-        snapshot,
-        qubits=tuple(replace(q, gate_error=q.gate_error * 2 / 3) for q in snapshot.qubits),
-        couplers=tuple(
-            replace(c, error=c.error * 4 / 5) if c.error < 1 else c for c in snapshot.couplers
-        ),
-    )
-
-
-def mended(snapshot: DeviceSnapshot) -> DeviceSnapshot:
-    """The same device with the median of what works in place of every coupler that does not."""
-    working = snapshot.working_couplers.values()
-    middle = statistics.median(c.error for c in working)
-    broken = [c for c in snapshot.couplers if c.qubits not in snapshot.working_couplers]
-    length = statistics.median(c.gate_seconds for c in working)
-    couplers = [replace(c, error=middle, gate_seconds=length) for c in broken]
-    return replace(snapshot, couplers=tuple(sorted([*working, *couplers], key=lambda c: c.qubits)))
+    point: str
+    device: str
+    moves: int
+    layers: int
+    value: float
+    value_p_is_e: float
+    stock_layers: int
+    stock_value: float
+    proved: bool
+    checked: str
+    goal: str
+    met: bool | None
+    printed: str
+    wall_seconds: float
+    elsewhere: dict[str, tuple[float, float]]
 
 
 def rescored(point: Point, compiled: CompiledPoint, snapshot: DeviceSnapshot) -> float:
@@ -104,148 +98,226 @@ def layers(compiled: CompiledPoint) -> int:
     return max(s.certificate.two_qubit_layers for s in compiled.settings)
 
 
-def cases(sizes: Sequence[int], chsh: Sequence[int]) -> Iterator[Point]:
-    """The points of the table."""
-    for n in sizes:
-        for strategy in _STRATEGIES:
-            yield EntanglementPoint(Cloning(n, 1, strategy), "parity")
-    for n in chsh:
-        yield ChshPoint(Cloning(n, 1, "frame"), "2-2")
-        yield ChshPoint(Cloning(n, 1, "frame"), "2-1")
-
-
-def published(point: Point) -> str:
-    """The printed value of the same task with unitary decryption."""
-    if isinstance(point, EntanglementPoint):
-        found = EntanglementPoint(Cloning(point.cloning.n, 1, "unitary"), "parity").published()
-    elif isinstance(point, ChshPoint):
-        found = ChshPoint(Cloning(point.cloning.n, 1, "unitary"), point.scenario).published()
-    else:
-        found = point.published()
-    return f"{found.value:.3f}" if found else ""
-
-
 def exported_and_checked(point: Point, compiled: CompiledPoint, folder: Path | None) -> str:
     """Export a point's circuits as OpenQASM 3, and run the text on simulators of its own.
 
     Returns:
-        How its outcomes were checked, or which circuit failed.
+        How its outcomes were checked, or which circuit failed: the input is hidden when encryption
+        ends, and the parities that are read are those of the protocol.
     """
     how = set()
     for one in compiled.settings:
         text = qasm3.dumps(one.circuit)
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-            file = folder / f"{point.label}-{one.setting.label}.qasm"
-            file.write_text(text, encoding="utf-8")
-        if compiled.compiler == "stock":
-            return "stock"
+            (folder / f"{one.setting.label}.qasm").write_text(text, encoding="utf-8")
         program = Program(text)
-        (check,) = one.setting.checks
-        qubit_of = program.read()
-        read = [qubit_of[bit] for bit in check.bits]
-        if isinstance(point, ChshPoint):
-            if program.num_qubits > _DENSE or point.scenario == "2-1":
-                how.add("-")
-                continue
-            how.add("dense")
-            mean = parity_mean(program.dense(len(program.operations)), read)
-            # <X (Z-X)> enters S with a minus sign.
-            wanted = math.sqrt(0.5) * (-1 if one.setting.label == "X-" else 1)
-            wanted *= 1 - 2 * check.parity
-        elif program.num_qubits <= _DENSE:
-            how.add("dense")
-            mean = parity_mean(program.dense(len(program.operations)), read)
-            wanted = 1 - 2 * check.parity
-        else:
-            how.add("tableau")
-            string = stim.PauliString(program.num_qubits)
-            for qubit in read:
-                string[qubit] = "Z"
-            mean = program.tableau(len(program.operations)).peek_observable_expectation(string)
-            wanted = 1 - 2 * check.parity
-        if abs(mean - wanted) > _ROUNDING:
-            return f"FAILED {one.setting.label}: {mean}"
+        # The last two stages of every point are encryption and decryption.
+        encrypted = program.stages(point.num_qubits)[-2]
+        if not program.is_hidden(encrypted):
+            return f"FAILED {one.setting.label}: not encrypted"
+        # Where several parities must hold each is certain.
+        certain = len(one.setting.checks) > 1
+        wanted = 1.0 if certain else 2 * one.setting.ideal_success() - 1
+        for check in one.setting.checks:
+            mean, method = program.mean(check.bits)
+            how.add(method)
+            if abs((-1) ** check.parity * mean - wanted) > _ROUNDING:
+                return f"FAILED {one.setting.label}: {mean}"
     return "+".join(sorted(how))
+
+
+def measured(
+    point: Point, name: str, search: Search, folder: Path | None, others: list[str]
+) -> Row:
+    """Compile a point twice, prove and check it."""
+    snapshot = device(name)
+    settings, value = point.settings(), point.linear_estimator.value
+    stock = compile_point(settings, value, snapshot, range(_SEEDS))
+    started = time.perf_counter()
+    best = stock.transpiler_seed or 0
+    compiled = compile_point(settings, value, snapshot, [best], search)
+    elapsed = time.perf_counter() - started
+    wanted: Goal | None = goal(point) if name == "fake_kingston" else None
+    deep = layers(compiled)
+    met = None
+    if wanted:
+        met = compiled.predicted >= wanted.value and (not wanted.layers or deep <= wanted.layers)
+    elsewhere = {}
+    for other in others:
+        calibration = mended(device(other))
+        elsewhere[other] = (
+            rescored(point, compiled, calibration),
+            rescored(point, stock, calibration),
+        )
+    return Row(
+        f"{point.parameters['experiment']} {point.label}",
+        name,
+        search.moves if compiled.compiler == "protocol" else 0,
+        deep,
+        compiled.predicted,
+        rescored(point, compiled, with_probability_e(snapshot)),
+        layers(stock),
+        stock.predicted,
+        all(s.certificate.status == "proved" for s in compiled.settings),
+        exported_and_checked(point, compiled, folder),
+        str(wanted or ""),
+        met,
+        published(point),
+        elapsed,
+        elsewhere,
+    )
+
+
+_COLUMNS = {
+    "point": 40,
+    "protocol": 14,
+    "p = e": 7,
+    "at least": 11,
+    "met": 4,
+    "stock best/10": 14,
+    "gain": 8,
+    "printed": 8,
+    "proved": 7,
+    "checked": 14,
+    "moves": 11,
+    "wall s": 7,
+}
 
 
 def show(*cells: object) -> None:
     """Print one row of the table."""
-    widths = (34, 14, 7, 7, 9, 14, 8, 8, 11, 7)
+    widths = _COLUMNS.values()
     sys.stdout.write(" ".join(f"{c!s:<{w}}" for c, w in zip(cells, widths, strict=True)) + "\n")
     sys.stdout.flush()
 
 
-def table(
-    name: str, points: Sequence[Point], seconds: float, seed: int, qasm: Path | None, others: str
-) -> None:
-    """Compile the points for a device and print a row each."""
-    snapshot = device(name)
-    printed = with_probability_e(snapshot)
-    sys.stdout.write(f"\n{name}: layers / predicted value\n")
+def show_row(row: Row) -> None:
+    """Print what was measured."""
     show(
-        "point",
-        "protocol",
-        "p = e",
-        "proved",
-        "checked",
-        "stock best/10",
-        "gain",
-        "printed",
-        "moves",
-        "wall s",
+        row.point,
+        f"{row.layers} / {row.value:.4f}",
+        f"{row.value_p_is_e:.4f}",
+        row.goal,
+        {True: "yes", False: "no", None: ""}[row.met],
+        f"{row.stock_layers} / {row.stock_value:.4f}",
+        f"{row.value - row.stock_value:+.4f}",
+        row.printed,
+        row.proved,
+        row.checked,
+        f"{row.moves:,}" if row.moves else "stock",
+        f"{row.wall_seconds:.0f}",
     )
-    for point in points:
-        budget = 3 * seconds if point.num_qubits >= 2 * _LARGE + 2 else seconds
-        search = Search(round(budget * MOVES_PER_SECOND), seed)
-        started = time.perf_counter()
-        arguments = (point.settings(), point.linear_estimator.value, snapshot, range(10))
-        compiled = compile_point(*arguments, search)
-        elapsed = time.perf_counter() - started
-        stock = compile_point(*arguments)
-        checked = exported_and_checked(point, compiled, qasm / name if qasm else None)
-        show(
-            point.label,
-            f"{layers(compiled)} / {compiled.predicted:.4f}",
-            f"{rescored(point, compiled, printed):.4f}",
-            all(s.certificate.status == "proved" for s in compiled.settings),
-            checked,
-            f"{layers(stock)} / {stock.predicted:.4f}",
-            f"{compiled.predicted - stock.predicted:+.4f}",
-            published(point),
-            f"{search.moves:,}" if compiled.compiler == "protocol" else "stock",
-            f"{elapsed:.0f}",
+    for other, (mine, theirs) in row.elsewhere.items():
+        sys.stdout.write(
+            f"    on {other}: {mine:.4f}, stock {theirs:.4f}, gain {mine - theirs:+.4f}\n"
         )
-        for other in others.split(",") if others else ():
-            elsewhere = mended(load_device(other))
+
+
+def kept(file: Path) -> Row | None:
+    """A row measured before."""
+    if not file.exists():
+        return None
+    found = json.loads(file.read_text(encoding="utf-8"))
+    found["elsewhere"] = {k: tuple(v) for k, v in found["elsewhere"].items()}
+    return Row(**found)
+
+
+def table(
+    name: str,
+    points: Sequence[Point],
+    seconds: float,
+    seed: int,
+    out: Path | None,
+    others: list[str],
+) -> list[Row]:
+    """Compile the points for a device and print a row each."""
+    sys.stdout.write(f"\n{name}: layers / predicted value\n")
+    show(*_COLUMNS)
+    rows = []
+    for point in points:
+        search = Search(round((3 if is_large(point) else 1) * seconds * MOVES_PER_SECOND), seed)
+        asked = json.dumps([str(point), name, asdict(search), others])
+        folder = (
+            out / name / f"{point.parameters['experiment']}-{point.label}-"
+            f"{hashlib.sha256(asked.encode()).hexdigest()[:8]}"
+            if out
+            else None
+        )
+        row = kept(folder / "row.json") if folder else None
+        if row is None:
             try:
-                mine, theirs = (rescored(point, c, elsewhere) for c in (compiled, stock))
+                row = measured(point, name, search, folder, others)
             except DoesNotFit as reason:
-                sys.stdout.write(f"    on {other}: {reason}\n")
+                sys.stdout.write(f"{point.label}: {reason}\n")
                 continue
-            sys.stdout.write(f"    on {other}: {mine:.4f}, stock {theirs:.4f}\n")
+            if folder:
+                text = json.dumps(asdict(row), indent=2, sort_keys=True)
+                (folder / "row.json").write_text(text + "\n", encoding="utf-8")
+        show_row(row)
+        rows.append(row)
+    return rows
 
 
-def main() -> None:
-    """Print the table."""
+def summary(rows: Sequence[Row]) -> None:
+    """Say what the rows show together."""
+    aimed = [row for row in rows if row.met is not None]
+    lost = [row for row in rows if row.value < row.stock_value]
+    wrong = [row for row in rows if not row.proved or "FAILED" in row.checked]
+    sys.stdout.write(
+        f"\n{len(rows)} rows; {sum(bool(r.met) for r in aimed)} of {len(aimed)} reach what was "
+        f"set; stock is better in {len(lost)}; proof or check failed in {len(wrong)}\n"
+    )
+    for other in sorted({name for row in rows for name in row.elsewhere}):
+        gains = [row.elsewhere[other][0] - row.elsewhere[other][1] for row in rows if row.elsewhere]
+        better = sum(gain > 0 for gain in gains)
+        sys.stdout.write(
+            f"on {other}: better than stock in {better} of {len(gains)}, mean gain "
+            f"{sum(gains) / len(gains):+.4f}, worst {min(gains):+.4f}\n"
+        )
+
+
+def numbers(text: str) -> list[int]:
+    """A list of whole numbers with commas between them."""
+    return [int(part) for part in text.split(",") if part]
+
+
+def names(text: str) -> list[str]:
+    """A list of names with commas between them."""
+    return [part for part in text.split(",") if part]
+
+
+def main() -> int:
+    """Print the table; 1 if a proof or a check failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--devices", default="fake_kingston", help="names, separated by commas")
-    parser.add_argument("--n", default="2,3,4,5,6,7,8,9,10,11,12,13,14,15")
-    parser.add_argument("--chsh", default="2,3,4,5")
+    parser.add_argument("--devices", default="fake_kingston", type=names)
+    parser.add_argument("--n", default="2,3,4,5,6,7,8,9,10,11,12,13,14,15", type=numbers)
+    parser.add_argument("--chsh", default="2,3,4,5", type=numbers)
+    parser.add_argument("--clones", default="9,27,49,75", type=numbers)
+    parser.add_argument("--ghz", default="4,8,15", type=numbers)
+    parser.add_argument("--virtual", default="6", type=numbers, help="levels")
     parser.add_argument(
-        "--seconds", type=float, default=20, help="budget; three times it from n=10"
+        "--seconds",
+        type=float,
+        default=60,
+        help="budget; three times it from n = 10, r = 8 and 27 clones",
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--qasm", type=Path, help="a folder for the circuits as OpenQASM 3")
+    parser.add_argument("--out", type=Path, help="a folder for rows and circuits (OpenQASM 3)")
     parser.add_argument(
-        "--score-on", default="", help="score them there too, broken couplers taken as median"
+        "--score-on",
+        default="",
+        type=names,
+        help="score them there too, broken couplers taken as median",
     )
     given = parser.parse_args()
-    sizes, chsh = ([int(k) for k in text.split(",") if k] for text in (given.n, given.chsh))
-    for name in given.devices.split(","):
-        points = list(cases(sizes, chsh))
-        table(name, points, given.seconds, given.seed, given.qasm, given.score_on)
+    rows = []
+    for name in given.devices:
+        points = list(cases(given.n, given.chsh, given.clones, given.ghz, given.virtual))
+        rows += table(name, points, given.seconds, given.seed, given.out, given.score_on)
+    summary(rows)
+    return int(any(not row.proved or "FAILED" in row.checked for row in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
