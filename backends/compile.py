@@ -168,12 +168,10 @@ def _by_stock(
 def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
     """Raise :class:`DoesNotFit` where it is plain before compiling that a device will not do."""
     needed = max(s.circuit.num_qubits for s in settings)
-    available = len(snapshot.largest_region)
-    if needed > available:
+    if needed > len(snapshot.largest_region):
         raise DoesNotFit(
             f"the circuit needs {needed} connected qubits, but device '{snapshot.name}' has "
-            f"{available} that work and are connected (of {snapshot.num_qubits}); choose a "
-            "smaller n or a larger device"
+            f"{snapshot.what_is_connected}; choose a smaller n or a larger device"
         )
     for setting in settings:
         for needed_operation in _asked_for(list(steps(setting.circuit))):

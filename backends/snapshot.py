@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -28,6 +28,9 @@ ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
 
 ``rzz`` and ``rxx`` are turns by π/2, the gates of trapped ions.
 """
+
+_SHOWN = 6
+"""Most broken parts that a message lists."""
 
 _STATED = ("cz", "ecr", "cx")
 """Those of them that a calibration document or a target states under this name alone."""
@@ -134,13 +137,39 @@ class DeviceSnapshot:
         }
 
     @cached_property
-    def largest_region(self) -> frozenset[int]:
-        """The largest set of qubits connected by working couplers."""
+    def regions(self) -> tuple[frozenset[int], ...]:
+        """Sets of qubits connected by working couplers, the largest first; broken qubits alone."""
         graph = rx.PyGraph(multigraph=False)
         graph.add_nodes_from(range(self.num_qubits))
         graph.add_edges_from_no_data(list(self.working_couplers))
-        regions = [frozenset(region) for region in rx.connected_components(graph)]
-        return max(regions, key=lambda region: (len(region), -min(region)))
+        found = [frozenset(region) for region in rx.connected_components(graph)]
+        return tuple(sorted(found, key=lambda region: (-len(region), min(region))))
+
+    @property
+    def largest_region(self) -> frozenset[int]:
+        """The largest set of qubits connected by working couplers."""
+        return self.regions[0]
+
+    @property
+    def what_is_connected(self) -> str:
+        """How many qubits can be used together, and what keeps the others away.
+
+        >>> qubit = QubitCalibration(1e-4, 1e-4, 1e-4, 3e-8, 1e-2, 2e-6)
+        >>> errors = (2e-3, 2e-3, 1.0, 2e-3)
+        >>> pairs = tuple(CouplerCalibration((a, a + 1), e, 7e-8) for a, e in enumerate(errors))
+        >>> print(DeviceSnapshot("toy", None, "cz", (qubit,) * 5, pairs).what_is_connected)
+        3 that work and are connected (of 5; it falls into parts of 3, 2; broken couplers: 2-3)
+        """
+        sizes = [len(region) for region in self.regions if len(region) > 1]
+        why = [f"of {self.num_qubits}"]
+        if len(sizes) > 1:
+            why.append(f"it falls into parts of {', '.join(map(str, sizes))}")
+        if dead := [str(k) for k, q in enumerate(self.qubits) if not q.works]:
+            why.append(f"broken qubits: {_some(dead)}")
+        pairs = {tuple(sorted(c.qubits)) for c in self.couplers if c.error >= 1}
+        if broken := [f"{a}-{b}" for a, b in sorted(pairs)]:
+            why.append(f"broken couplers: {_some(broken)}")
+        return f"{len(self.largest_region)} that work and are connected ({'; '.join(why)})"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -321,6 +350,12 @@ def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Name → value, times in seconds."""
     scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
     return {p["name"]: p["value"] * scale.get(p.get("unit", ""), 1.0) for p in parameters}
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of a list, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _first_entangler(device: str, names: Iterable[str]) -> str:

@@ -263,6 +263,10 @@ def _decrypt(experiment: ExperimentConfig) -> DecryptConfig | None:
     return getattr(experiment, "decrypt", None)
 
 
+_LEAST = {"n": 2, "r": 1}
+"""Size → its smallest value."""
+
+
 def _device_problems(
     device: str, experiment: ExperimentConfig | None, points: Sequence[Point]
 ) -> Problems:
@@ -284,12 +288,15 @@ def _device_problems(
         )
         if needed > available:
             limit = ""
-            if qubits and (fitting := [v for v in range(1, available) if qubits(v) <= available]):
+            least = _LEAST.get(key, 0)
+            if qubits and (
+                fitting := [v for v in range(least, available) if qubits(v) <= available]
+            ):
                 limit = f"; the largest {key} there is {max(fitting)}"
             yield (
                 ("experiment", key, index),
                 f"{key} = {value} needs {needed} connected qubits, but device '{device}' has "
-                f"{available} that work and are connected{limit}",
+                f"{snapshot.what_is_connected}{limit}",
             )
             break
     decrypt = _decrypt(experiment)

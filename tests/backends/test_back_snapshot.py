@@ -173,3 +173,17 @@ def test_every_packaged_device_is_read_or_refused_in_words():
     assert len(packaged_devices()) > 50
     # One has no two-qubit gate, the other reports every gate as broken.
     assert unusable == ["fake_armonk", "fake_kyoto"]
+
+
+def test_a_device_in_parts_says_so():
+    blind = QubitCalibration(2e-4, 1e-4, 1.0, 32e-9, 0.01, 2e-6)
+    device = line([0.01, 1.0, 0.01, 0.01, 0.01], (GOOD,) * 5 + (blind,))
+    assert device.regions == ({2, 3, 4}, {0, 1}, {5})
+    assert device.what_is_connected == (
+        "3 that work and are connected (of 6; it falls into parts of 3, 2; broken qubits: 5; "
+        "broken couplers: 1-2)"
+    )
+
+
+def test_a_message_lists_the_first_of_many_broken_couplers():
+    assert "0-1, 1-2, 2-3, 3-4, 4-5, 5-6 and 2 more)" in line([1.0] * 8).what_is_connected
