@@ -18,7 +18,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 def sources_hash() -> str:
     """A hash of this package's sources."""
     content = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         content.update(file.read_bytes())
     return content.hexdigest()[:16]
 

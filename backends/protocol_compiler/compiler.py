@@ -11,6 +11,7 @@ from qiskit.circuit import QuantumCircuit
 from backends.errors import DoesNotFit
 from backends.protocol_compiler.cached import best_placement
 from backends.protocol_compiler.emission import emit
+from backends.protocol_compiler.other_entanglers import SPOKEN, as_if_cz, translated
 from backends.protocol_compiler.recognition import NotRecognised, recognise
 from backends.snapshot import DeviceSnapshot
 
@@ -37,6 +38,9 @@ def compile_protocol(
         NotRecognised: if the circuits are of a kind that this compiler has no construction for.
         DoesNotFit: if the search found no placement on this device.
     """
+    if snapshot.entangler not in SPOKEN:
+        made = compile_protocol(circuits, as_if_cz(snapshot), moves, seed, workers)
+        return [translated(circuit, snapshot) for circuit in made]
     recognised = recognise(circuits)
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         place = best_placement(recognised[0].problem, snapshot, moves, seed, pool.map)

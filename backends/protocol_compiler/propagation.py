@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.frames import PULL_BACK
-from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
+from backends.protocol_compiler.tables import CZ, ECR, ISWAP, RXX, RZZ, DeviceTables
 
 PULSE, TURN, MEASURE, BARRIER, CONDITIONAL, RESET, DELAY, LETTERS = 0, 1, 5, 6, 7, 8, 9, 10
 """Kinds of rows of a native program, beside the two-qubit gates of :mod:`tables`.
@@ -95,7 +95,7 @@ def propagate(
                 x[a] = (old_x if m[0] else zero) ^ (old_z if m[1] else zero)
                 z[a] = (old_x if m[2] else zero) ^ (old_z if m[3] else zero)
             continue
-        if CZ <= kind <= ECR:
+        if CZ <= kind <= ECR or ISWAP <= kind <= RXX:
             seconds = tables.gate_seconds[a, b]
             end = max(free_from[a], free_from[b])
             for q in (a, b):
@@ -108,6 +108,18 @@ def propagate(
             if kind == CZ:
                 z[a] ^= x[b]
                 z[b] ^= x[a]
+            elif kind == RZZ:
+                turned = x[a] ^ x[b]
+                z[a] ^= turned
+                z[b] ^= turned
+            elif kind == RXX:
+                turned = z[a] ^ z[b]
+                x[a] ^= turned
+                x[b] ^= turned
+            elif kind == ISWAP:
+                turned = x[a] ^ x[b]
+                x[a], x[b] = x[b], x[a]
+                z[a], z[b] = z[b] ^ turned, z[a] ^ turned
             else:
                 if kind == ECR:
                     z[a] ^= x[a]

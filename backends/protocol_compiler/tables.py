@@ -13,9 +13,10 @@ from backends.noise import depolarizing_probability
 from backends.snapshot import DeviceSnapshot
 
 CZ, CX, ECR = 2, 3, 4
+ISWAP, RZZ, RXX = 20, 21, 22
 """Native two-qubit gates, numbered as rows of a native program."""
 
-ENTANGLER_ROWS = {"cz": CZ, "cx": CX, "ecr": ECR}
+ENTANGLER_ROWS = {"cz": CZ, "cx": CX, "ecr": ECR, "iswap": ISWAP, "rzz": RZZ, "rxx": RXX}
 
 _MOST_LOSS = 700.0
 """exp(-700) is 0 to every digit that a float has."""

@@ -11,6 +11,7 @@ from backends.certificate import certify
 from backends.compile import Search, StockCompiler, compile_point
 from backends.devices import load_device
 from backends.errors import DoesNotFit
+from backends.prediction import predicted_setting
 from backends.protocol_compiler.compiler import compile_protocol
 from backends.protocol_compiler.recognition import NotRecognised, recognise
 from backends.protocol_compiler.score import setting_score
@@ -49,12 +50,12 @@ def lattice(rows, columns, broken=(), entangler="cz"):
     return DeviceSnapshot("lattice", None, entangler, qubits, couplers)
 
 
-def complete(size):
+def complete(size, entangler="cz"):
     """A device on which every pair is coupled."""
     couplers = tuple(
         CouplerCalibration((a, b), 2e-3, 68e-9) for a in range(size) for b in range(size) if a != b
     )
-    return DeviceSnapshot("complete", None, "cz", (GOOD,) * size, couplers)
+    return DeviceSnapshot("complete", None, entangler, (GOOD,) * size, couplers)
 
 
 DEVICES = {
@@ -64,6 +65,9 @@ DEVICES = {
     "holes": lattice(6, 6, broken=(8, 21)),
     "directed": lattice(5, 6, entangler="cx"),
     "complete": complete(20),
+    "ions": complete(16, "rzz"),
+    "other ions": complete(16, "rxx"),
+    "iswap": lattice(5, 6, entangler="iswap"),
 }
 
 
@@ -85,7 +89,7 @@ def compiled(one, device, seed=0, moves=FEW):
     data=st.data(),
 )
 @settings(
-    max_examples=30,
+    max_examples=36,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -109,6 +113,8 @@ def test_every_circuit_is_native_and_proved(n, strategy, estimator, device, seed
                 assert pair in snapshot.working_couplers
         success, _ = setting_score(setting, circuit, snapshot)
         assert 0.2 < success < 1
+        predicted = predicted_setting(setting, circuit, snapshot)
+        assert success == pytest.approx(predicted, abs=1e-9)
 
 
 @pytest.mark.parametrize("strategy", ["frame", "unitary", "witness"])
