@@ -259,6 +259,28 @@ def table(
     return rows
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as tables for a document, one for each device."""
+    lines = []
+    for name in dict.fromkeys(row.device for row in rows):
+        lines += [
+            f"### {name}",
+            "",
+            "| point | protocol | p = e | set | stock, best of 10 | published |",
+            "|---|---|---|---|---|---|",
+        ]
+        for row in rows:
+            if row.device == name:
+                met = "" if row.met is not False else " (missed)"
+                lines.append(
+                    f"| {row.point} | {row.layers} / {row.value:.3f} | {row.value_p_is_e:.3f} "
+                    f"| {row.goal}{met} | {row.stock_layers} / {row.stock_value:.3f} "
+                    f"| {row.printed} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
 def summary(rows: Sequence[Row]) -> None:
     """Say what the rows show together."""
     aimed = [row for row in rows if row.met is not None]
@@ -316,6 +338,8 @@ def main() -> int:
         points = list(cases(given.n, given.chsh, given.clones, given.ghz, given.virtual))
         rows += table(name, points, given.seconds, given.seed, given.out, given.score_on)
     summary(rows)
+    if given.out:
+        (given.out / "table.md").write_text(markdown(rows), encoding="utf-8")
     return int(any(not row.proved or "FAILED" in row.checked for row in rows))
 
 
