@@ -286,16 +286,27 @@ def _evaluated(
     transpiler_seed: int | None,
 ) -> CompiledPoint:
     compiled = tuple(
-        CompiledSetting(
-            setting,
-            circuit,
-            _certified(setting.circuit, circuit, snapshot),
-            predicted_setting(setting, circuit, snapshot),
-        )
+        evaluated_setting(setting, circuit, snapshot)
         for setting, circuit in zip(settings, circuits, strict=True)
     )
     predicted = value([c.predicted_success for c in compiled])
     return CompiledPoint(compiled, predicted, transpiler_seed, (predicted,))
+
+
+def evaluated_setting(
+    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot | None
+) -> CompiledSetting:
+    """A setting with its compiled circuit, its certificate and its prediction.
+
+    Raises:
+        ValueError: if its checks cannot be predicted.
+    """
+    return CompiledSetting(
+        setting,
+        circuit,
+        _certified(setting.circuit, circuit, snapshot),
+        predicted_setting(setting, circuit, snapshot),
+    )
 
 
 def _certified(

@@ -13,6 +13,7 @@ import click
 
 from runner import __version__
 from runner.cli_jobs import COMMANDS as JOB_COMMANDS
+from runner.cli_offline import COMMANDS as OFFLINE_COMMANDS
 from runner.cli_output import (
     json_option,
     out_option,
@@ -340,5 +341,5 @@ def doctor(out: str | None, as_json: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
-for _command in JOB_COMMANDS:
+for _command in (*JOB_COMMANDS, *OFFLINE_COMMANDS):
     main.add_command(_command)

@@ -65,8 +65,8 @@ def print_pairs(pairs: dict[str, str], names: tuple[str, str], *, as_json: bool)
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], object]]:
-    """A progress bar on stderr; yields the function that advances it by one."""
+def progress(what: str, total: int | None) -> Iterator[Callable[[], object]]:
+    """A progress bar on stderr, to an end that may be unknown; yields what advances it by one."""
     with _bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)

@@ -90,11 +90,29 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
             record.candidates,
         )
         planned = PlannedPoint(sweep_points[record.index], compiled)
-        jobs = sorted({c.job for c in circuits if c.job})
-        row = ResultRow.from_dict(record.row).measured(estimate(planned, circuits), jobs)
-        if row.value is not None and row.repeat in calibrated:
-            row = row.mitigated_to(_mitigated(planned, circuits, calibrated[row.repeat]))
-        yield CollectedPoint(planned, circuits, row)
+        row = ResultRow.from_dict(record.row)
+        yield measured_point(planned, circuits, row, calibrated.get(row.repeat))
+
+
+def measured_point(
+    planned: PlannedPoint,
+    circuits: tuple[CollectedCircuit, ...],
+    row: ResultRow,
+    calibration: ReadoutCalibration | None,
+) -> CollectedPoint:
+    """A point whose row tells what its circuits say, wherever they were read from.
+
+    Args:
+        planned: the point with its circuits.
+        circuits: the same with their shots, one a setting, in the estimator's order.
+        row: its row before it was measured.
+        calibration: of the readout; None where nothing is mitigated.
+    """
+    jobs = sorted({c.job for c in circuits if c.job})
+    row = row.measured(estimate(planned, circuits), jobs)
+    if row.value is not None and calibration is not None:
+        row = row.mitigated_to(_mitigated(planned, circuits, calibration))
+    return CollectedPoint(planned, circuits, row)
 
 
 def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Estimate | None:

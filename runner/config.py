@@ -121,9 +121,7 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
     Raises:
         ConfigError: with every problem found, in the order of the file.
     """
-    source = read_source(file)
-    for assignment in overrides:
-        source.override(assignment)
+    source = _overridden(file, overrides)
     found: list[tuple[tuple[int, int], Problem]] = []
     config: RunConfig | None = None
     try:
@@ -145,6 +143,27 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
     if config is None or found:
         raise ConfigError([problem for _, problem in sorted(found, key=lambda one: one[0])])
     return config, source
+
+
+def given_config(file: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """A configuration as it is given, without asking what any device can do.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    source = _overridden(file, overrides)
+    try:
+        return RunConfig.model_validate(source.data)
+    except ValidationError as error:
+        found = [_problem(source, detail) for detail in error.errors()]
+        raise ConfigError([problem for _, problem in sorted(found, key=lambda p: p[0])]) from None
+
+
+def _overridden(file: str, overrides: Sequence[str]) -> Source:
+    source = read_source(file)
+    for assignment in overrides:
+        source.override(assignment)
+    return source
 
 
 _EXPERIMENT: TypeAdapter[ExperimentConfig] = TypeAdapter(ExperimentConfig)

@@ -27,6 +27,20 @@ class RunFolderError(UserError):
     """A run folder is missing, incomplete or unreadable."""
 
 
+class DamagedFile(RunFolderError):
+    """One file of a run folder is missing or cannot be read.
+
+    Attributes:
+        file: its path within the folder.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, run: str, file: str, problem: str) -> None:
+        super().__init__(f"'{file}' of run '{run}' {problem}")
+        self.file = file
+        self.problem = problem
+
+
 class OverBudget(UserError):
     """The plan costs more than the budget of the configuration allows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,24 +44,34 @@ _NAMED = 2
 _NARROW = 9
 
 
-def write_figures(folder: Path, rows: Sequence[ResultRow], title: str) -> list[Path]:
-    """Draw the rows into ``folder/figures`` and write their data.
+FIGURES = "figures"
+"""Where figures lie in a run folder."""
+
+
+def figure_files(folder: Path, rows: Sequence[ResultRow], title: str) -> dict[str, bytes]:
+    """The figures of a run and the data behind each.
+
+    Args:
+        folder: the run folder; of correlators the raw shots in it are drawn.
+        rows: what is drawn of the others.
+        title: over the figure.
 
     Returns:
-        The files written.
+        Path within the run folder → content, CSV, PNG and SVG.
     """
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
     measured = read_correlators(folder, rows)
     data = as_csv(measured) if measured else to_csv(rows)
-    name = _NAMES.get(rows[0].experiment, rows[0].experiment)
-    table, png, svg = (figures / f"{name}.{suffix}" for suffix in ("csv", "png", "svg"))
-    table.write_text(data, encoding="utf-8", newline="\n")
+    png, svg = io.BytesIO(), io.BytesIO()
     with mpl.rc_context(_STYLE):
         figure = draw_heatmap(measured, title) if measured else draw(rows, title)
-        figure.savefig(png, dpi=160, metadata={"Software": None})
-        figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    return [png, svg, table]
+        figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    name = f"{FIGURES}/{_NAMES.get(rows[0].experiment, rows[0].experiment)}"
+    return {
+        f"{name}.csv": data.encode(),
+        f"{name}.png": png.getvalue(),
+        f"{name}.svg": svg.getvalue(),
+    }
 
 
 _DRAWN_AGAINST_N = ("entanglement", "chsh", "correlators", "leakage")

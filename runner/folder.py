@@ -2,7 +2,7 @@
 
 ``config.yaml`` as given, ``resolved.json`` with every default, ``provenance.json`` and
 ``device.json`` (the calibration), ``circuits/`` logical and compiled, ``counts/``,
-``results.json`` and ``results.csv``, ``figures/`` and ``report.html``.
+``SHA256SUMS`` of all these, ``results.json`` and ``results.csv``, ``figures/`` and ``report.html``.
 """
 
 from __future__ import annotations
@@ -30,15 +30,22 @@ from backends.adapter import CircuitFailure
 from backends.qpy_bytes import to_qpy
 from backends.snapshot import DeviceSnapshot
 from runner import __version__
+from runner.checksums import write_checksums
 from runner.collected import CollectedCircuit, CollectedPoint
 from runner.config import RunConfig
-from runner.errors import RunFolderError, printable
+from runner.errors import DamagedFile, RunFolderError, printable
 from runner.mitigation import CalibrationCircuit
 from runner.rows import ResultRow, to_csv
 from runner.source import Source
 
 RESULTS = "results.json"
-_PACKAGES = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy")
+RESULTS_CSV = "results.csv"
+INDEX = "circuits/index.json"
+INPUTS = ("config.yaml", "resolved.json", "device.json")
+_PACKAGES = (
+    *("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy"),
+    "matplotlib",
+)
 _FORMAT = 1
 
 
@@ -79,10 +86,7 @@ def describe(
         "provenance": {
             "format": _FORMAT,
             "started_at": now.isoformat(timespec="seconds"),
-            "enclone": __version__,
-            "git_commit": _git_commit(),
-            "python": platform.python_version(),
-            "packages": {name: _version(name) for name in _PACKAGES},
+            **maker(),
             "config_sha256": hashlib.sha256(source.text.encode()).hexdigest(),
             "overrides": list(overrides),
             "device": None
@@ -94,6 +98,21 @@ def describe(
             },
         },
     }
+
+
+def maker() -> dict[str, Any]:
+    """What the files of a run are made with: versions of this program and of what it stands on."""
+    return {
+        "enclone": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def named(document: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """The document of :func:`describe` of the run of that id, whatever its folder is called."""
+    return {**document, "provenance": {**document["provenance"], "run": run_id}}
 
 
 def write_inputs(folder: Path, document: Mapping[str, Any]) -> None:
@@ -143,19 +162,20 @@ def write_results(
                     _write_circuit(folder / "circuits" / "compiled", circuit.stem, compiled)
                 if not isinstance(circuit.shots, CircuitFailure):
                     _write_counts(folder / "counts" / f"{circuit.name}.npz", circuit.shots)
-                index.append(_entry(point, circuit))
+                index.append(index_entry(point, circuit))
         for one in calibration:
             _write_circuit(folder / "circuits" / "compiled", one.stem, one.circuit)
             if one.shots is not None:
                 _write_counts(folder / "counts" / f"{one.name}.npz", one.shots)
-        _write_json(folder / "circuits" / "index.json", index)
+        _write_json(folder / INDEX, index)
         provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        _write_json(folder / "provenance.json", {**provenance, **outcome})
-        _write(folder / "results.csv", to_csv(rows))
+        sums = {"checksums_sha256": write_checksums(folder)}
+        _write_json(folder / "provenance.json", {**provenance, **outcome, **sums})
+        _write(folder / RESULTS_CSV, to_csv(rows))
         _write_json(folder / RESULTS, [row.as_dict() for row in rows])
 
 
-def _entry(point: CollectedPoint, circuit: CollectedCircuit) -> dict[str, Any]:
+def index_entry(point: CollectedPoint, circuit: CollectedCircuit) -> dict[str, Any]:
     """What ``circuits/index.json`` says of a circuit."""
     compiled = circuit.compiled
     certificate = compiled.certificate
@@ -230,14 +250,14 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     """One of the JSON files of a run folder.
 
     Raises:
-        RunFolderError: if it cannot be read.
+        DamagedFile: if it cannot be read.
     """
     try:
         document = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunFolderError(f"'{name}' of run '{folder.name}' cannot be read: {error}") from None
+        raise DamagedFile(folder.name, name, f"cannot be read: {error}") from None
     if not isinstance(document, dict):
-        raise RunFolderError(f"'{name}' of run '{folder.name}' is damaged: it holds no object")
+        raise DamagedFile(folder.name, name, "is damaged: it holds no object")
     return document
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from qiskit.circuit import QuantumCircuit
@@ -12,7 +12,7 @@ from backends.certificate import Certificate
 from backends.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
 from runner.config import RunConfig
 from runner.identity import derived_seed, identity
-from runner.planning import PlannedPoint
+from runner.planning import PlannedPoint, circuit_name
 from runner.store.codec import circuit_from_bytes, circuit_to_bytes, unpack_shots
 from runner.store.records import CircuitRecord, ProgramRecord
 from runner.store.store import Store
@@ -95,7 +95,7 @@ def circuit_records(
                 identity=key,
                 position=position,
                 point=CALIBRATION,
-                name=f"{stem}-r{repeat}",
+                name=circuit_name(stem, repeat),
                 stem=stem,
                 shots=config.shots,
                 seed=derived_seed(config.seed, key),
@@ -118,10 +118,15 @@ def collected_calibration(store: Store, run_id: str) -> Iterator[CalibrationCirc
 
 def calibrations(store: Store, run_id: str) -> dict[int, ReadoutCalibration]:
     """Repeat → its calibration, for repeats whose two circuits have counts."""
-    found = {one.name: one for one in collected_calibration(store, run_id)}
+    return calibrations_of(collected_calibration(store, run_id))
+
+
+def calibrations_of(circuits: Iterable[CalibrationCircuit]) -> dict[int, ReadoutCalibration]:
+    """Repeat → its calibration, for repeats whose two circuits have counts."""
+    found = {one.name: one for one in circuits}
     out = {}
     for repeat in range(len(found) // len(LABELS)):
-        zeros, ones = (found.get(f"{label}-r{repeat}") for label in LABELS)
+        zeros, ones = (found.get(circuit_name(label, repeat)) for label in LABELS)
         if zeros and ones and zeros.shots is not None and ones.shots is not None:
             out[repeat] = ReadoutCalibration.of(zeros.circuit, zeros.shots, ones.shots)
     return out

@@ -26,6 +26,18 @@ def find(runs: Path, wanted: str) -> Path:
     return runs / choose(known, wanted, f"'{runs}'")
 
 
+def find_folder(runs: Path, wanted: str) -> Path:
+    """The same, but a folder given by its path may lack any file, which is told where it is read.
+
+    Raises:
+        RunFolderError: if there is no such run, or several.
+    """
+    place = Path(wanted)
+    if place.is_dir() and any((place / name).exists() for name in ("counts", "provenance.json")):
+        return place
+    return find(runs, wanted)
+
+
 def choose(known: Sequence[str], wanted: str, place: str) -> str:
     """One of the known names, by name, unambiguous prefix or ``latest``, which is the last.
 

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -109,8 +109,13 @@ def pinned(config: RunConfig, adapter: Adapter) -> RunConfig:
     if not isinstance(adapter, Pins) or snapshot is None:
         return config
     # Which device it is stands in the snapshot, whatever the configuration calls it.
-    ibm = replace(config.backend.ibm or IbmConfig(), **adapter.pins())
-    backend = config.backend.model_copy(update={"device": snapshot.name, "ibm": ibm})
+    return pinned_to(config, snapshot.name, adapter.pins())
+
+
+def pinned_to(config: RunConfig, device: str, pins: Mapping[str, Any]) -> RunConfig:
+    """The configuration with a device and options of the provider that were chosen for it."""
+    ibm = replace(config.backend.ibm or IbmConfig(), **pins)
+    backend = config.backend.model_copy(update={"device": device, "ibm": ibm})
     return config.model_copy(update={"backend": backend})
 
 
@@ -252,6 +257,16 @@ def _described(section: Section, first_keys: Sequence[str]) -> dict[str, Any]:
         for key, value in section.model_dump().items()
         if key in first_keys or value != defaults[key]
     }
+
+
+def program_stem(point: Point, label: str) -> str:
+    """Names the circuit of one setting of a point, e.g. ``n05-clone1-unitary-parity-ZZ``."""
+    return f"{point.label}-{label}"
+
+
+def circuit_name(stem: str, repeat: int) -> str:
+    """Names one circuit of a run and its counts."""
+    return f"{stem}-r{repeat}"
 
 
 def circuit_identity(

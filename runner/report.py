@@ -11,11 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from runner.columns import report_columns
 from runner.errors import RunFolderError, printable
-from runner.figure import write_figures
+from runner.figure import figure_files
 from runner.folder import read_json, read_rows
 from runner.kinds import WORDINGS
 from runner.rows import ResultRow
 from runner.tables import footnotes
+
+REPORT = "report.html"
 
 
 def report_title(resolved: dict[str, Any]) -> str:
@@ -34,11 +36,11 @@ def draw_and_report(folder: Path) -> list[ResultRow]:
         RunFolderError: if the run has no results, is damaged, or cannot be written to.
     """
     rows = read_rows(folder)
-    resolved = read_json(folder, "resolved.json")
     try:
-        write_figures(folder, rows, report_title(resolved))
-        html = _rendered(folder, rows, resolved)
-        (folder / "report.html").write_text(html, encoding="utf-8", newline="\n")
+        for name, content in presentation(folder, rows).items():
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
     except OSError as error:
         raise RunFolderError(
             f"the report of run '{folder.name}' cannot be written: {error.strerror}: "
@@ -52,27 +54,45 @@ def draw_and_report(folder: Path) -> list[ResultRow]:
     return rows
 
 
-def _rendered(folder: Path, rows: Sequence[ResultRow], resolved: dict[str, Any]) -> str:
+def presentation(folder: Path, rows: Sequence[ResultRow]) -> dict[str, bytes]:
+    """Figures and ``report.html`` of a run, nothing of which is written yet.
+
+    Args:
+        folder: the run folder, with everything but these files.
+        rows: the results to be shown.
+
+    Returns:
+        Path within the run folder → content; the report comes last.
+
+    Raises:
+        RunFolderError: if one of the JSON files cannot be read.
+        OSError: if another file cannot be read.
+        KeyError, TypeError, ValueError, UndefinedError: if what they hold is damaged.
+    """
+    resolved = read_json(folder, "resolved.json")
+    figures = figure_files(folder, rows, report_title(resolved))
+    pictures = [content for name, content in figures.items() if name.endswith(".svg")]
+    html = _rendered(folder, rows, resolved, pictures)
+    return {**figures, REPORT: html.encode()}
+
+
+def _rendered(
+    folder: Path, rows: Sequence[ResultRow], resolved: dict[str, Any], pictures: Sequence[bytes]
+) -> str:
     provenance = read_json(folder, "provenance.json")
     environment = Environment(
         loader=PackageLoader("runner"), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("report.html").render(
         title=report_title(resolved),
-        run=folder.resolve().name,
+        # Wherever the folder lies by now; older ones do not tell their name.
+        run=provenance.get("run") or folder.resolve().name,
         rows=rows,
         notes=[line for line in footnotes(rows).splitlines() if line],
-        figures=_figures(folder),
+        figures=["data:image/svg+xml;base64," + base64.b64encode(one).decode() for one in pictures],
         provenance=provenance,
         device=provenance["device"],
         configuration=(folder / "config.yaml").read_text(encoding="utf-8"),
         columns=report_columns(rows),
         figure_text=WORDINGS[rows[0].experiment].value_name,
     )
-
-
-def _figures(folder: Path) -> Sequence[str]:
-    return [
-        "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
-        for path in sorted((folder / "figures").glob("*.svg"))
-    ]

@@ -110,6 +110,7 @@ class Session:
         backend = config.backend
         while True:
             place = folders.create(self.runs, config, now)
+            document = folders.named(document, place.name)
             options = self._options(config, place.name)
             folders.write_inputs(place, document)
             run = RunRecord(

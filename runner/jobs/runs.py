@@ -11,7 +11,13 @@ from backends.snapshot import DeviceSnapshot
 from runner.config import RunConfig
 from runner.identity import derived_seed
 from runner.mitigation import calibration_programs, circuit_records, program_records
-from runner.planning import PlannedPoint, circuit_identity, planned_row
+from runner.planning import (
+    PlannedPoint,
+    circuit_identity,
+    circuit_name,
+    planned_row,
+    program_stem,
+)
 from runner.store.codec import circuit_to_bytes
 from runner.store.records import CircuitRecord, PointRecord, ProgramRecord, RunRecord
 from runner.store.store import Store
@@ -80,7 +86,7 @@ def circuits_of(
                     identity=identity,
                     position=len(circuits),
                     point=point,
-                    name=f"{stem}-r{repeat}",
+                    name=circuit_name(stem, repeat),
                     stem=stem,
                     shots=config.shots,
                     seed=derived_seed(config.seed, identity),
@@ -101,4 +107,4 @@ def requests_of(config: RunConfig, planned: Sequence[PlannedPoint]) -> dict[str,
 
 
 def _stem(planned: PlannedPoint, compiled: CompiledSetting) -> str:
-    return f"{planned.point.label}-{compiled.setting.label}"
+    return program_stem(planned.point, compiled.setting.label)
