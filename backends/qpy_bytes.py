@@ -17,19 +17,19 @@ TICK_SECONDS = 1e-15
 _UNIT_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
-def to_qpy(circuit: QuantumCircuit) -> bytes:
-    """Write a circuit.
+def to_qpy(*circuits: QuantumCircuit) -> bytes:
+    """Write one circuit, or several into one file.
 
     Raises:
         NotClifford: if it holds a delay without a fixed length.
     """
     file = io.BytesIO()
-    qpy.dump(_with_delays(circuit, _in_ticks), file)
+    qpy.dump([_with_delays(circuit, _in_ticks) for circuit in circuits], file)
     return file.getvalue()
 
 
 def from_qpy(content: bytes) -> QuantumCircuit:
-    """The circuit that :func:`to_qpy` wrote."""
+    """The one circuit that :func:`to_qpy` wrote."""
     (circuit,) = qpy.load(io.BytesIO(content))
     return _with_delays(circuit, lambda delay: Delay(delay.duration * TICK_SECONDS, "s"))
 

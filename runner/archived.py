@@ -22,6 +22,7 @@ PROVENANCE = "provenance.json"
 DEVICE = "device.json"
 MISSING = "is missing"
 _BITS_OF_A_BYTE = 8
+_SAID = ("name", "circuit", "identity", "job")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,9 @@ def read_archive(folder: Path) -> ArchivedRun:
     provenance = read_json(folder, PROVENANCE)
     has_device = provenance.get("device") is not None
     snapshot = _read_device(folder) if has_device else None
-    return ArchivedRun(folder, config, provenance, snapshot, _read_index(folder))
+    # Where it is lost, the circuits can still be made again.
+    index = read_index(folder) if (folder / INDEX).exists() else {}
+    return ArchivedRun(folder, config, provenance, snapshot, index)
 
 
 def read_circuit(folder: Path, stage: str, stem: str) -> QuantumCircuit:
@@ -133,6 +136,24 @@ def read_shots(folder: Path, name: str) -> BitArray:
     raise DamagedFile(folder.name, path, f"is damaged: {problem}")
 
 
+def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Name of each circuit of a run → what ``circuits/index.json`` says of it.
+
+    Raises:
+        DamagedFile: if it is missing or cannot be read.
+    """
+    try:
+        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        lacking = [key for entry in entries for key in _SAID if key not in entry]
+        if lacking:
+            raise DamagedFile(folder.name, INDEX, f"is damaged: an entry has no '{lacking[0]}'")
+        return {str(entry["name"]): entry for entry in entries}
+    except FileNotFoundError:
+        raise DamagedFile(folder.name, INDEX, MISSING) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _unreadable(folder, INDEX, error) from error
+
+
 def _read_device(folder: Path) -> DeviceSnapshot:
     try:
         document = json.loads((folder / DEVICE).read_text(encoding="utf-8"))
@@ -141,16 +162,6 @@ def _read_device(folder: Path) -> DeviceSnapshot:
         raise DamagedFile(folder.name, DEVICE, MISSING) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _unreadable(folder, DEVICE, error) from error
-
-
-def _read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
-    try:
-        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        return {str(entry["name"]): entry for entry in entries}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _unreadable(folder, INDEX, error) from error
 
 
 def _unreadable(folder: Path, path: str, error: Exception) -> DamagedFile:

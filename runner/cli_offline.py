@@ -9,6 +9,7 @@ import click
 
 from runner.cli_output import json_option, out_option, progress, shared
 from runner.errors import EXIT_FAILED
+from runner.formats import FORMATS, TABLES
 
 
 @click.command()
@@ -35,4 +36,86 @@ def verify(run: str, out: str | None, as_json: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
-COMMANDS = (verify,)
+@click.command()
+@click.argument("run", default="latest")
+@click.option(
+    "--format",
+    "wanted",
+    required=True,
+    metavar="FORMAT,...",
+    help="Some of csv, parquet, json (tables), qasm3, qpy (circuits), separated by commas.",
+)
+@click.option(
+    "--to",
+    metavar="FOLDER|FILE",
+    help="Where to (default: ./RUN-export). A file, if one format is wanted and it has its suffix.",
+)
+@click.option("--counts", is_flag=True, help="Tables of the raw counts instead of the results.")
+@click.option("--force", is_flag=True, help="Write over files that are there already.")
+@shared(out_option, json_option)
+def export(
+    run: str,
+    wanted: str,
+    to: str | None,
+    counts: bool,
+    force: bool,
+    out: str | None,
+    as_json: bool,
+) -> None:
+    """Write the results, counts or circuits of RUN in formats of other programs.
+
+    Equal run folders give equal bytes. The run folder itself is left as it is.
+    """
+    from hashlib import sha256
+    from pathlib import Path
+
+    from runner.export import exported, is_single_file, run_name, write_export
+    from runner.places import find, runs_folder
+
+    formats = _formats(wanted, counts=counts)
+    place = find(runs_folder(out), run)
+    target = Path(to) if to else Path(f"{run_name(place)}-export")
+    single = is_single_file(target, formats) and not target.is_dir()
+    files = exported(place, formats, counts=counts, name=target.name if single else None)
+    paths = write_export(target.parent if single else target, files, force=force)
+    if as_json:
+        listed = [
+            {
+                "path": str(path),
+                "format": one.format,
+                "holds": one.holds,
+                "bytes": len(one.content),
+                "sha256": sha256(one.content).hexdigest(),
+            }
+            for path, one in zip(paths, files, strict=True)
+        ]
+        click.echo(json.dumps({"run": run_name(place), "files": listed}, indent=1))
+        return
+    for path, one in zip(paths, files, strict=True):
+        click.echo(f"{path}: {one.holds}, {len(one.content):,} bytes")
+
+
+def _formats(wanted: str, *, counts: bool) -> list[str]:
+    """The formats that were asked for, each once.
+
+    Raises:
+        click.UsageError: if one is unknown, or there is no table that could hold counts.
+    """
+    from difflib import get_close_matches
+
+    found = list(dict.fromkeys(one.strip().lower() for one in wanted.split(",") if one.strip()))
+    for one in found:
+        if one not in FORMATS:
+            near = get_close_matches(one, FORMATS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(FORMATS)}"
+            raise click.UsageError(f"there is no format '{one}'; {hint}")
+    if not found:
+        raise click.UsageError(f"--format names none; there are {', '.join(FORMATS)}")
+    if counts and not set(found) & set(TABLES):
+        raise click.UsageError(
+            f"--counts needs a table: add one of {', '.join(TABLES)} to --format"
+        )
+    return found
+
+
+COMMANDS = (export, verify)

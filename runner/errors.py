@@ -41,6 +41,10 @@ class DamagedFile(RunFolderError):
         self.problem = problem
 
 
+class MissingExtra(UserError):
+    """A library is missing that only few need; the message says how to install it."""
+
+
 class OverBudget(UserError):
     """The plan costs more than the budget of the configuration allows."""
 

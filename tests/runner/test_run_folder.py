@@ -100,6 +100,7 @@ def instructions(circuit: QuantumCircuit) -> list[tuple[Any, ...]]:
 
 def test_the_folder_holds_what_is_promised(small: Finished) -> None:
     assert sorted(path.name for path in small.folder.iterdir()) == [
+        "SHA256SUMS",
         "circuits",
         "config.yaml",
         "counts",
