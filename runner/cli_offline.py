@@ -69,13 +69,16 @@ def export(
     from hashlib import sha256
     from pathlib import Path
 
-    from runner.export import exported, is_single_file, run_name, write_export
+    from runner.export import export_lines, exported, is_single_file, run_name, write_export
     from runner.places import find, runs_folder
 
     formats = _formats(wanted, counts=counts)
     place = find(runs_folder(out), run)
     target = Path(to) if to else Path(f"{run_name(place)}-export")
-    single = is_single_file(target, formats) and not target.is_dir()
+    try:
+        single = is_single_file(target, formats)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     files = exported(place, formats, counts=counts, name=target.name if single else None)
     paths = write_export(target.parent if single else target, files, force=force)
     if as_json:
@@ -91,8 +94,8 @@ def export(
         ]
         click.echo(json.dumps({"run": run_name(place), "files": listed}, indent=1))
         return
-    for path, one in zip(paths, files, strict=True):
-        click.echo(f"{path}: {one.holds}, {len(one.content):,} bytes")
+    for line in export_lines(paths, files):
+        click.echo(line)
 
 
 def _formats(wanted: str, *, counts: bool) -> list[str]:
@@ -112,9 +115,7 @@ def _formats(wanted: str, *, counts: bool) -> list[str]:
     if not found:
         raise click.UsageError(f"--format names none; there are {', '.join(FORMATS)}")
     if counts and not set(found) & set(TABLES):
-        raise click.UsageError(
-            f"--counts needs a table: add one of {', '.join(TABLES)} to --format"
-        )
+        raise click.UsageError(f"--counts makes tables: name one of {', '.join(TABLES)}")
     return found
 
 

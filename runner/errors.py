@@ -41,6 +41,10 @@ class DamagedFile(RunFolderError):
         self.problem = problem
 
 
+class ExportError(UserError):
+    """An export cannot be written where it should go."""
+
+
 class MissingExtra(UserError):
     """A library is missing that only few need; the message says how to install it."""
 

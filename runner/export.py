@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends.compile import with_elementary_gates
 from backends.qpy_bytes import TICK_SECONDS, to_qpy
 from runner.archived import circuit_path, read_circuit, read_index, read_shots
-from runner.errors import DamagedFile, RunFolderError
+from runner.errors import DamagedFile, ExportError
 from runner.exported_tables import (
     as_json,
     csv_description,
@@ -23,8 +24,8 @@ from runner.result_fields import COUNT_COLUMNS, TableColumn, result_columns
 
 STAGES = ("logical", "compiled")
 READING = (
-    "a shot succeeds when every check holds: the exclusive or of these classical bits is the parity; "
-    "bits are counted as Qiskit does; compiled circuits name the device's qubits"
+    "a shot succeeds when every check holds: the exclusive or of these classical bits is the "
+    "parity; bits are counted as Qiskit does; compiled circuits name the device's qubits"
 )
 _SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "qpy": ".qpy"}
 
@@ -47,8 +48,19 @@ class ExportedFile:
 
 
 def is_single_file(target: Path, formats: Sequence[str]) -> bool:
-    """Whether a target names one file: one format is wanted, and it has the suffix of that."""
-    return len(formats) == 1 and _SUFFIXES.get(formats[0]) == target.suffix
+    """Whether a target names one file: one format is wanted, and it has the suffix of that.
+
+    Raises:
+        ValueError: if it has the suffix of another.
+    """
+    if target.is_dir() or target.suffix not in _SUFFIXES.values():
+        return False
+    if len(formats) == 1 and _SUFFIXES.get(formats[0]) == target.suffix:
+        return True
+    raise ValueError(
+        f"'{target}' is the name of one {target.suffix} file, but --format asks for "
+        f"{', '.join(formats)}; name a folder"
+    )
 
 
 def exported(
@@ -74,11 +86,11 @@ def exported(
         stem = Path(name).stem if name else what
         for one in tables:
             files += _table(one, f"{stem}.{one}", columns, lines, about)
-    for one in (one for one in formats if one in CIRCUITS):
-        found = list(_programs(folder))
-        files += (
-            _qasm(folder, found, about) if one == "qasm3" else [_qpy(folder, found, about, name)]
-        )
+    programs = list(_programs(folder)) if set(formats) & set(CIRCUITS) else []
+    if "qasm3" in formats:
+        files += _qasm(folder, programs, about)
+    if "qpy" in formats:
+        files.append(_qpy(folder, programs, about, name))
     return files
 
 
@@ -91,21 +103,33 @@ def write_export(target: Path, files: Sequence[ExportedFile], *, force: bool) ->
         force: whether files that are there already are written over.
 
     Raises:
-        RunFolderError: if one of them is there already; then none is written.
+        ExportError: if one of them is there already; then none is written.
         OSError: if one cannot be written.
     """
     paths = [target / one.name for one in files]
     there = [path for path in paths if path.exists()]
     if there and not force:
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
-        raise RunFolderError(
-            f"'{there[0]}' is there already{more}, and nothing was written; --force writes over it, "
-            "--to names another place"
+        raise ExportError(
+            f"'{there[0]}' is there already{more}, and nothing was written; --force writes over "
+            "it, --to names another place"
         )
     for path, one in zip(paths, files, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(one.content)
     return paths
+
+
+def export_lines(paths: Sequence[Path], files: Sequence[ExportedFile]) -> list[str]:
+    """What was written: a line for each file, one for all circuits of a folder."""
+    lines = []
+    grouped: dict[Path, int] = {}
+    for path, one in zip(paths, files, strict=True):
+        if path.suffix == ".qasm":
+            grouped[path.parent] = grouped.get(path.parent, 0) + 1
+        else:
+            lines.append(f"{path}: {one.holds}, {len(one.content):,} bytes")
+    return [*lines, *(f"{place}/: {number:,} circuits" for place, number in grouped.items())]
 
 
 def run_name(folder: Path) -> str:
@@ -244,7 +268,8 @@ def _qpy(
     circuits = []
     for program in programs:
         for stage in program.stages:
-            circuit = read_circuit(folder, stage, program.stem)
+            # QPY writes gates of our own in any order: without them equal circuits are equal bytes.
+            circuit = with_elementary_gates(read_circuit(folder, stage, program.stem))
             circuit.name = f"{program.stem}-{stage}"
             circuit.metadata = {
                 **about,

@@ -47,7 +47,7 @@ class TableColumn:
 def result_columns() -> list[TableColumn]:
     """The columns of a table of results, as :class:`~runner.rows.ResultRow` describes them."""
     meanings = {
-        name: " ".join(text.split()).rstrip(".").replace("``", "")
+        name: " ".join(text.split()).rstrip(".").replace("``", "").replace("None", "no value")
         for name, text in _ATTRIBUTE.findall(inspect.getdoc(ResultRow) or "")
     }
     columns = []
