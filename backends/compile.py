@@ -286,32 +286,22 @@ def _evaluated(
     transpiler_seed: int | None,
 ) -> CompiledPoint:
     compiled = tuple(
-        evaluated_setting(setting, circuit, snapshot)
+        CompiledSetting(
+            setting,
+            circuit,
+            certified(setting.circuit, circuit, snapshot),
+            predicted_setting(setting, circuit, snapshot),
+        )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
     predicted = value([c.predicted_success for c in compiled])
     return CompiledPoint(compiled, predicted, transpiler_seed, (predicted,))
 
 
-def evaluated_setting(
-    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot | None
-) -> CompiledSetting:
-    """A setting with its compiled circuit, its certificate and its prediction.
-
-    Raises:
-        ValueError: if its checks cannot be predicted.
-    """
-    return CompiledSetting(
-        setting,
-        circuit,
-        _certified(setting.circuit, circuit, snapshot),
-        predicted_setting(setting, circuit, snapshot),
-    )
-
-
-def _certified(
+def certified(
     logical: QuantumCircuit, compiled: QuantumCircuit, snapshot: DeviceSnapshot | None
 ) -> Certificate:
+    """The certificate of a compiled circuit, as far as the device runs what it is sent."""
     certificate = certify(logical, compiled)
     if snapshot is None or not snapshot.recompiles or certificate.status != "proved":
         return certificate

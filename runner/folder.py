@@ -17,6 +17,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,7 @@ def _write_json(path: Path, document: Any) -> None:
     _write(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -287,6 +289,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _git_commit() -> str | None:
     """The commit of the source tree this package runs from, if it is one."""
     git = shutil.which("git")

@@ -16,9 +16,10 @@ from backends.adapter import CircuitFailure
 from backends.compile import (
     CompiledPoint,
     CompiledSetting,
-    evaluated_setting,
+    certified,
     with_elementary_gates,
 )
+from backends.prediction import predicted_setting
 from backends.qpy_bytes import from_qpy, to_qpy
 from backends.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
 from experiments.point import Point
@@ -136,15 +137,24 @@ class _Rebuilding:
             bits = (str(one.num_clbits) for one in (compiled, setting.circuit))
             self._note("classical bits", path, *bits)
             return setting, None
+        # An edited circuit may ask for a gate or a qubit that the device has not.
         try:
-            evaluated = evaluated_setting(setting, compiled, self.run.snapshot)
+            certificate = certified(setting.circuit, compiled, self.run.snapshot)
         except Exception as error:
-            # An edited circuit may ask for a gate or a qubit that the device has not.
-            text = printable(f"cannot be followed: {type(error).__name__}: {error}")
-            self._note("compiled circuit", path, text, "a circuit for the device")
+            self._note("certificate", path, _told(error), "a proof")
             return setting, None
-        self.proved += evaluated.certificate.status == "proved"
-        return setting, evaluated
+        self.proved += certificate.status == "proved"
+        try:
+            predicted = predicted_setting(setting, compiled, self.run.snapshot)
+        except Exception as error:
+            self._note("prediction", path, _told(error), "a probability of success")
+            predicted = self._stored_prediction(stem)
+        return setting, CompiledSetting(setting, compiled, certificate, predicted)
+
+    def _stored_prediction(self, stem: str) -> float:
+        entry = self.run.index.get(circuit_name(stem, 0), {})
+        stored = entry.get("predicted_success")
+        return float(stored) if isinstance(stored, int | float) else 0.0
 
     def _circuit(self, stage: str, stem: str) -> QuantumCircuit | None:
         """One circuit, its two files compared."""
@@ -351,6 +361,10 @@ def _row(document: Mapping[str, Any] | None) -> ResultRow | None:
         return None if document is None else ResultRow.from_dict(document)
     except ValueError:
         return None
+
+
+def _told(error: Exception) -> str:
+    return printable(f"cannot be followed: {type(error).__name__}: {error}")
 
 
 def _equal(first: QuantumCircuit, other: QuantumCircuit) -> bool:

@@ -13,6 +13,7 @@ from braket_emulator import EXPIRED_KEY, SECRET
 from click.testing import CliRunner
 
 from runner.cli import main
+from runner.verification import verify
 
 SCRIPT = Path(sys.executable).with_name("enclone")
 EXPERIMENT = {
@@ -72,6 +73,7 @@ def test_a_run_as_a_user_calls_it(emulator, tmp_path):
     for file in folder.rglob("*"):
         assert file.is_dir() or SECRET.encode() not in file.read_bytes()
     assert SECRET.encode() not in (tmp_path / "runs" / "enclone.sqlite").read_bytes()
+    assert verify(folder).differences == []
 
 
 def test_the_backend_line_alone_changes_and_the_runs_are_compared(cli, tmp_path):

@@ -196,6 +196,8 @@ def test_mitigation_runs_in_the_same_job_and_stands_beside_the_measured_value(us
         assert 0 < row["mitigated_err"] < 0.05
         assert row["jobs"] == [job.id]
     assert "mitigated: the same counts" in me("report").stdout
+    found = json.loads(me("verify", "--json").stdout)
+    assert (found["differences"], found["checked"]["counts"]) == ([], 12)
     plain = json.loads(me("run", "c.yaml", "--json").stdout)
     assert {row["mitigated"] for row in plain} == {None}
 

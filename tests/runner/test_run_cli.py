@@ -208,10 +208,13 @@ def test_the_same_command_gives_the_same_bytes_anywhere(
     assert small_elsewhere.done.stdout == small.done.stdout
     first, second = files_of(small.folder), files_of(small_elsewhere.folder)
     assert list(first) == list(second)
-    # Two files say when the run was made, and Qiskit's QPY writer draws names at random.
-    dated = {"provenance.json", "report.html"}
+    # Two files say when the run was made, and Qiskit's QPY writer draws names at random, which
+    # shows in the hashes.
+    dated = {"provenance.json", "report.html", "SHA256SUMS"}
     different = {name for name in first if first[name] != second[name]}
     assert {name for name in different if not name.endswith(".qpy")} <= dated
+    sums = [set(content["SHA256SUMS"].decode().splitlines()) for content in (first, second)]
+    assert all(line.endswith(".qpy") for line in sums[0] ^ sums[1])
 
 
 def test_nothing_in_a_run_folder_tells_on_the_machine(

@@ -181,6 +181,16 @@ def test_the_heat_map_is_that_of_the_counts(invoke: Invoke) -> None:
         expected = {"XX": 1, "YY": -1, "ZZ": 1}.get(row["pauli_r"] + row["pauli_qubit"], 0)
         seen = row["stage"] == "after" and row["qubit"] == "S1"
         assert abs(mean - (0.85 * expected if seen else 0)) < 0.2
+    assert invoke("verify").exit_code == 0
+    shots = folder / "counts" / "n02-clone1-unitary-after-XX-r0.npz"
+    with np.load(shots) as kept:
+        np.savez_compressed(shots, shots=kept["shots"] ^ 4, num_bits=kept["num_bits"])
+    changed = invoke("verify").stdout.splitlines()
+    # Below the header and 45 lines of what was before decryption, XX comes first: of A, then S1,
+    # which is bit 2.
+    assert [line.split(": stored")[0] for line in changed if "correlators.csv" in line] == [
+        f"figures/correlators.csv: line 48: {key}" for key in ("value", "ci_low", "ci_high")
+    ]
 
 
 def test_information_comes_with_its_interval(invoke: Invoke) -> None:
@@ -200,6 +210,7 @@ def test_a_run_goes_over_the_store_with_delays_and_turns(invoke: Invoke) -> None
         rows = json.loads(invoke("run", "c.yaml", "--json", "--out", name).stdout)
         for row in rows:
             assert abs(row["value"] - row["predicted"]) < 5 * row["std_err"], row
+        assert invoke("verify", "--out", name).exit_code == 0
 
 
 # --- layouts and variability

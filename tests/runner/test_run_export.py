@@ -157,14 +157,18 @@ def test_qpy_holds_all_circuits_in_one_file(invoke: Invoke, folder: Path) -> Non
     assert invoke("export", "abc", "--format", "qpy", "--to", "all.qpy").exit_code == 0
     circuits = qpy.load(io.BytesIO(Path("all.qpy").read_bytes()))
     stems = list(dict.fromkeys(entry["circuit"] for entry in index_of(folder)))
-    assert [c.name for c in circuits] == [f"{s}-{t}" for s in stems for t in ("logical", "compiled")]
+    assert [c.name for c in circuits] == [
+        f"{s}-{t}" for s in stems for t in ("logical", "compiled")
+    ]
     for circuit in circuits:
         about = circuit.metadata
         with (folder / "circuits" / about["stage"] / f"{about['circuit']}.qpy").open("rb") as file:
             (kept,) = qpy.load(file)
         assert circuit.decompose(["encrypt", "decrypt"]) == kept.decompose(["encrypt", "decrypt"])
         assert len(about["runs"]) == 2
-        waits = {one.operation.duration * about["dt_seconds"] for one in circuit if one.name == "delay"}
+        waits = {
+            one.operation.duration * about["dt_seconds"] for one in circuit if one.name == "delay"
+        }
         assert waits == ({12.5e-6} if "12.5us" in about["circuit"] else set())
 
 
