@@ -22,6 +22,10 @@ PROVENANCE = "provenance.json"
 DEVICE = "device.json"
 MISSING = "is missing"
 _BITS_OF_A_BYTE = 8
+_PROVENANCE: dict[str, tuple[type, ...]] = {
+    **{"enclone": (str,), "packages": (dict,), "overrides": (list,)},
+    "device": (dict, type(None)),
+}
 _SAID = ("name", "circuit", "identity", "job")
 
 
@@ -70,6 +74,9 @@ def read_archive(folder: Path) -> ArchivedRun:
             f"'enclone resume {folder.name}'"
         )
     provenance = read_json(folder, PROVENANCE)
+    for key, kinds in _PROVENANCE.items():
+        if key not in provenance or not isinstance(provenance[key], kinds):
+            raise DamagedFile(folder.name, PROVENANCE, f"is damaged: it tells no '{key}'")
     has_device = provenance.get("device") is not None
     snapshot = _read_device(folder) if has_device else None
     # Where it is lost, the circuits can still be made again.
@@ -144,13 +151,15 @@ def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
     """
     try:
         entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        if any(not isinstance(entry.get("failure", {}), dict) for entry in entries):
+            raise DamagedFile(folder.name, INDEX, "is damaged: a failure has no message and code")
         lacking = [key for entry in entries for key in _SAID if key not in entry]
         if lacking:
             raise DamagedFile(folder.name, INDEX, f"is damaged: an entry has no '{lacking[0]}'")
         return {str(entry["name"]): entry for entry in entries}
     except FileNotFoundError:
         raise DamagedFile(folder.name, INDEX, MISSING) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _unreadable(folder, INDEX, error) from error
 
 

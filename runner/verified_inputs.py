@@ -68,12 +68,9 @@ def _stated_hashes(run: ArchivedRun) -> Iterator[Difference]:
 
 
 def _hash_difference(folder: Path, name: str, stated: str) -> Iterator[Difference]:
-    try:
-        found = sha256_of(folder / name)
-    except FileNotFoundError:
+    if not (folder / name).is_file():
         yield Difference("file", name, MISSING, f"sha256 {stated}")
-        return
-    if found != stated:
+    elif (found := sha256_of(folder / name)) != stated:
         yield Difference("sha256", name, stated, found)
 
 

@@ -291,9 +291,18 @@ def test_a_missing_file_is_named(folder: Path, verified: Verified, name: str) ->
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        *[(name, b"[{}]") for name in ("results.json", "resolved.json", "circuits/index.json")],
+        *[
+            (name, b"[{}]")
+            for name in ("provenance.json", "results.json", "resolved.json", "circuits/index.json")
+        ],
         *[("results.csv", b"\xff"), ("config.yaml", b"[{}]"), ("device.json", b"{}")],
-        *[("provenance.json", b""), ("SHA256SUMS", b"\xff"), (f"counts/{XX}-r1.npz", b"")],
+        *[("circuits/index.json", b'[{"failure": 3}]'), ("circuits/index.json", b"[3]")],
+        *[
+            ("provenance.json", b""),
+            ("provenance.json", b"{}"),
+            ("SHA256SUMS", b"\xff"),
+            (f"counts/{XX}-r1.npz", b""),
+        ],
         *[(f"circuits/compiled/{XX}.qpy", b""), (f"circuits/logical/{XX}.qasm", b"\xff")],
     ],
 )
