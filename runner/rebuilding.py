@@ -88,6 +88,7 @@ class _Rebuilding:
     circuits: set[str] = field(default_factory=set)
     proved: int = 0
     counted: int = 0
+    uncounted: int = 0
     shots: int = 0
 
     def rebuilt(self, finished: Callable[[], object]) -> Rebuilt:
@@ -116,6 +117,8 @@ class _Rebuilding:
             "counts": self.counted,
             "shots": self.shots,
         }
+        if self.uncounted:
+            checked["circuits_without_counts"] = self.uncounted
         return Rebuilt(names, rows, self.found, checked)
 
     # Circuits
@@ -225,6 +228,7 @@ class _Rebuilding:
         self, name: str, setting: Setting, entry: Mapping[str, Any]
     ) -> BitArray | CircuitFailure:
         if failure := entry.get("failure"):
+            self.uncounted += 1
             return CircuitFailure(failure.get("message", ""), failure.get("code", ""))
         path = counts_path(name)
         self.expected.add(path)
@@ -343,7 +347,7 @@ class _Rebuilding:
             stored = str(tally.get("counted", 0))
             self._note("circuits that have counts", PROVENANCE, stored, str(self.counted))
 
-    @property
+    @cached_property
     def _has_index(self) -> bool:
         return (self.run.folder / INDEX).is_file()
 

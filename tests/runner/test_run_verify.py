@@ -518,6 +518,7 @@ def test_a_run_of_which_a_part_failed_agrees_with_itself(
     assert invoke("run", "c.yaml").exit_code == 4
     found = json.loads(invoke("verify", "--json").stdout)
     assert (found["differences"], found["checked"]["counts"]) == ([], 3)
+    assert found["checked"]["circuits_without_counts"] == 1
     (folder,) = run_folders(Path("runs"))
     shutil.copy(folder / "counts" / f"{ZZ}-r0.npz", folder / "counts" / f"{BELL}-r0.npz")
     result = invoke("verify")
