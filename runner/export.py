@@ -177,21 +177,16 @@ def _results(folder: Path) -> tuple[Sequence[TableColumn], Sequence[Mapping[str,
 
 
 def _counts(folder: Path) -> tuple[Sequence[TableColumn], Sequence[Mapping[str, Any]]]:
+    index = read_index(folder)
+    names = [name for name, entry in index.items() if "failure" not in entry]
+    # Circuits that calibrate the readout have no entry.
+    kept = {path.stem for path in (folder / "counts").glob("*.npz")}
     lines = []
-    for entry in read_index(folder).values():
-        if "failure" in entry:
-            continue
-        counts = read_shots(folder, entry["name"]).get_counts()
-        for outcome, count in sorted(counts.items()):
-            lines.append(
-                {
-                    "circuit": entry["name"],
-                    "identity": entry["identity"],
-                    "job": entry["job"],
-                    "outcome": outcome,
-                    "count": count,
-                }
-            )
+    for name in (*names, *sorted(kept - set(index))):
+        entry = index.get(name, {})
+        known = {"circuit": name, "identity": entry.get("identity"), "job": entry.get("job")}
+        for outcome, count in sorted(read_shots(folder, name).get_counts().items()):
+            lines.append({**known, "outcome": outcome, "count": count})
     return COUNT_COLUMNS, lines
 
 

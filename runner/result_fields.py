@@ -60,8 +60,13 @@ def result_columns() -> list[TableColumn]:
 
 COUNT_COLUMNS = (
     TableColumn("circuit", "text", "name of the circuit"),
-    TableColumn("identity", "text", "SHA-256 of what defines its counts"),
-    TableColumn("job", "text", "the provider's id of the job that they came from"),
+    TableColumn(
+        "identity",
+        "text",
+        "SHA-256 of what defines its counts; no value for calibrations",
+        optional=True,
+    ),
+    TableColumn("job", "text", "the provider's id of the job that they came from", optional=True),
     TableColumn("outcome", "text", "bits of a shot, classical bit 0 at the right (Qiskit's order)"),
     TableColumn("count", "integer", "shots with this outcome"),
 )

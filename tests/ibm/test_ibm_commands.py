@@ -196,6 +196,9 @@ def test_mitigation_runs_in_the_same_job_and_stands_beside_the_measured_value(us
         assert 0 < row["mitigated_err"] < 0.05
         assert row["jobs"] == [job.id]
     assert "mitigated: the same counts" in me("report").stdout
+    me("export", "--counts", "--format", "json", "--to", str(me.place / "counts.json"))
+    lines = json.loads((me.place / "counts.json").read_text(encoding="utf-8"))["rows"]
+    assert sum(line["count"] for line in lines if "readout" in line["circuit"]) == 4 * 2000
     found = json.loads(me("verify", "--json").stdout)
     assert (found["differences"], found["checked"]["counts"]) == ([], 12)
     plain = json.loads(me("run", "c.yaml", "--json").stdout)
