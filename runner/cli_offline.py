@@ -9,7 +9,7 @@ import click
 
 from runner.cli_output import json_option, out_option, progress, shared
 from runner.errors import EXIT_FAILED
-from runner.formats import FORMATS, TABLES
+from runner.export_formats import FORMATS, TABLES
 
 
 @click.command()

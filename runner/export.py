@@ -11,6 +11,7 @@ from backends.compile import with_elementary_gates
 from backends.qpy_bytes import TICK_SECONDS, to_qpy
 from runner.archived import circuit_path, read_circuit, read_index, read_shots
 from runner.errors import DamagedFile, ExportError
+from runner.export_formats import CIRCUITS, TABLES
 from runner.exported_tables import (
     as_json,
     csv_description,
@@ -19,8 +20,7 @@ from runner.exported_tables import (
     parquet_table,
 )
 from runner.folder import read_json, read_rows
-from runner.formats import CIRCUITS, TABLES
-from runner.result_fields import COUNT_COLUMNS, TableColumn, result_columns
+from runner.result_fields import COUNT_COLUMNS, TableColumn, row_columns
 
 STAGES = ("logical", "compiled")
 READING = (
@@ -36,7 +36,7 @@ class ExportedFile:
 
     Attributes:
         name: its path within the target.
-        format: one of :data:`runner.formats.FORMATS`.
+        format: one of :data:`runner.export_formats.FORMATS`.
         holds: what is in it, in words.
         content: its bytes; equal for equal run folders and versions.
     """
@@ -70,7 +70,7 @@ def exported(
 
     Args:
         folder: the run folder; nothing else is looked at.
-        formats: some of :data:`runner.formats.FORMATS`.
+        formats: some of :data:`runner.export_formats.FORMATS`.
         counts: tables hold the raw counts instead of the results.
         name: of the one file that is wanted; None for all of them by their own names.
 
@@ -173,7 +173,7 @@ def _table(
 
 
 def _results(folder: Path) -> tuple[Sequence[TableColumn], Sequence[Mapping[str, Any]]]:
-    return result_columns(), [row.as_dict() for row in read_rows(folder)]
+    return row_columns(), [row.as_dict() for row in read_rows(folder)]
 
 
 def _counts(folder: Path) -> tuple[Sequence[TableColumn], Sequence[Mapping[str, Any]]]:

@@ -44,7 +44,7 @@ class TableColumn:
     optional: bool = False
 
 
-def result_columns() -> list[TableColumn]:
+def row_columns() -> list[TableColumn]:
     """The columns of a table of results, as :class:`~runner.rows.ResultRow` describes them."""
     meanings = {
         name: " ".join(text.split()).rstrip(".").replace("``", "").replace("None", "no value")

@@ -20,8 +20,8 @@ from qiskit import qasm3, qpy
 from test_run_support import environment, run_folders
 
 from runner.cli import main
-from runner.formats import FORMATS
-from runner.result_fields import result_columns
+from runner.export_formats import FORMATS
+from runner.result_fields import row_columns
 
 Invoke = Callable[..., Result]
 
@@ -107,7 +107,7 @@ def test_json_has_the_rows_and_says_what_they_are(invoke: Invoke, folder: Path) 
 
 
 def test_every_field_of_a_row_has_a_meaning_of_its_own() -> None:
-    columns = result_columns()
+    columns = row_columns()
     assert len({column.meaning for column in columns}) == len(columns)
     assert all(column.meaning and "``" not in column.meaning for column in columns)
 
