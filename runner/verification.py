@@ -76,7 +76,7 @@ def verify(folder: Path, finished: Callable[[], object] = lambda: None) -> Verif
         found.append(Difference("file", error.file, error.problem, "a file"))
         remarks.append(f"without a sound '{error.file}' nothing else can be recomputed")
     except RunFolderError as error:
-        raise RunFolderError(f"{error}; the run was {made_by_text(provenance)}") from error
+        raise RunFolderError(f"{error}; the run was made by {version_text(provenance)}") from error
     else:
         found += input_differences(run, remarks)
         rebuilt = rebuild(run, finished)
@@ -102,16 +102,16 @@ def verification_text(found: Verification) -> str:
     )
     number = len(found.differences)
     outcome = {0: "no difference", 1: "1 difference"}.get(number, f"{number:,} differences")
-    lines.append(f"run {found.run}, {made_by_text(found.made_by)}: {compared or 'unread'}")
+    lines.append(f"run {found.run}, made by {version_text(found.made_by)}: {compared or 'unread'}")
     lines.append(outcome)
     return "\n".join(lines) + "\n"
 
 
-def made_by_text(provenance: Mapping[str, Any]) -> str:
-    """Which version a run was made by, in words."""
+def version_text(provenance: Mapping[str, Any]) -> str:
+    """A version of this program, in words."""
     commit = provenance.get("git_commit")
     of_commit = f", commit {str(commit)[:7]}" if commit else ""
-    return f"made by enclone {provenance.get('enclone') or 'of an unknown version'}{of_commit}"
+    return f"enclone {provenance.get('enclone') or 'of an unknown version'}{of_commit}"
 
 
 def _provenance(folder: Path) -> dict[str, Any]:
@@ -149,8 +149,9 @@ def _presented(run: ArchivedRun, rebuilt: Rebuilt, remarks: list[str]) -> Iterat
     other = _other_makers(run.provenance)
     if other:
         remarks.append(
-            f"{made_by_text(run.provenance)}, this is {made_by_text(maker())} ({other}): pictures "
-            "and report.html may differ in bytes and were not compared, the data behind them were"
+            f"made by {version_text(run.provenance)}, verified by {version_text(maker())} "
+            f"({other}): pictures and report.html may differ in bytes and were not compared, the "
+            "data behind them were"
         )
     for name, wanted in files.items():
         content = _content(run.folder, name)

@@ -478,7 +478,7 @@ def test_a_run_of_an_older_version_is_compared_as_far_as_can_be(
     assert found.document["made_by"]["enclone"] == "0.0.9"
     hashes, pictures = found.document["remarks"]
     assert "before there were hashes" in hashes
-    assert "made by enclone 0.0.9, this is made by" in pictures
+    assert "made by enclone 0.0.9, verified by enclone" in pictures
     change_json(folder / "results.json", lambda rows: rows[0].update(value=0.25))
     assert verified().exit_code == 1
 
