@@ -39,7 +39,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with delays, several settings and repeats."""
     place = tmp_path_factory.mktemp("several")
     (place / "c.yaml").write_text(SEVERAL, encoding="utf-8")
-    result = CliRunner().invoke(main, ["run", str(place / "c.yaml"), "--out", str(place / "runs")])
+    with pytest.MonkeyPatch.context() as patch:
+        # Worker processes would cost more time than these few points.
+        patch.setattr("runner.planning._PARALLEL_FROM_POINTS", 10**6)
+        command = ["run", str(place / "c.yaml"), "--out", str(place / "runs")]
+        result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.stderr
     (folder,) = run_folders(place / "runs")
     return folder
