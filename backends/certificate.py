@@ -26,7 +26,7 @@ from experiments.rotated import (
     without_idle_turns,
 )
 from experiments.stabilizers import StabilizerState
-from experiments.turned_input import turned_input, with_eigenstate
+from experiments.turned_input import INPUT_STAGE, turned_input, with_eigenstate
 
 _AXIS_TOLERANCE = 1e-6
 """Compilers merge rotations in floating point."""
@@ -149,9 +149,12 @@ def _checks(
 ) -> list[tuple[str, bool]]:
     size = 1 + max(q for s in found for q in s.qubits)
     logical_stages = stages(wanted)
-    # A barrier on some of the qubits may come earlier or later among the others.
+    # A barrier on some of the qubits may come earlier or later among the others. So may the one of
+    # the input, which closes nothing else: what it holds apart is checked as the input's state.
     whole = [
-        name for name, end in logical_stages if _touched(wanted[:end]) <= set(wanted[end].qubits)
+        name
+        for name, end in logical_stages
+        if name != INPUT_STAGE and _touched(wanted[:end]) <= set(wanted[end].qubits)
     ]
     names = {name for name, _ in logical_stages}
     parts = parts_of(wanted, found)

@@ -10,13 +10,16 @@ from backends.protocol_compiler.decoding import gather_key
 from backends.protocol_compiler.encoding import (
     DECRYPTED,
     ENCRYPTED,
+    WAITED,
+    crossings_of_input,
     encrypt,
     logical_sites,
     pair_order,
+    prepare_alone,
     prepare_pair,
     write,
 )
-from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, READ, lower
+from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, LOSE, READ, WAIT, lower
 from backends.protocol_compiler.placement import Placement, partner_site
 from backends.protocol_compiler.problem import ROWS, TREES, Problem
 from backends.protocol_compiler.propagation import propagate
@@ -48,12 +51,28 @@ def build(
     if blocked > 0:
         return -blocked - 4 * pairs
     at = 0
+    if not problem.bell:
+        blocked = crossings_of_input(place, pairs)
+        if blocked > 0:
+            return -blocked - 4 * pairs
+        at = prepare_alone(rows, at, place, pairs)
     for k in range(pairs):
-        at = prepare_pair(rows, at, place, order[k], pairs)
+        if order[k] > 0 or problem.bell:
+            at = prepare_pair(rows, at, place, order[k], pairs)
     at = encrypt(rows, at, place, pairs)
     for k in range(2 * pairs):
         at = write(rows, at, EXACT, lists[k], 0, 0, 0)
     at = write(rows, at, FENCE, 0, 2 * pairs, ENCRYPTED, 0)
+    if problem.wait_seconds > 0.0:
+        for k in range(2 * pairs):
+            at = write(rows, at, WAIT, lists[k], 0, 0, 0)
+        at = write(rows, at, FENCE, 0, 2 * pairs, WAITED, 0)
+    if problem.lost > 0:
+        for i in range(pairs):
+            if problem.lost >> i & 1:
+                for _ in range(problem.losses):
+                    at = write(rows, at, LOSE, place.site[i], 0, 0, 0)
+        at = write(rows, at, FENCE, 0, 2 * pairs, WAITED, 0)
     if problem.decoding == TREES:
         at = gather_key(rows, at, problem, place, tables)
         if at < 0:
@@ -107,7 +126,8 @@ def losses_of(
         if not (tables.native[r, c] or tables.native[c, r]):
             return 1
     losses[:] = 0.0
-    vanished = propagate(native[:length], lists, np.zeros(1), tables, x, z, bits, losses)
+    delays = np.full(1, problem.wait_seconds)
+    vanished = propagate(native[:length], lists, delays, tables, x, z, bits, losses)
     # A correlator that vanishes without noise would be a fault of the construction.
     return 0 if vanished == zero else 8 * problem.pairs
 

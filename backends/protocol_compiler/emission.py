@@ -8,16 +8,18 @@ import numpy as np
 import stim
 from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, QuantumCircuit, QuantumRegister
+from qiskit.circuit.library import CXGate, HGate
 from qiskit.transpiler import PassManager
 
 from backends.clifford_pass import native_gates
 from backends.protocol_compiler.building import MOST_ROWS, build
-from backends.protocol_compiler.encoding import DECRYPTED, ENCRYPTED
+from backends.protocol_compiler.encoding import DECRYPTED, ENCRYPTED, WAITED
 from backends.protocol_compiler.frames import NAMES
 from backends.protocol_compiler.lowering import lower
+from backends.protocol_compiler.observables import LOCAL_CODES
 from backends.protocol_compiler.placement import Placement
 from backends.protocol_compiler.problem import ROWS, TREES
-from backends.protocol_compiler.propagation import BARRIER, PULSE, TURN
+from backends.protocol_compiler.propagation import BARRIER, DELAY, GIVEN, PULSE, RESET, TURN
 from backends.protocol_compiler.recognition import Recognised
 from backends.protocol_compiler.signs import Operation, absorb, as_stim, correction
 from backends.protocol_compiler.tables import CX, CZ, device_tables
@@ -66,10 +68,14 @@ class _Writer:
         }
         self._simulator = stim.TableauSimulator()
         self._simulator.set_num_qubits(snapshot.num_qubits)
+        self._lost = {1 + pair for pair in recognised.parts.lost}
         self.out = QuantumCircuit(QuantumRegister(snapshot.num_qubits, "q"), *self._logical.cregs)
 
     def prepared(self, pair: int, operations: list[Operation]) -> None:
-        """Write one Bell pair."""
+        """Write one Bell pair, or the state of A alone."""
+        if pair == 0 and not self._recognised.problem.bell:
+            self._prepared_alone()
+            return
         pairs = len(self._sites) // 2
         logical = (pair + 1, 0 if pair == 0 else pairs + pair)
         on = [self._sites[k] for k in logical]
@@ -78,18 +84,33 @@ class _Writer:
         numbers = " ".join(str(self._recognised.qubits[k]) for k in logical)
         self.out.barrier(on, label=f"preparation of {numbers}")
 
+    def _prepared_alone(self) -> None:
+        """Write A's own preparation.
+
+        Signs are followed with half of a Bell pair in its place: what is right for that is right
+        for every input.
+        """
+        reference, data = self._sites[:2]
+        for instruction in self._recognised.parts.preparation_of_input:
+            self.out.append(instruction.operation, [data])
+        self._simulator.h(reference)
+        self._simulator.cx(reference, data)
+        for site, number in ((data, 1), (reference, 0)):
+            label = f"preparation of {self._recognised.qubits[number]}"
+            self.out.barrier([site], label=label)
+
     def encrypted(self, operations: list[Operation]) -> None:
         """Write encryption, its barrier and what comes before decryption."""
         pairs = len(self._sites) // 2
-        end = self._recognised.encrypted
+        end = self._recognised.parts.encrypted
         self._write(operations, self._expected(end), self._sites[1 : pairs + 1])
-        self._as_they_are(self._logical.data[end : self._recognised.decoding[0]])
+        self._as_they_are(self._logical.data[end : self._recognised.parts.decoding[0]])
 
     def decrypted(self, operations: list[Operation]) -> None:
         """Write decryption, and all that follows it."""
         problem = self._recognised.problem
         clone = self._sites[1 + problem.clone]
-        end = self._recognised.decoding[1]
+        end = self._recognised.parts.decoding[1]
         if problem.decoding == ROWS:
             self._write(operations, self._expected(end), [clone, *self._sites[problem.pairs + 1 :]])
         elif problem.decoding == TREES:
@@ -116,10 +137,17 @@ class _Writer:
                 getattr(self.out, step.name)(*step.qubits)
 
     def _expected(self, end: int, kept: Sequence[int] | None = None) -> list[stim.PauliString]:
-        """Stabilizers of the logical state, readouts left out; those on ``kept`` alone."""
+        """Stabilizers of the logical state without readouts and losses; those on ``kept`` alone."""
+        parts = self._recognised.parts
         prefix = self._logical.copy_empty_like()
-        for instruction in self._logical.data[:end]:
-            if instruction.name != "measure":
+        if not parts.bell:
+            r, a = (self._logical.qubits[q] for q in parts.qubits[:2])
+            prefix.append(HGate(), [r])
+            prefix.append(CXGate(), [r, a])
+        for k, instruction in enumerate(self._logical.data[:end]):
+            lost = k > parts.encrypted and self._is_loss(instruction)
+            replaced = not parts.bell and parts.prepares_input(k)
+            if instruction.name != "measure" and not lost and not replaced:
                 prefix.append(instruction)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
         generators = state.generators if kept is None else state.restricted(kept)
@@ -128,6 +156,14 @@ class _Writer:
             * g.sign
             for g in generators
         ]
+
+    def _is_loss(self, instruction: CircuitInstruction) -> bool:
+        """Whether something happens to lost qubits alone, which nobody looks at."""
+        numbers = {
+            self._recognised.qubits.index(self._logical.find_bit(q).index)
+            for q in instruction.qubits
+        }
+        return numbers <= self._lost
 
     def _on(self, letters: dict[int, str]) -> stim.PauliString:
         string = stim.PauliString(self.out.num_qubits)
@@ -149,7 +185,7 @@ class _Writer:
                     self.out.clbits[self._logical.find_bit(c).index] for c in instruction.clbits
                 ]
                 self.out.append(instruction.operation, on, bits)
-            if len(on) == 1 and instruction.name not in ("measure", "rz", "barrier", "if_else"):
+            if instruction.name in LOCAL_CODES and not self._is_loss(instruction):
                 self._simulator.do(as_stim([Operation((instruction.name,), tuple(on))]))
 
 
@@ -175,6 +211,8 @@ def _segments(
     segments: list[_Segment] = []
     operations: list[Operation] = []
     for kind, a, b, c in native[:length].tolist():
+        if (kind == BARRIER and c == WAITED) or kind in (DELAY, RESET, GIVEN):
+            continue  # written as they stand in the logical circuit
         if kind == BARRIER:
             segments.append((c, operations))
             operations = []

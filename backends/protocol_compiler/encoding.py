@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.frames import QUARTER_TURN, SWAP_XZ, SWAP_YZ
-from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, LOCAL
+from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, LOCAL, START
 from backends.protocol_compiler.placement import NODES, ROOT, SECOND, Placement, partner_site
 
-ENCRYPTED, DECRYPTED = 1000, 1001
+ENCRYPTED, DECRYPTED, WAITED = 1000, 1001, 1002
 """Marks of fences; smaller ones are the number of the pair that is ready."""
 
 _X, _Y, _Z = 0, 1, 2
@@ -125,6 +125,23 @@ def prepare_pair(rows: NDArray[np.int64], at: int, place: Placement, pair: int, 
     at = write(rows, at, EXACT, place.path[pair, 0], 0, 0, 0)
     at = write(rows, at, EXACT, place.path[pair, last], 0, 0, 0)
     return write(rows, at, FENCE, 2 * pairs + 2 * pair, 2, pair, 0)
+
+
+@inner_machine_code
+def prepare_alone(rows: NDArray[np.int64], at: int, place: Placement, pairs: int) -> int:
+    """A state of A alone, made by gates that are not scored: every placement needs them."""
+    at = write(rows, at, START, place.site[0], 0, 0, 0)
+    return write(rows, at, FENCE, 2 * pairs, 1, 0, 0)
+
+
+@inner_machine_code
+def crossings_of_input(place: Placement, pairs: int) -> int:
+    """Paths across the qubit of A, whose preparation has to come first."""
+    count = 0
+    for i in range(1, pairs):
+        for k in range(1, place.length[i] - 1):
+            count += place.path[i, k] == place.site[0]
+    return count
 
 
 @inner_machine_code

@@ -13,16 +13,26 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.frames import COMPOSE, EXCHANGE, IMAGE, INVERSE, SWAP_XY, SWAP_YZ
-from backends.protocol_compiler.propagation import BARRIER, LETTERS, MEASURE, PULSE, TURN
+from backends.protocol_compiler.propagation import (
+    BARRIER,
+    DELAY,
+    GIVEN,
+    LETTERS,
+    MEASURE,
+    PULSE,
+    RESET,
+    TURN,
+)
 from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
 
-GATE, LOCAL, FENCE, EXACT, READ = 0, 1, 2, 3, 4
+GATE, LOCAL, FENCE, EXACT, READ, WAIT, LOSE, START = 0, 1, 2, 3, 4, 5, 6, 7
 """Kinds of rows of a program.
 
 (kind, a, b, c, d): ``GATE`` C(axis b on qubit a, axis d on qubit c); ``LOCAL``, the logical
 single-qubit Clifford b on qubit a; ``FENCE``, a barrier on list[a : a + b] with mark c; ``EXACT``,
 the physical frame of qubit a is to be the logical one; ``READ`` of qubit a into bit b, whatever its
-letter.
+letter; ``WAIT`` of qubit a for delays[b] seconds; ``LOSE`` qubit a to a readout and a reset;
+``START`` of qubit a in a given state.
 """
 
 NOT_NATIVE = -1
@@ -98,6 +108,11 @@ def lower(
                 out[at, 1], out[at, 2], out[at, 3] = a, code, 0
                 at += 1
                 frames[a] = 0
+        elif kind in (WAIT, LOSE, START):
+            out[at, 0], out[at, 1], out[at, 2], out[at, 3] = DELAY, a, b, 0
+            if kind != WAIT:
+                out[at, 0] = RESET if kind == LOSE else GIVEN
+            at += 1
         else:
             out[at, 0], out[at, 1], out[at, 2], out[at, 3] = LETTERS, a, 0, 0
             out[at + 1, 0], out[at + 1, 1], out[at + 1, 2], out[at + 1, 3] = MEASURE, a, b, 0

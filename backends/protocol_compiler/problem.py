@@ -32,6 +32,10 @@ class Problem(NamedTuple):
         first_x: strings with an X part on each logical qubit when it is read, shape (qubits,).
         first_z: the same for Z.
         strings: how many strings there are.
+        bell: whether A shares a Bell pair with R (1), or is prepared alone and R is not used (0).
+        wait_seconds: how long everything waits between encryption and decryption.
+        lost: pairs whose data qubits are lost after that wait, as a mask.
+        losses: how many times each of them is read or reset.
     """
 
     pairs: int
@@ -48,3 +52,7 @@ class Problem(NamedTuple):
     first_x: NDArray[np.uint64]
     first_z: NDArray[np.uint64]
     strings: int
+    bell: int = 1
+    wait_seconds: float = 0.0
+    lost: int = 0
+    losses: int = 0

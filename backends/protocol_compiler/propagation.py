@@ -15,13 +15,15 @@ from backends.protocol_compiler.frames import PULL_BACK
 from backends.protocol_compiler.tables import CZ, ECR, ISWAP, RXX, RZZ, DeviceTables
 
 PULSE, TURN, MEASURE, BARRIER, CONDITIONAL, RESET, DELAY, LETTERS = 0, 1, 5, 6, 7, 8, 9, 10
+GIVEN = 11
 """Kinds of rows of a native program, beside the two-qubit gates of :mod:`tables`.
 
 (kind, a, b, c): ``PULSE`` on qubit a with permutation b; ``TURN``, a virtual one, c = 1 if it
 starts the life of a qubit; two-qubit gates on (a, b); ``MEASURE`` of qubit a into bit b;
 ``BARRIER`` on list[a : a + b]; ``CONDITIONAL`` Pauli of axis b on qubit a if the bits list[c + 1 :
 c + 1 + list[c]] are odd; ``RESET`` of a; ``DELAY`` of a for delays[b] seconds; ``LETTERS``:
-the strings start on qubit a here, with the letters given beforehand in x[a], z[a].
+the strings start on qubit a here, with the letters given beforehand in x[a], z[a]; ``GIVEN``: qubit
+a is in any pure state here, whose component a string shows.
 """
 
 GATE_CAUSE, IDLE_CAUSE, READOUT_CAUSE = 0, 1, 2
@@ -148,6 +150,10 @@ def propagate(
         if kind == LETTERS:
             x[a] = first_x[a]
             z[a] = first_z[a]
+            continue
+        if kind == GIVEN:
+            x[a] = zero
+            z[a] = zero
             continue
         if kind == DELAY:
             # Nothing but time: the idle is charged from operation to operation.

@@ -13,25 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, QuantumCircuit, Qubit
 
-from backends.protocol_compiler.frames import AXES, SWAP_XY, SWAP_XZ, SWAP_YZ
+from backends.protocol_compiler.frames import AXES
 from backends.protocol_compiler.lowering import GATE, LOCAL
+from backends.protocol_compiler.observables import (
+    LOCAL_CODES,
+    Letters,
+    as_masks,
+    certain_string,
+    clone_strings,
+)
+from backends.protocol_compiler.parts import Parts
 from backends.protocol_compiler.problem import NOTHING, ROWS, TREES, Problem
-from experiments.protocol import pauli_frame, recovery_strings
+from experiments.clifford import steps
+from experiments.gates import clones_of
+from experiments.protocol import recovery_strings
+from experiments.turned_input import INPUT_STAGE
 
-_LOCAL_CODES = {
-    "h": SWAP_XZ,
-    "s": SWAP_XY,
-    "sdg": SWAP_XY,
-    "sx": SWAP_YZ,
-    "sxdg": SWAP_YZ,
-    "x": 0,
-    "y": 0,
-    "z": 0,
-    "id": 0,
-}
 _AXES_OF = {"cx": (2, 0), "cz": (2, 2), "cy": (2, 1)}
-_UNITARY = frozenset({*_LOCAL_CODES, *_AXES_OF, "decrypt"})
-_KNOWN = _UNITARY | {"encrypt", "rz", "barrier", "measure", "if_else"}
+_UNITARY = frozenset({*LOCAL_CODES, *_AXES_OF, "decrypt"})
+_KNOWN = _UNITARY | {"encrypt", "rz", "barrier", "measure", "if_else", "delay", "reset"}
 
 
 class NotRecognised(Exception):
@@ -40,56 +40,49 @@ class NotRecognised(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Recognised:
-    """The parts of a logical circuit with one instance of the protocol.
+    """A setting of a point, and what is to be placed for all of them.
 
     Attributes:
-        circuit: the logical circuit.
-        qubits: index in the circuit of R, A, S_1 … S_n, N_1 … N_n.
-        encrypted: index of the barrier that closes encryption.
-        decoding: [first, last) of the instructions that decrypt, before anything is read.
-        last_stage: index of the last labelled barrier.
+        parts: what the logical circuit consists of.
         problem: what is to be placed.
     """
 
-    circuit: QuantumCircuit
-    qubits: tuple[int, ...]
-    encrypted: int
-    decoding: tuple[int, int]
-    last_stage: int
+    parts: Parts
     problem: Problem
+
+    @property
+    def circuit(self) -> QuantumCircuit:
+        """The logical circuit."""
+        return self.parts.circuit
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        """Index in the circuit of R, A, S_1 … S_n, N_1 … N_n."""
+        return self.parts.qubits
 
     @property
     def n(self) -> int:
         """Signal qubits."""
-        return len(self.qubits) // 2 - 1
+        return self.parts.pairs - 1
 
 
 def recognise(circuits: Sequence[QuantumCircuit]) -> list[Recognised]:
-    """Read the settings of one point, which share everything but their readout.
+    """Read the settings of one point, which share everything but their input and readout.
 
     Raises:
         NotRecognised: if this compiler has no construction for them.
     """
     found = [_parts(circuit) for circuit in circuits]
-    beside = any(_reads_together(parts) for parts in found)
-    problem = _problem(found[0], beside)
+    beside = [_reads_together(parts) for parts in found]
+    decryption = _decryption(found[0])
     for parts in found[1:]:
-        if describe(_problem(parts, beside)) != describe(problem):
+        if _described(_decryption(parts), parts) != _described(decryption, found[0]):
             raise NotRecognised("settings that do not decrypt alike")
-    return [Recognised(*parts, problem) for parts in found]
+    problem = _problem(found, decryption, any(beside))
+    return [Recognised(parts, problem) for parts in found]
 
 
-def describe(problem: Problem) -> tuple[object, ...]:
-    """What tells two problems apart."""
-    return tuple(
-        (part.shape, part.tobytes()) if isinstance(part, np.ndarray) else part for part in problem
-    )
-
-
-_Parts = tuple[QuantumCircuit, tuple[int, ...], int, tuple[int, int], int]
-
-
-def _parts(circuit: QuantumCircuit) -> _Parts:
+def _parts(circuit: QuantumCircuit) -> Parts:
     registers = {register.name: register for register in circuit.qregs}
     if set(registers) != {"R", "A", "S", "N"}:
         raise NotRecognised(f"registers {', '.join(registers)} are not R, A, S, N")
@@ -99,14 +92,39 @@ def _parts(circuit: QuantumCircuit) -> _Parts:
     names = [(i.name, i.label) for i in circuit.data]
     if names.count(("encrypt", None)) != 1 or ("barrier", "encryption") not in names:
         raise NotRecognised("there is not exactly one encryption")
-    start = names.index(("encrypt", None))
-    if sum(i.name == "cx" for i in circuit.data[:start]) != len(qubits) // 2:
-        raise NotRecognised("the input is not half of a Bell pair")
     if others := {i.name for i in circuit.data} - _KNOWN:
         raise NotRecognised(f"there is more than the protocol: {', '.join(sorted(others))}")
+    start = names.index(("encrypt", None))
+    bell = _input_is_half_of_a_pair(circuit, qubits, start)
     encrypted = names.index(("barrier", "encryption"))
-    last_stage = max(k for k, (name, label) in enumerate(names) if name == "barrier" and label)
-    return circuit, qubits, encrypted, _decoding(circuit, encrypted, last_stage), last_stage
+    last_stage = max(
+        k
+        for k, (name, label) in enumerate(names)
+        if name == "barrier" and label not in (None, INPUT_STAGE)
+    )
+    if sum(name == "decrypt" for name, _ in names) > 1:
+        raise NotRecognised("the key is used twice, but decryption by a gate spends it here")
+    decoding = _decoding(circuit, encrypted, last_stage)
+    lost = _lost(circuit, qubits, encrypted, decoding[0])
+    return Parts(circuit, qubits, bell, start, encrypted, decoding, last_stage, lost)
+
+
+def _input_is_half_of_a_pair(
+    circuit: QuantumCircuit, qubits: tuple[int, ...], encryption: int
+) -> bool:
+    """Whether A shares a Bell pair with R."""
+    pairs = len(qubits) // 2
+    joined = sorted(
+        sorted(qubits.index(circuit.find_bit(q).index) for q in i.qubits)
+        for i in circuit.data[:encryption]
+        if len(i.qubits) == 2 and i.name != "barrier"
+    )
+    keys = [[1 + i, pairs + i] for i in range(1, pairs)]
+    if joined == keys:
+        return False
+    if joined != [[0, 1], *keys]:
+        raise NotRecognised("preparation makes other pairs than (R, A) and (S_i, N_i)")
+    return True
 
 
 def _decoding(circuit: QuantumCircuit, encrypted: int, last_stage: int) -> tuple[int, int]:
@@ -120,56 +138,119 @@ def _decoding(circuit: QuantumCircuit, encrypted: int, last_stage: int) -> tuple
     if not entangling:
         return last_stage, last_stage
     first = entangling[0]
-    while body[first - 1].name in _LOCAL_CODES and first - 1 > encrypted:
+    while body[first - 1].name in LOCAL_CODES and first - 1 > encrypted:
         first -= 1
     last = entangling[-1] + 1
-    while last < last_stage and body[last].name in _LOCAL_CODES:
+    while last < last_stage and body[last].name in LOCAL_CODES:
         last += 1
     if any(body[k].name not in _UNITARY for k in range(first, last)):
         raise NotRecognised("decryption is interrupted by a readout")
     return first, last
 
 
-def _reads_together(parts: _Parts) -> bool:
+def _lost(
+    circuit: QuantumCircuit, qubits: tuple[int, ...], encrypted: int, first: int
+) -> frozenset[int]:
+    """Pairs whose data qubits are read or reset between encryption and decryption.
+
+    CHSH measures R there; nothing else may be.
+    """
+    lost = set()
+    for instruction in circuit.data[encrypted + 1 : first]:
+        if instruction.name in ("measure", "reset"):
+            pair = qubits.index(circuit.find_bit(instruction.qubits[0]).index) - 1
+            if pair >= len(qubits) // 2 or (pair < 0 and instruction.name == "reset"):
+                raise NotRecognised("a qubit is lost that is no data qubit")
+            if pair >= 0:
+                lost.add(pair)
+    if any(i.name == "reset" for i in (*circuit.data[:encrypted], *circuit.data[first:])):
+        raise NotRecognised("a reset elsewhere than between encryption and decryption")
+    return frozenset(lost)
+
+
+def _reads_together(parts: Parts) -> bool:
     """Whether a two-qubit gate stands between decryption and readout."""
-    circuit, qubits, _, _, last_stage = parts
-    number = {circuit.qubits[q]: k for k, q in enumerate(qubits)}
-    joint = [i for i in circuit.data[last_stage + 1 :] if len(i.qubits) == 2 and i.name in _AXES_OF]
+    number = parts.number
+    joint = [i for i in parts.readout if len(i.qubits) == 2 and i.name in _AXES_OF]
     for instruction in joint:
         on = sorted(number[q] for q in instruction.qubits)
-        if on[0] != 0 or on[1] > len(qubits) // 2:
+        if on[0] != 0 or on[1] > parts.pairs or not parts.bell:
             raise NotRecognised("a readout that joins other qubits than R and the clone")
     return bool(joint)
 
 
-def _problem(parts: _Parts, beside: bool) -> Problem:
-    circuit, qubits, _, (first, last), last_stage = parts
-    pairs = len(qubits) // 2
-    number = {circuit.qubits[q]: k for k, q in enumerate(qubits)}
-    body = circuit.data[first:last]
+@dataclass(frozen=True, eq=False)
+class _Decryption:
+    """How a clone comes back.
+
+    Attributes:
+        kind: one of :data:`NOTHING`, :data:`ROWS`, :data:`TREES`.
+        clone: pair whose data qubit is decrypted; None if nothing is.
+        mate: as in :class:`Problem`.
+        post: as in :class:`Problem`.
+    """
+
+    kind: int
+    clone: int | None
+    mate: NDArray[np.int64]
+    post: list[tuple[int, int, int, int, int]]
+
+
+def _described(decryption: _Decryption, parts: Parts) -> tuple[object, ...]:
+    """What the settings of a point have to agree in."""
+    mates, post = tuple(decryption.mate.tolist()), tuple(decryption.post)
+    clone = decryption.clone if decryption.kind != NOTHING else None
+    return decryption.kind, clone, mates, post, parts.bell, parts.lost, _wait_seconds(parts)
+
+
+def _decryption(parts: Parts) -> _Decryption:
+    body = parts.circuit.data[parts.decoding[0] : parts.decoding[1]]
+    number, pairs = parts.number, parts.pairs
     mate = np.full(pairs, -1, dtype=np.int64)
     post: list[tuple[int, int, int, int, int]] = []
+    clones = sorted(q - 1 for q in parts.read() if 1 <= q <= pairs)
+    if not body:
+        alone = clones[0] if len(clones) == 1 and clones[0] in clones_of(pairs - 1) else None
+        return _Decryption(NOTHING, alone, mate, post)
     if any(i.name == "decrypt" for i in body):
         if len(body) != 1:
             raise NotRecognised("there is more to decryption than one gate")
-        decoding, clone = TREES, int(body[0].operation.clone)
-    else:
-        decoding, clone = (ROWS if body else NOTHING), _read_clone(circuit, number, last_stage)
-        _read_pairs(body, number, pairs, mate, post)
+        if max(parts.read(), default=0) > pairs:
+            raise NotRecognised("the key is read after decryption by a gate, which spends it here")
+        return _Decryption(TREES, int(body[0].operation.clone), mate, post)
+    _read_pairs(body, number, pairs, mate, post)
+    if len(clones) != 1:
+        raise NotRecognised(f"{len(clones)} clones are read, not one")
+    return _Decryption(ROWS, clones[0], mate, post)
+
+
+def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> Problem:
+    first = found[0]
+    pairs, kind, mate = first.pairs, decryption.kind, decryption.mate
+    wanted: list[Letters] = []
+    clone = decryption.clone
+    if kind == NOTHING and (clone is None or not set(range(pairs + 1, 2 * pairs)) <= first.read()):
+        # Some qubits are read as they are: what they show for certain is what counts.
+        wanted = [string for parts in found if parts.bell and (string := certain_string(parts))]
+    if clone is None:
+        clone = clones_of(pairs - 1)[0]
+    if clone in first.lost:
+        raise NotRecognised(f"clone {clone} is lost before it is decrypted")
     strings = recovery_strings(pairs - 1, (clone,))
     z, x = ([AXES.index(letter) for letter in strings[p]] for p in "ZX")
-    if decoding == TREES:
+    if kind == TREES:
         double = [i for i in range(1, pairs) if z[i] != x[i]]
         for a, b in zip(double[::2], double[1::2], strict=True):
             mate[a], mate[b] = b, a
-    first_x, first_z = _strings(pairs, clone, decoding)
+    wanted = wanted or clone_strings(pairs, clone, kind, first.bell)
+    first_x, first_z = as_masks(pairs, wanted)
     return Problem(
         pairs,
         clone,
-        decoding,
+        kind,
         int(beside),
         mate,
-        np.array(post, dtype=np.int64).reshape(-1, 5),
+        np.array(decryption.post, dtype=np.int64).reshape(-1, 5),
         np.array([0, *z[1:]]),
         np.array([0, *x[1:]]),
         z[0],
@@ -177,18 +258,32 @@ def _problem(parts: _Parts, beside: bool) -> Problem:
         ((first_x | first_z) != 0).astype(np.int64),
         first_x,
         first_z,
-        3,
+        len(wanted),
+        int(first.bell),
+        _wait_seconds(first),
+        sum(1 << pair for pair in first.lost),
+        _losses(first),
     )
 
 
-def _read_clone(circuit: QuantumCircuit, number: Mapping[Qubit, int], last_stage: int) -> int:
-    """The data qubit that is measured."""
-    pairs = len(number) // 2
-    read = {number[i.qubits[0]] - 1 for i in circuit.data[last_stage + 1 :] if i.name == "measure"}
-    clones = [pair for pair in read if 0 <= pair < pairs]
-    if len(clones) != 1:
-        raise NotRecognised(f"{len(clones)} clones are read, not one")
-    return clones[0]
+def _wait_seconds(parts: Parts) -> float:
+    """How long the qubit that waits longest is told to wait."""
+    waits = [0.0] * parts.circuit.num_qubits
+    for step in steps(parts.circuit):
+        if step.name == "delay":
+            waits[step.qubits[0]] += step.seconds
+    return max(waits)
+
+
+def _losses(parts: Parts) -> int:
+    """How many times each lost qubit is read or reset."""
+    stage = parts.circuit.data[parts.encrypted : parts.decoding[0]]
+    number = parts.number
+    times = [0] * len(number)
+    for instruction in stage:
+        if instruction.name in ("measure", "reset"):
+            times[number[instruction.qubits[0]]] += 1
+    return max((times[1 + pair] for pair in parts.lost), default=0)
 
 
 def _read_pairs(
@@ -202,7 +297,7 @@ def _read_pairs(
     for instruction in body:
         on = [number[q] for q in instruction.qubits]
         if len(on) == 1:
-            post.append((LOCAL, on[0], _LOCAL_CODES[instruction.name], 0, 0))
+            post.append((LOCAL, on[0], LOCAL_CODES[instruction.name], 0, 0))
             continue
         axes = _AXES_OF[instruction.name]
         post.append((GATE, on[0], axes[0], on[1], axes[1]))
@@ -210,26 +305,3 @@ def _read_pairs(
         if min(a, b) < 1 or mate[a] not in (-1, b) or mate[b] not in (-1, a):
             raise NotRecognised("decryption by other gates than between pairs of key qubits")
         mate[a], mate[b] = b, a
-
-
-def _strings(
-    pairs: int, clone: int, decoding: int
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """The three correlators of R and the clone, as letters at the end of decryption."""
-    first_x = np.zeros(2 * pairs, dtype=np.uint64)
-    first_z = np.zeros(2 * pairs, dtype=np.uint64)
-    strings = recovery_strings(pairs - 1, (clone,))
-    frame = pauli_frame(pairs - 1, (clone,))
-    for s, pauli in enumerate("ZYX"):
-        letters = {0: pauli, 1 + clone: pauli}
-        if decoding == NOTHING:
-            letters[1 + clone] = strings[pauli][0]
-            letters |= {pairs + i: strings[pauli][i] for i in range(1, pairs)}
-        elif decoding == ROWS:
-            letters |= {pairs + 1 + i: "Z" for i in frame.key[pauli]}
-        for qubit, letter in letters.items():
-            if letter in "XY":
-                first_x[qubit] |= np.uint64(1 << s)
-            if letter in "YZ":
-                first_z[qubit] |= np.uint64(1 << s)
-    return first_x, first_z

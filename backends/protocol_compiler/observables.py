@@ -1,0 +1,95 @@
+"""What a circuit shows: Pauli strings on its logical qubits when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.frames import (
+    AXES,
+    COMPOSE,
+    IDENTITY,
+    IMAGE,
+    INVERSE,
+    SWAP_XY,
+    SWAP_XZ,
+    SWAP_YZ,
+    Z,
+)
+from backends.protocol_compiler.parts import Parts
+from backends.protocol_compiler.problem import NOTHING, ROWS
+from experiments.protocol import pauli_frame, recovery_strings
+from experiments.stabilizers import OutcomeLaw
+
+Letters = Mapping[int, str]
+"""Logical qubit → Pauli letter."""
+
+LOCAL_CODES = {
+    "h": SWAP_XZ,
+    "s": SWAP_XY,
+    "sdg": SWAP_XY,
+    "sx": SWAP_YZ,
+    "sxdg": SWAP_YZ,
+    "x": IDENTITY,
+    "y": IDENTITY,
+    "z": IDENTITY,
+    "id": IDENTITY,
+}
+"""Single-qubit gates of logical circuits, as permutations of the axes."""
+
+
+def clone_strings(pairs: int, clone: int, decoding: int, bell: bool) -> list[Letters]:
+    """The three correlators of R and a clone, as letters at the end of decryption.
+
+    A pure input has no R: the same strings without it are the three components of the clone.
+    """
+    found: list[Letters] = []
+    strings = recovery_strings(pairs - 1, (clone,))
+    frame = pauli_frame(pairs - 1, (clone,))
+    for pauli in "ZYX":
+        letters = {0: pauli} if bell else {}
+        letters[1 + clone] = pauli
+        if decoding == NOTHING:
+            letters[1 + clone] = strings[pauli][0]
+            letters |= {pairs + i: strings[pauli][i] for i in range(1, pairs)}
+        elif decoding == ROWS:
+            letters |= {pairs + 1 + i: "Z" for i in frame.key[pauli]}
+        found.append(letters)
+    return found
+
+
+def certain_string(parts: Parts) -> Letters | None:
+    """The product of all that a circuit reads after its last stage, if its sign is certain.
+
+    None too where something is read in a turned basis, or read that has to do with others.
+    """
+    code: dict[int, int] = {}
+    letters: dict[int, str] = {}
+    for instruction in parts.readout:
+        on = [parts.number[q] for q in instruction.qubits]
+        if instruction.name == "measure":
+            letters[on[0]] = AXES[IMAGE[INVERSE[code.get(on[0], IDENTITY)], Z]]
+        elif instruction.name in LOCAL_CODES:
+            code[on[0]] = int(COMPOSE[LOCAL_CODES[instruction.name], code.get(on[0], IDENTITY)])
+        elif instruction.name != "barrier":
+            return None
+    bits = [parts.circuit.find_bit(i.clbits[0]).index for i in parts.readout if i.name == "measure"]
+    law = OutcomeLaw.of_circuit(parts.circuit)
+    return letters if law.parity(sum(1 << bit for bit in bits)) is not None else None
+
+
+def as_masks(
+    pairs: int, strings: Sequence[Letters]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Strings by qubit: bit s of entry q tells whether string s has an X part, a Z part, on q."""
+    x = np.zeros(2 * pairs, dtype=np.uint64)
+    z = np.zeros(2 * pairs, dtype=np.uint64)
+    for s, letters in enumerate(strings):
+        for qubit, letter in letters.items():
+            if letter in "XY":
+                x[qubit] |= np.uint64(1 << s)
+            if letter in "YZ":
+                z[qubit] |= np.uint64(1 << s)
+    return x, z

@@ -1,0 +1,63 @@
+"""The parts of a logical circuit with one instance of the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qiskit.circuit import CircuitInstruction, QuantumCircuit, Qubit
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What one logical circuit consists of.
+
+    Attributes:
+        circuit: the logical circuit.
+        qubits: index in the circuit of R, A, S_1 … S_n, N_1 … N_n.
+        bell: whether A shares a Bell pair with R, or is prepared alone.
+        start: index of the encryption.
+        encrypted: index of the barrier that closes encryption.
+        decoding: [first, last) of the instructions that decrypt, before anything is read.
+        last_stage: index of the last labelled barrier.
+        lost: pairs whose data qubits are lost between encryption and decryption.
+    """
+
+    circuit: QuantumCircuit
+    qubits: tuple[int, ...]
+    bell: bool
+    start: int
+    encrypted: int
+    decoding: tuple[int, int]
+    last_stage: int
+    lost: frozenset[int]
+
+    @property
+    def pairs(self) -> int:
+        """Data qubits, A included: n + 1."""
+        return len(self.qubits) // 2
+
+    @property
+    def number(self) -> dict[Qubit, int]:
+        """Qubit of the circuit → its logical number."""
+        return {self.circuit.qubits[q]: k for k, q in enumerate(self.qubits)}
+
+    @property
+    def readout(self) -> Sequence[CircuitInstruction]:
+        """What follows the last stage."""
+        return self.circuit.data[self.last_stage + 1 :]
+
+    @property
+    def preparation_of_input(self) -> list[CircuitInstruction]:
+        """What happens to A alone before encryption, its barrier included."""
+        return [i for k, i in enumerate(self.circuit.data) if self.prepares_input(k)]
+
+    def prepares_input(self, index: int) -> bool:
+        """Whether an instruction acts on A alone, before encryption."""
+        on = (self.circuit.qubits[self.qubits[1]],)
+        return index < self.start and tuple(self.circuit.data[index].qubits) == on
+
+    def read(self) -> frozenset[int]:
+        """Logical numbers of the qubits that are measured at the end."""
+        number = self.number
+        return frozenset(number[i.qubits[0]] for i in self.readout if i.name == "measure")

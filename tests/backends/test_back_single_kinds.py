@@ -1,0 +1,215 @@
+"""The protocol compiler on every experiment with one instance of the protocol."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backends.certificate import certify
+from backends.compile import Search, compile_point
+from backends.devices import load_device
+from backends.prediction import predicted_setting
+from backends.protocol_compiler.compiler import compile_protocol
+from backends.protocol_compiler.problem import NOTHING
+from backends.protocol_compiler.recognition import NotRecognised, recognise
+from backends.protocol_compiler.score import setting_score
+from backends.protocol_compiler.search import search
+from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from experiments.correlators import CorrelatorsPoint
+from experiments.entanglement import EntanglementPoint
+from experiments.inputs import NAMED_INPUTS, PureState
+from experiments.leakage import Coalition, LeakagePoint
+from experiments.protocol import STRATEGIES, Cloning
+from experiments.storage import LOSSES, StoragePoint
+
+KINGSTON = load_device("fake_kingston")
+MOVES = 20_000
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def lattice(rows, columns, entangler="cx"):
+    """A square lattice whose gate has a direction."""
+    pairs = [
+        (a, b)
+        for a in range(rows * columns)
+        for b in (a + 1, a + columns)
+        if b < rows * columns and (b == a + columns or b % columns)
+    ]
+    qubit = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
+    couplers = tuple(CouplerCalibration(pair, 2e-3, 68e-9) for pair in sorted(pairs))
+    return DeviceSnapshot("lattice", None, entangler, (qubit,) * (rows * columns), couplers)
+
+
+DEVICES = {"kingston": KINGSTON, "lattice": lattice(5, 5)}
+INPUTS = st.one_of(
+    st.sampled_from([name for name in NAMED_INPUTS if name != "bell"]),
+    st.builds(PureState, st.floats(0, 180, allow_nan=False), st.floats(-360, 360, allow_nan=False)),
+)
+
+
+def compiled(one, device=KINGSTON, moves=MOVES, seed=0):
+    logical = one.settings()
+    return logical, compile_protocol([s.circuit for s in logical], device, moves, seed, workers=1)
+
+
+def described(problem):
+    return tuple(p.tobytes() if hasattr(p, "tobytes") else p for p in problem)
+
+
+def require_proof(one, device=KINGSTON, seed=0):
+    logical, circuits = compiled(one, device, seed=seed)
+    for setting, circuit in zip(logical, circuits, strict=True):
+        certificate = certify(setting.circuit, circuit)
+        assert certificate.status == "proved", certificate.remark
+        for instruction in circuit.data:
+            if instruction.name == device.entangler:
+                pair = tuple(circuit.find_bit(q).index for q in instruction.qubits)
+                assert pair in device.working_couplers
+    return logical, circuits
+
+
+@given(
+    n=st.integers(2, 4),
+    strategy=st.sampled_from(STRATEGIES),
+    state=INPUTS,
+    device=st.sampled_from(sorted(DEVICES)),
+    data=st.data(),
+)
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_every_input_is_compiled_and_proved(n, strategy, state, device, data):
+    clone = data.draw(st.integers(n % 2, n))
+    one = EntanglementPoint(Cloning(n, clone, strategy, state), "parity")
+    logical, circuits = require_proof(one, DEVICES[device])
+    chances = [
+        predicted_setting(s, c, DEVICES[device]) for s, c in zip(logical, circuits, strict=True)
+    ]
+    ideal = one.linear_estimator.value([s.ideal_success() for s in logical])
+    assert ideal == pytest.approx(1)
+    assert 0.6 < one.linear_estimator.value(chances) < 1
+
+
+def test_all_inputs_of_a_structure_share_one_placement():
+    points = [
+        EntanglementPoint(Cloning(3, 1, "frame", "0"), "parity", process=True),
+        EntanglementPoint(Cloning(3, 1, "frame", "-i"), "parity"),
+        EntanglementPoint(Cloning(3, 1, "frame", PureState(40, 50)), "parity"),
+    ]
+    problems = [recognise([s.circuit for s in one.settings()])[0].problem for one in points]
+    assert len({described(problem) for problem in problems}) == 1
+    bell = EntanglementPoint(Cloning(3, 1, "frame"), "parity").settings()
+    assert described(recognise([s.circuit for s in bell])[0].problem) != described(problems[0])
+    logical, circuits = require_proof(points[0])
+    assert len(circuits) == 6
+    chances = [predicted_setting(s, c, KINGSTON) for s, c in zip(logical, circuits, strict=True)]
+    assert min(chances) > 0.9
+
+
+def test_an_input_that_is_turned_otherwise_or_later_is_found_out():
+    (setting, *_), (circuit, *_) = compiled(
+        EntanglementPoint(Cloning(2, 1, "unitary", PureState(60, 45)), "parity")
+    )
+    end = next(k for k, i in enumerate(circuit.data) if i.label == "input")
+    mine = [k for k in range(end) if circuit.data[k].qubits == circuit.data[end].qubits]
+    turned = circuit.copy()
+    del turned.data[mine[-1]]
+    assert dict(certify(setting.circuit, turned).checks) == {"input state": False}
+    late = circuit.copy()
+    barrier = late.data.pop(end)
+    late.data.insert(mine[0], barrier)
+    assert certify(setting.circuit, late).status == "failed"
+
+
+@given(
+    n=st.integers(2, 4),
+    strategy=st.sampled_from(["unitary", "feedforward", "frame"]),
+    loss=st.sampled_from(LOSSES),
+    idle=st.sampled_from([0.0, 7.5]),
+    estimator=st.sampled_from(["parity", "bsm"]),
+    data=st.data(),
+)
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_storage_with_losses_and_waits_is_compiled_and_proved(
+    n, strategy, loss, idle, estimator, data
+):
+    clone = data.draw(st.integers(n % 2, n))
+    servers = [server for server in range(1, n + 1) if server != clone]
+    lost = data.draw(st.sets(st.sampled_from(servers)))
+    one = StoragePoint(
+        Cloning(n, clone, strategy), tuple(sorted(lost)), loss, idle, None, estimator
+    )
+    logical, circuits = require_proof(one)
+    for setting, circuit in zip(logical, circuits, strict=True):
+        for name in ("delay", "reset"):
+            assert circuit.count_ops().get(name) == setting.circuit.count_ops().get(name)
+
+
+@pytest.mark.parametrize(("lost", "loss"), [((), "reset"), ((2, 3), "depolarize")])
+def test_the_search_knows_what_waiting_costs(lost, loss):
+    one = StoragePoint(Cloning(3, 1, "frame"), lost, loss, 5.0)
+    logical = one.settings()
+    problem = recognise([s.circuit for s in logical])[0].problem
+    found = search(problem, KINGSTON, MOVES, 1)
+    _, circuits = compiled(one, seed=1)
+    losses = [
+        setting_score(s, c, KINGSTON)[1][0].total for s, c in zip(logical, circuits, strict=True)
+    ]
+    # The pulses of the readout, and of a lost qubit that is flipped, are not in the search.
+    assert sum(losses) == pytest.approx(found.cost, abs=0.03)
+    fresh = recognise([s.circuit for s in StoragePoint(Cloning(3, 1, "frame")).settings()])
+    assert search(fresh[0].problem, KINGSTON, MOVES, 1).cost < found.cost - 0.05
+
+
+@pytest.mark.parametrize("subset", ["S1 S2 S3", "S1 S2", "S1 N1 N2 N3", "A S1 N1", "A", "N1 S2"])
+def test_what_a_coalition_reads_is_what_the_search_protects(subset):
+    one = LeakagePoint(Coalition.of(3, subset))
+    logical, circuits = require_proof(one)
+    problem = recognise([s.circuit for s in logical])[0].problem
+    assert problem.decoding == NOTHING
+    if one.coalition.learns() != "nothing":
+        assert problem.strings == len(logical)
+        found = search(problem, KINGSTON, MOVES, 0)
+        losses = [
+            setting_score(s, c, KINGSTON)[1][0].total
+            for s, c in zip(logical, circuits, strict=True)
+        ]
+        assert sum(losses) == pytest.approx(found.cost, abs=0.02)
+
+
+def test_correlators_before_decryption_are_compiled_and_after_it_the_reason_is_given():
+    before = CorrelatorsPoint(Cloning(2), "before")
+    require_proof(before)
+    after = CorrelatorsPoint(Cloning(2), "after")
+    spent = StoragePoint(Cloning(2), spent_on=2)
+    for one, why in ((after, "the key is read after decryption"), (spent, "the key is used twice")):
+        with pytest.raises(NotRecognised, match=why):
+            recognise([s.circuit for s in one.settings()])
+        best = compile_point(one.settings(), one.linear_estimator.value, KINGSTON, (0,), Search(1))
+        assert best.compiler == "stock"
+        assert why in best.remark
+
+
+def test_other_pairs_resets_elsewhere_and_settings_that_differ_are_not_recognised():
+    (setting, other, *_) = EntanglementPoint(Cloning(2, 1, "frame"), "parity").settings()
+    late = setting.circuit.copy()
+    late.reset(3)
+    with pytest.raises(NotRecognised, match="a reset elsewhere"):
+        recognise([late])
+    joined = setting.circuit.copy_empty_like()
+    joined.cx(2, 3)
+    joined.compose(setting.circuit, inplace=True)
+    with pytest.raises(NotRecognised, match="other pairs"):
+        recognise([joined])
+    waiting = StoragePoint(Cloning(2, 1, "frame"), idle_microseconds=1.0).settings()[0]
+    with pytest.raises(NotRecognised, match="do not decrypt alike"):
+        recognise([other.circuit, waiting.circuit])
