@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import stim
 from numpy.typing import NDArray
-from qiskit.circuit import CircuitInstruction, QuantumCircuit, QuantumRegister
-from qiskit.circuit.library import CXGate, HGate
+from qiskit.circuit import QuantumCircuit, QuantumRegister
 from qiskit.transpiler import PassManager
 
 from backends.clifford_pass import native_gates
@@ -67,9 +66,14 @@ class _Writer:
             for q, site in zip(recognised.qubits, self._sites, strict=True)
         }
         self._simulator = stim.TableauSimulator()
-        self._simulator.set_num_qubits(snapshot.num_qubits)
-        self._lost = {1 + pair for pair in recognised.parts.lost}
-        self.out = QuantumCircuit(QuantumRegister(snapshot.num_qubits, "q"), *self._logical.cregs)
+        # One more than the device has: R of an input that is no half of a Bell pair.
+        self._simulator.set_num_qubits(snapshot.num_qubits + 1)
+        self._followed = dict(self._site_of)
+        if not recognised.parts.bell:
+            self._followed[self._logical.qubits[recognised.qubits[0]]] = snapshot.num_qubits
+        self.out = QuantumCircuit(QuantumRegister(snapshot.num_qubits, "q"))
+        self.out.add_bits(self._logical.clbits)
+        self.out.add_register(*self._logical.cregs)
 
     def prepared(self, pair: int, operations: list[Operation]) -> None:
         """Write one Bell pair, or the state of A alone."""
@@ -93,8 +97,8 @@ class _Writer:
         reference, data = self._sites[:2]
         for instruction in self._recognised.parts.preparation_of_input:
             self.out.append(instruction.operation, [data])
-        self._simulator.h(reference)
-        self._simulator.cx(reference, data)
+        self._simulator.h(self.out.num_qubits)
+        self._simulator.cx(self.out.num_qubits, data)
         for site, number in ((data, 1), (reference, 0)):
             label = f"preparation of {self._recognised.qubits[number]}"
             self.out.barrier([site], label=label)
@@ -104,7 +108,7 @@ class _Writer:
         pairs = len(self._sites) // 2
         end = self._recognised.parts.encrypted
         self._write(operations, self._expected(end), self._sites[1 : pairs + 1])
-        self._as_they_are(self._logical.data[end : self._recognised.parts.decoding[0]])
+        self._as_they_are(end, self._recognised.parts.decoding[0])
 
     def decrypted(self, operations: list[Operation]) -> None:
         """Write decryption, and all that follows it."""
@@ -116,7 +120,7 @@ class _Writer:
         elif problem.decoding == TREES:
             kept = self._recognised.qubits[: problem.pairs + 1]
             self._write(operations, self._expected(end, kept), [clone])
-        self._as_they_are(self._logical.data[end:])
+        self._as_they_are(end, len(self._logical.data))
 
     def _write(
         self,
@@ -138,42 +142,25 @@ class _Writer:
 
     def _expected(self, end: int, kept: Sequence[int] | None = None) -> list[stim.PauliString]:
         """Stabilizers of the logical state without readouts and losses; those on ``kept`` alone."""
-        parts = self._recognised.parts
-        prefix = self._logical.copy_empty_like()
-        if not parts.bell:
-            r, a = (self._logical.qubits[q] for q in parts.qubits[:2])
-            prefix.append(HGate(), [r])
-            prefix.append(CXGate(), [r, a])
-        for k, instruction in enumerate(self._logical.data[:end]):
-            lost = k > parts.encrypted and self._is_loss(instruction)
-            replaced = not parts.bell and parts.prepares_input(k)
-            if instruction.name != "measure" and not lost and not replaced:
-                prefix.append(instruction)
+        prefix = self._recognised.parts.prefix(end)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
         generators = state.generators if kept is None else state.restricted(kept)
         return [
-            self._on({self._site_of[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
+            self._on({self._followed[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
             * g.sign
             for g in generators
         ]
 
-    def _is_loss(self, instruction: CircuitInstruction) -> bool:
-        """Whether something happens to lost qubits alone, which nobody looks at."""
-        numbers = {
-            self._recognised.qubits.index(self._logical.find_bit(q).index)
-            for q in instruction.qubits
-        }
-        return numbers <= self._lost
-
     def _on(self, letters: dict[int, str]) -> stim.PauliString:
-        string = stim.PauliString(self.out.num_qubits)
+        string = stim.PauliString(self.out.num_qubits + 1)
         for qubit, letter in letters.items():
             string[qubit] = letter
         return string
 
-    def _as_they_are(self, instructions: Iterable[CircuitInstruction]) -> None:
+    def _as_they_are(self, first: int, end: int) -> None:
         """Write instructions of the logical circuit at the places of their qubits."""
-        for instruction in instructions:
+        for k in range(first, end):
+            instruction = self._logical.data[k]
             on = [self._site_of[q] for q in instruction.qubits]
             if instruction.name in ("cx", "cz") and self._entangler == "cz":
                 local = [on[1]] if instruction.name == "cx" else []
@@ -185,7 +172,7 @@ class _Writer:
                     self.out.clbits[self._logical.find_bit(c).index] for c in instruction.clbits
                 ]
                 self.out.append(instruction.operation, on, bits)
-            if instruction.name in LOCAL_CODES and not self._is_loss(instruction):
+            if instruction.name in LOCAL_CODES and not self._recognised.parts.is_loss(k):
                 self._simulator.do(as_stim([Operation((instruction.name,), tuple(on))]))
 
 

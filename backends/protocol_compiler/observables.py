@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,11 @@ from backends.protocol_compiler.frames import (
     SWAP_YZ,
     Z,
 )
-from backends.protocol_compiler.parts import Parts
+from backends.protocol_compiler.parts import NotRecognised, Parts
 from backends.protocol_compiler.problem import NOTHING, ROWS
-from experiments.protocol import pauli_frame, recovery_strings
-from experiments.stabilizers import OutcomeLaw
+from experiments.clifford import steps
+from experiments.protocol import recovery_strings
+from experiments.stabilizers import OutcomeLaw, StabilizerState
 
 Letters = Mapping[int, str]
 """Logical qubit → Pauli letter."""
@@ -40,24 +42,38 @@ LOCAL_CODES = {
 """Single-qubit gates of logical circuits, as permutations of the axes."""
 
 
-def clone_strings(pairs: int, clone: int, decoding: int, bell: bool) -> list[Letters]:
+def clone_strings(parts: Parts, clone: int, decoding: int) -> list[Letters]:
     """The three correlators of R and a clone, as letters at the end of decryption.
 
-    A pure input has no R: the same strings without it are the three components of the clone.
+    A pure input has no R: the same strings without it are the three components of the clone. Where
+    the key is read, it shows the clone by Z on some of its qubits.
+
+    Raises:
+        NotRecognised: if the key, read as it stands, does not show the clone.
     """
-    found: list[Letters] = []
-    strings = recovery_strings(pairs - 1, (clone,))
-    frame = pauli_frame(pairs - 1, (clone,))
-    for pauli in "ZYX":
-        letters = {0: pauli} if bell else {}
-        letters[1 + clone] = pauli
-        if decoding == NOTHING:
-            letters[1 + clone] = strings[pauli][0]
-            letters |= {pairs + i: strings[pauli][i] for i in range(1, pairs)}
-        elif decoding == ROWS:
-            letters |= {pairs + 1 + i: "Z" for i in frame.key[pauli]}
-        found.append(letters)
-    return found
+    pairs = parts.pairs
+    found: dict[str, dict[int, str]] = {}
+    if decoding == NOTHING:
+        for pauli, string in recovery_strings(pairs - 1, (clone,)).items():
+            found[pauli] = {0: pauli, 1 + clone: string[0]}
+            found[pauli] |= {pairs + i: string[i] for i in range(1, pairs)}
+    elif decoding == ROWS:
+        prefix = parts.prefix(parts.decoding[1])
+        held = [parts.qubits[0], parts.qubits[1 + clone]]
+        state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
+        group = state.restricted(held, z_only=parts.qubits[pairs + 1 :])
+        for string in (*group, *(a * b for a, b in combinations(group, 2))):
+            letters = {k: "IXYZ"[string[q]] for k, q in enumerate(parts.qubits) if string[q]}
+            if 0 in letters and 1 + clone in letters:
+                found[letters[0]] = letters
+        if len(found) != len(AXES):
+            raise NotRecognised("the key is read in a way that does not show the clone")
+    else:
+        found = {pauli: {0: pauli, 1 + clone: pauli} for pauli in AXES}
+    if not parts.bell:
+        for letters in found.values():
+            del letters[0]
+    return [found[pauli] for pauli in "ZYX"]
 
 
 def certain_string(parts: Parts) -> Letters | None:

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qiskit.circuit import CircuitInstruction, QuantumCircuit, Qubit
+from qiskit.circuit.library import CXGate, HGate
+
+
+class NotRecognised(Exception):
+    """A circuit that this compiler has no construction for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +66,25 @@ class Parts:
         """Logical numbers of the qubits that are measured at the end."""
         number = self.number
         return frozenset(number[i.qubits[0]] for i in self.readout if i.name == "measure")
+
+    def is_loss(self, index: int) -> bool:
+        """Whether an instruction after encryption acts on lost qubits alone: nobody looks at it."""
+        number = self.number
+        on = {number[q] - 1 for q in self.circuit.data[index].qubits}
+        return index > self.encrypted and on <= self.lost
+
+    def prefix(self, end: int) -> QuantumCircuit:
+        """The circuit up to an instruction, without readouts and losses, always with a Bell pair.
+
+        What is right for half of a Bell pair is right for every input.
+        """
+        prefix = self.circuit.copy_empty_like()
+        if not self.bell:
+            r, a = (self.circuit.qubits[q] for q in self.qubits[:2])
+            prefix.append(HGate(), [r])
+            prefix.append(CXGate(), [r, a])
+        for k, instruction in enumerate(self.circuit.data[:end]):
+            replaced = not self.bell and self.prepares_input(k)
+            if instruction.name != "measure" and not self.is_loss(k) and not replaced:
+                prefix.append(instruction)
+        return prefix

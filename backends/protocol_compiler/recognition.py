@@ -22,20 +22,18 @@ from backends.protocol_compiler.observables import (
     certain_string,
     clone_strings,
 )
-from backends.protocol_compiler.parts import Parts
+from backends.protocol_compiler.parts import NotRecognised, Parts
 from backends.protocol_compiler.problem import NOTHING, ROWS, TREES, Problem
 from experiments.clifford import steps
 from experiments.gates import clones_of
 from experiments.protocol import recovery_strings
 from experiments.turned_input import INPUT_STAGE
 
+__all__ = ["NotRecognised", "Recognised", "recognise"]
+
 _AXES_OF = {"cx": (2, 0), "cz": (2, 2), "cy": (2, 1)}
 _UNITARY = frozenset({*LOCAL_CODES, *_AXES_OF, "decrypt"})
 _KNOWN = _UNITARY | {"encrypt", "rz", "barrier", "measure", "if_else", "delay", "reset"}
-
-
-class NotRecognised(Exception):
-    """A circuit that this compiler has no construction for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +240,7 @@ def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> P
         double = [i for i in range(1, pairs) if z[i] != x[i]]
         for a, b in zip(double[::2], double[1::2], strict=True):
             mate[a], mate[b] = b, a
-    wanted = wanted or clone_strings(pairs, clone, kind, first.bell)
+    wanted = wanted or clone_strings(first, clone, kind)
     first_x, first_z = as_masks(pairs, wanted)
     return Problem(
         pairs,
