@@ -178,17 +178,23 @@ class _Plain:
     def _decrypting(self, rest: Sequence[CircuitInstruction]) -> list[int]:
         """The instructions that decryption consists of, in order."""
         keys = set(self.keys)
+        pairs_up = any(_joins(i, keys) for i in rest)
         needed: set[object] = set()
         found = []
         for k in range(len(rest) - 1, -1, -1):
             instruction = rest[k]
             bits = {*instruction.qubits, *instruction.clbits}
-            joins = len(instruction.qubits) == 2 and keys.issuperset(instruction.qubits)
+            # Where key qubits are read in pairs, turning one before it is read is part of that.
+            turns = pairs_up and keys.issuperset(instruction.qubits) and not instruction.clbits
             decrypts = isinstance(instruction.operation, DecryptGate)
-            if decrypts or joins or instruction.name in ("if_else", *_LOST) or bits & needed:
+            if decrypts or turns or instruction.name in ("if_else", *_LOST) or bits & needed:
                 needed |= bits
                 found.append(k)
         return found[::-1]
+
+
+def _joins(instruction: CircuitInstruction, keys: set[Qubit]) -> bool:
+    return len(instruction.qubits) == 2 and keys.issuperset(instruction.qubits)
 
 
 def _copy(out: QuantumCircuit, instruction: CircuitInstruction, on: dict[Qubit, int]) -> None:
