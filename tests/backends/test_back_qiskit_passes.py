@@ -1,6 +1,8 @@
 """Plugins of Qiskit's transpiler, and the protocol compiler as a pass manager."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -358,3 +360,12 @@ def test_a_device_that_is_too_small_says_so():
     )
     with pytest.raises(DoesNotFit, match="no placement of 8 qubits"):
         PassManager([CompileProtocol(small, 100)]).run(circuit)
+
+
+def test_the_examples_of_the_documentation_run(capsys):
+    text = (Path(__file__).parents[2] / "docs" / "compiling.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        exec(compile(example, "docs/compiling.md", "exec"), {})  # noqa: S102
+    assert "[" in capsys.readouterr().out
