@@ -29,11 +29,11 @@ from experiments.gates import clones_of
 from experiments.protocol import recovery_strings
 from experiments.turned_input import INPUT_STAGE
 
-__all__ = ["NotRecognised", "Recognised", "recognise"]
+__all__ = ["AXES_OF", "KNOWN", "LOCAL_CODES", "NotRecognised", "Recognised", "recognise"]
 
-_AXES_OF = {"cx": (2, 0), "cz": (2, 2), "cy": (2, 1)}
-_UNITARY = frozenset({*LOCAL_CODES, *_AXES_OF, "decrypt"})
-_KNOWN = _UNITARY | {"encrypt", "rz", "barrier", "measure", "if_else", "delay", "reset"}
+AXES_OF = {"cx": (2, 0), "cz": (2, 2), "cy": (2, 1)}
+_UNITARY = frozenset({*LOCAL_CODES, *AXES_OF, "decrypt"})
+KNOWN = _UNITARY | {"encrypt", "rz", "barrier", "measure", "if_else", "delay", "reset"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def _parts(circuit: QuantumCircuit) -> Parts:
     names = [(i.name, i.label) for i in circuit.data]
     if names.count(("encrypt", None)) != 1 or ("barrier", "encryption") not in names:
         raise NotRecognised("there is not exactly one encryption")
-    if others := {i.name for i in circuit.data} - _KNOWN:
+    if others := {i.name for i in circuit.data} - KNOWN:
         raise NotRecognised(f"there is more than the protocol: {', '.join(sorted(others))}")
     start = names.index(("encrypt", None))
     bell = _input_is_half_of_a_pair(circuit, qubits, start)
@@ -131,7 +131,7 @@ def _decoding(circuit: QuantumCircuit, encrypted: int, last_stage: int) -> tuple
     entangling = [
         k
         for k in range(encrypted + 1, last_stage)
-        if body[k].name == "decrypt" or (len(body[k].qubits) == 2 and body[k].name in _AXES_OF)
+        if body[k].name == "decrypt" or (len(body[k].qubits) == 2 and body[k].name in AXES_OF)
     ]
     if not entangling:
         return last_stage, last_stage
@@ -169,7 +169,7 @@ def _lost(
 def _reads_together(parts: Parts) -> bool:
     """Whether a two-qubit gate stands between decryption and readout."""
     number = parts.number
-    joint = [i for i in parts.readout if len(i.qubits) == 2 and i.name in _AXES_OF]
+    joint = [i for i in parts.readout if len(i.qubits) == 2 and i.name in AXES_OF]
     for instruction in joint:
         on = sorted(number[q] for q in instruction.qubits)
         if on[0] != 0 or on[1] > parts.pairs or not parts.bell:
@@ -297,7 +297,7 @@ def _read_pairs(
         if len(on) == 1:
             post.append((LOCAL, on[0], LOCAL_CODES[instruction.name], 0, 0))
             continue
-        axes = _AXES_OF[instruction.name]
+        axes = AXES_OF[instruction.name]
         post.append((GATE, on[0], axes[0], on[1], axes[1]))
         a, b = (k - pairs for k in on)
         if min(a, b) < 1 or mate[a] not in (-1, b) or mate[b] not in (-1, a):
