@@ -22,6 +22,7 @@ from backends.protocol_compiler.propagation import BARRIER, DELAY, GIVEN, PULSE,
 from backends.protocol_compiler.recognition import Recognised
 from backends.protocol_compiler.signs import Operation, absorb, as_stim, correction
 from backends.protocol_compiler.tables import CX, CZ, device_tables
+from backends.protocol_compiler.whole_key import routed
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import steps
 from experiments.stabilizers import StabilizerState
@@ -59,6 +60,7 @@ class _Writer:
     ) -> None:
         self._recognised = recognised
         self._logical = recognised.circuit
+        self._snapshot = snapshot
         self._entangler = snapshot.entangler
         self._sites = [int(site) for site in lists[: len(recognised.qubits)]]
         self._site_of = {
@@ -114,13 +116,29 @@ class _Writer:
         """Write decryption, and all that follows it."""
         problem = self._recognised.problem
         clone = self._sites[1 + problem.clone]
-        end = self._recognised.parts.decoding[1]
+        parts = self._recognised.parts
+        end = parts.decoding[1]
+        if parts.whole_key:
+            self._routed(parts.decoding[0])
+            return
         if problem.decoding == ROWS:
             self._write(operations, self._expected(end), [clone, *self._sites[problem.pairs + 1 :]])
         elif problem.decoding == TREES:
             kept = self._recognised.qubits[: problem.pairs + 1]
             self._write(operations, self._expected(end, kept), [clone])
         self._as_they_are(end, len(self._logical.data))
+
+    def _routed(self, first: int) -> None:
+        """Write decryption that leaves the key whole, and all that follows it."""
+        for k in range(first, len(self._logical.data)):
+            instruction = self._logical.data[k]
+            if instruction.name == "barrier" or len(instruction.qubits) == 1:
+                self._as_they_are(k, k + 1)
+                continue
+            sites = [self._site_of[q] for q in instruction.qubits]
+            circuit, goes = routed(instruction, sites, self._snapshot)
+            self.out.compose(circuit, inplace=True)
+            self._site_of = {qubit: goes[site] for qubit, site in self._site_of.items()}
 
     def _write(
         self,

@@ -25,6 +25,7 @@ class Parts:
         encrypted: index of the barrier that closes encryption.
         decoding: [first, last) of the instructions that decrypt, before anything is read.
         last_stage: index of the last labelled barrier.
+        whole_key: whether the key is read or used after decryption by a gate: it must not be spent.
         lost: pairs whose data qubits are lost between encryption and decryption.
     """
 
@@ -35,6 +36,7 @@ class Parts:
     encrypted: int
     decoding: tuple[int, int]
     last_stage: int
+    whole_key: bool
     lost: frozenset[int]
 
     @property

@@ -100,11 +100,17 @@ def _parts(circuit: QuantumCircuit) -> Parts:
         for k, (name, label) in enumerate(names)
         if name == "barrier" and label not in (None, INPUT_STAGE)
     )
-    if sum(name == "decrypt" for name, _ in names) > 1:
-        raise NotRecognised("the key is used twice, but decryption by a gate spends it here")
-    decoding = _decoding(circuit, encrypted, last_stage)
+    gates = [k for k, (name, _) in enumerate(names) if name == "decrypt"]
+    if len(gates) > 1:
+        decoding = gates[0], gates[-1] + 1
+    else:
+        decoding = _decoding(circuit, encrypted, last_stage)
+    key = {circuit.qubits[q] for q in qubits[len(qubits) // 2 + 1 :]}
+    whole = bool(gates) and any(
+        key.intersection(i.qubits) for i in circuit.data[gates[0] + 1 :] if i.name != "barrier"
+    )
     lost = _lost(circuit, qubits, encrypted, decoding[0])
-    return Parts(circuit, qubits, bell, start, encrypted, decoding, last_stage, lost)
+    return Parts(circuit, qubits, bell, start, encrypted, decoding, last_stage, whole, lost)
 
 
 def _input_is_half_of_a_pair(
@@ -198,7 +204,8 @@ def _described(decryption: _Decryption, parts: Parts) -> tuple[object, ...]:
     """What the settings of a point have to agree in."""
     mates, post = tuple(decryption.mate.tolist()), tuple(decryption.post)
     clone = decryption.clone if decryption.kind != NOTHING else None
-    return decryption.kind, clone, mates, post, parts.bell, parts.lost, _wait_seconds(parts)
+    lost = parts.whole_key, parts.lost, _wait_seconds(parts)
+    return decryption.kind, clone, mates, post, parts.bell, *lost
 
 
 def _decryption(parts: Parts) -> _Decryption:
@@ -211,10 +218,8 @@ def _decryption(parts: Parts) -> _Decryption:
         alone = clones[0] if len(clones) == 1 and clones[0] in clones_of(pairs - 1) else None
         return _Decryption(NOTHING, alone, mate, post)
     if any(i.name == "decrypt" for i in body):
-        if len(body) != 1:
+        if {i.name for i in body} - {"decrypt", "barrier"}:
             raise NotRecognised("there is more to decryption than one gate")
-        if max(parts.read(), default=0) > pairs:
-            raise NotRecognised("the key is read after decryption by a gate, which spends it here")
         return _Decryption(TREES, int(body[0].operation.clone), mate, post)
     _read_pairs(body, number, pairs, mate, post)
     if len(clones) != 1:

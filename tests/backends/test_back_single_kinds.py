@@ -186,17 +186,43 @@ def test_what_a_coalition_reads_is_what_the_search_protects(subset):
         assert sum(losses) == pytest.approx(found.cost, abs=0.02)
 
 
-def test_correlators_before_decryption_are_compiled_and_after_it_the_reason_is_given():
-    before = CorrelatorsPoint(Cloning(2), "before")
-    require_proof(before)
-    after = CorrelatorsPoint(Cloning(2), "after")
-    spent = StoragePoint(Cloning(2), spent_on=2)
-    for one, why in ((after, "the key is read after decryption"), (spent, "the key is used twice")):
-        with pytest.raises(NotRecognised, match=why):
-            recognise([s.circuit for s in one.settings()])
-        best = compile_point(one.settings(), one.linear_estimator.value, KINGSTON, (0,), Search(1))
-        assert best.compiler == "stock"
-        assert why in best.remark
+@pytest.mark.parametrize(
+    "one",
+    [
+        CorrelatorsPoint(Cloning(2), "before"),
+        CorrelatorsPoint(Cloning(3, 2), "after"),
+        CorrelatorsPoint(Cloning(2, 0), "after"),
+        StoragePoint(Cloning(2), spent_on=2),
+        StoragePoint(Cloning(3), (3,), "measure", 2.0, 2, "bsm", "first"),
+    ],
+    ids=["before", "after", "after, clone A", "spent", "spent, first clone"],
+)
+def test_a_key_that_is_used_or_read_after_decryption_is_left_whole(one):
+    logical, _ = require_proof(one)
+    # The same placement as where the key is spent.
+    ordinary = EntanglementPoint(Cloning(3, 2), "parity").settings()
+    problem = recognise([s.circuit for s in logical])[0].problem
+    if one == CorrelatorsPoint(Cloning(3, 2), "after"):
+        wanted = recognise([s.circuit for s in ordinary])[0].problem
+        assert described(problem) == described(wanted)
+    best = compile_point(
+        one.settings(), one.linear_estimator.value, KINGSTON, (0,), Search(MOVES, workers=1)
+    )
+    assert {c.certificate.status for c in best.settings} == {"proved"}
+
+
+def test_two_parities_of_which_one_is_a_coin_are_predicted():
+    spent = StoragePoint(Cloning(2), spent_on=2, estimator="bsm")
+    (setting,) = spent.settings()
+    assert setting.ideal_success() == 0.25
+    assert predicted_setting(setting, setting.circuit, None) == 0.25
+    logical, circuits = compiled(spent)
+    assert predicted_setting(logical[0], circuits[0], KINGSTON) == pytest.approx(0.25)
+    first = StoragePoint(Cloning(2), spent_on=2, estimator="bsm", read="first")
+    (setting,) = first.settings()
+    assert predicted_setting(setting, setting.circuit, None) == setting.ideal_success()
+    logical, circuits = compiled(first)
+    assert 0.2 < predicted_setting(logical[0], circuits[0], KINGSTON) < setting.ideal_success()
 
 
 def test_other_pairs_resets_elsewhere_and_settings_that_differ_are_not_recognised():
