@@ -6,6 +6,10 @@ from where its qubits stand, by Qiskit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import product
+
 from qiskit.circuit import CircuitInstruction, QuantumCircuit
 from qiskit.transpiler import PassManager
 from qiskit.transpiler.passes import SabreSwap
@@ -15,7 +19,7 @@ from backends.snapshot import DeviceSnapshot
 from backends.tree_synthesis import decryption_by_pairs
 from experiments.gates import DecryptGate
 
-_TRIALS = 20
+_TRIALS, _SEEDS = 20, 4
 
 
 def routed(
@@ -32,12 +36,33 @@ def routed(
         The shallowest circuit found, on the device's qubits; where what stands on each of them
         goes.
     """
+    gate = instruction.operation
+    if isinstance(gate, DecryptGate):
+        return _decryption(gate.n, gate.clone, tuple(sites), snapshot)
+    alone = QuantumCircuit(len(sites))
+    alone.append(gate, range(len(sites)))
+    return _shallowest([alone], sites, snapshot)
+
+
+@lru_cache(maxsize=64)  # the settings of a point share it
+def _decryption(
+    n: int, clone: int, sites: tuple[int, ...], snapshot: DeviceSnapshot
+) -> tuple[QuantumCircuit, list[int]]:
+    ways = [DecryptGate(n, clone).definition]
+    if clone > 0:
+        ways.append(decryption_by_pairs(n, clone))
+    return _shallowest(ways, sites, snapshot)
+
+
+def _shallowest(
+    ways: Sequence[QuantumCircuit], sites: Sequence[int], snapshot: DeviceSnapshot
+) -> tuple[QuantumCircuit, list[int]]:
     target = snapshot.to_target()
     found = []
-    for body in _ways(instruction):
+    for body, seed in product(ways, range(_SEEDS)):
         whole = QuantumCircuit(snapshot.num_qubits)
         whole.compose(body, sites, inplace=True)
-        passes = PassManager([SabreSwap(target, "decay", seed=0, trials=_TRIALS)])
+        passes = PassManager([SabreSwap(target, "decay", seed=seed, trials=_TRIALS)])
         passes += clifford_optimization(target)
         circuit = passes.run(whole)
         layout = passes.property_set["final_layout"]
@@ -46,15 +71,3 @@ def routed(
             goes = [layout[qubit] for qubit in circuit.qubits]
         found.append((circuit, goes))
     return min(found, key=lambda one: one[0].depth(lambda i: len(i.qubits) == 2))
-
-
-def _ways(instruction: CircuitInstruction) -> list[QuantumCircuit]:
-    gate = instruction.operation
-    if not isinstance(gate, DecryptGate):
-        alone = QuantumCircuit(len(instruction.qubits))
-        alone.append(gate, range(len(instruction.qubits)))
-        return [alone]
-    ways = [gate.definition]
-    if gate.clone > 0:
-        ways.append(decryption_by_pairs(gate.n, gate.clone))
-    return ways
