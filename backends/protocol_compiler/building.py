@@ -84,7 +84,12 @@ def build(
     for k in range(2 * pairs):
         if problem.exact[k]:
             at = write(rows, at, EXACT, lists[k], 0, 0, 0)
-    return write(rows, at, FENCE, 0, 2 * pairs, DECRYPTED, 0)
+    at = write(rows, at, FENCE, 0, 2 * pairs, DECRYPTED, 0)
+    if problem.conditional:
+        for k in range(pairs + 1, 2 * pairs):
+            at = write(rows, at, READ, lists[k], k, 0, 0)
+        at = write(rows, at, FENCE, 0, 2 * pairs, WAITED, 0)
+    return at
 
 
 @machine_code
@@ -113,7 +118,8 @@ def losses_of(
     for k in range(2 * problem.pairs):
         touched = problem.first_x[k] | problem.first_z[k]
         if touched != zero:
-            count = write(rows, count, READ, lists[k], k, 0, 0)
+            if k <= problem.pairs or not problem.conditional:
+                count = write(rows, count, READ, lists[k], k, 0, 0)
             x[lists[k]] = problem.first_x[k]
             z[lists[k]] = problem.first_z[k]
             bits[k] = touched

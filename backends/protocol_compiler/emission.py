@@ -18,7 +18,16 @@ from backends.protocol_compiler.lowering import lower
 from backends.protocol_compiler.observables import LOCAL_CODES
 from backends.protocol_compiler.placement import Placement
 from backends.protocol_compiler.problem import ROWS, TREES
-from backends.protocol_compiler.propagation import BARRIER, DELAY, GIVEN, PULSE, RESET, TURN
+from backends.protocol_compiler.propagation import (
+    BARRIER,
+    DELAY,
+    GIVEN,
+    LETTERS,
+    MEASURE,
+    PULSE,
+    RESET,
+    TURN,
+)
 from backends.protocol_compiler.recognition import Recognised
 from backends.protocol_compiler.signs import Operation, absorb, as_stim, correction
 from backends.protocol_compiler.tables import CX, CZ, device_tables
@@ -216,7 +225,7 @@ def _segments(
     segments: list[_Segment] = []
     operations: list[Operation] = []
     for kind, a, b, c in native[:length].tolist():
-        if (kind == BARRIER and c == WAITED) or kind in (DELAY, RESET, GIVEN):
+        if (kind == BARRIER and c == WAITED) or kind in (DELAY, RESET, GIVEN, LETTERS, MEASURE):
             continue  # written as they stand in the logical circuit
         if kind == BARRIER:
             segments.append((c, operations))

@@ -36,6 +36,8 @@ class Problem(NamedTuple):
         wait_seconds: how long everything waits between encryption and decryption.
         lost: pairs whose data qubits are lost after that wait, as a mask.
         losses: how many times each of them is read or reset.
+        conditional: whether the clone is corrected by the outcomes of the key (1), so that it waits
+            for them, or not (0).
     """
 
     pairs: int
@@ -56,3 +58,4 @@ class Problem(NamedTuple):
     wait_seconds: float = 0.0
     lost: int = 0
     losses: int = 0
+    conditional: int = 0

@@ -266,6 +266,7 @@ def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> P
         _wait_seconds(first),
         sum(1 << pair for pair in first.lost),
         _losses(first),
+        int(any(i.name == "if_else" for i in first.circuit.data)),
     )
 
 

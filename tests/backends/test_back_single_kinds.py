@@ -170,6 +170,23 @@ def test_the_search_knows_what_waiting_costs(lost, loss):
     assert search(fresh[0].problem, KINGSTON, MOVES, 1).cost < found.cost - 0.05
 
 
+def test_the_search_knows_that_a_correction_waits_for_the_key():
+    one = EntanglementPoint(Cloning(3, 1, "feedforward"), "parity")
+    logical = one.settings()
+    problem = recognise([s.circuit for s in logical])[0].problem
+    frame = recognise(
+        [s.circuit for s in EntanglementPoint(Cloning(3, 1, "frame"), "parity").settings()]
+    )[0].problem
+    assert (problem.conditional, frame.conditional) == (1, 0)
+    found = search(problem, KINGSTON, MOVES, 1)
+    _, circuits = compiled(one, seed=1)
+    losses = [
+        setting_score(s, c, KINGSTON)[1][0].total for s, c in zip(logical, circuits, strict=True)
+    ]
+    # Whether a correction happens is not known before: its pulse is not in the search.
+    assert sum(losses) == pytest.approx(found.cost, abs=0.03)
+
+
 @pytest.mark.parametrize("subset", ["S1 S2 S3", "S1 S2", "S1 N1 N2 N3", "A S1 N1", "A", "N1 S2"])
 def test_what_a_coalition_reads_is_what_the_search_protects(subset):
     one = LeakagePoint(Coalition.of(3, subset))
