@@ -87,7 +87,7 @@ class CompileProtocol(TransformationPass):
             self.property_set["protocol_remark"] = str(reason)
             target = self.snapshot.to_target()
             (compiled,) = StockCompiler(target, self.seed).compile_all([logical.circuit])
-        self._set_layout(dag, logical.number, _places(compiled))
+        self._set_layout(dag, logical.number, _places(logical.circuit, compiled))
         return circuit_to_dag(compiled)
 
     def _set_layout(self, dag: DAGCircuit, number: Mapping[Qubit, int], places: list[int]) -> None:
@@ -106,12 +106,19 @@ class CompileProtocol(TransformationPass):
         self.property_set["original_qubit_indices"] = indices
 
 
-def _places(compiled: QuantumCircuit) -> list[int]:
+def _places(logical: QuantumCircuit, compiled: QuantumCircuit) -> list[int]:
     """Where each logical qubit of a compiled circuit stands in the end."""
     if compiled.layout is not None:
         return list(compiled.layout.final_index_layout(filter_ancillas=True))
-    closing = next(i for i in compiled.data if i.label == "encryption")
-    return [compiled.find_bit(q).index for q in closing.qubits]
+    size = logical.num_qubits
+    stages, found = (
+        [i for i in one.data if i.name == "barrier" and len(i.qubits) == size]
+        for one in (logical, compiled)
+    )
+    places = [0] * size
+    for qubit, place in zip(stages[-1].qubits, found[-1].qubits, strict=True):
+        places[logical.find_bit(qubit).index] = compiled.find_bit(place).index
+    return places
 
 
 def protocol_pass_manager(

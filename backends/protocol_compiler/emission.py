@@ -148,6 +148,10 @@ class _Writer:
             circuit, goes = routed(instruction, sites, self._snapshot)
             self.out.compose(circuit, inplace=True)
             self._site_of = {qubit: goes[site] for qubit, site in self._site_of.items()}
+            if k > self._recognised.parts.last_stage:
+                # No stage is left that tells where everything is: a barrier without a name does.
+                whole = [i.qubits for i in self._logical.data if len(i.qubits) == len(self._sites)]
+                self.out.barrier([self._site_of[q] for q in whole[-1]])
 
     def _write(
         self,

@@ -1,7 +1,7 @@
 """A plain circuit that holds the protocol's gates, with the stages that its author left out.
 
-Where registers are R, A, S, N and barriers bear the names of stages, the circuit is taken as it is.
-Otherwise who is who follows from the gates: the data qubits are those of the one
+Where registers are R, A, S, N, perhaps numbered, and barriers bear the names of stages, the circuit
+is taken as it is. Otherwise who is who follows from the gates: the data qubits are those of the one
 :class:`EncryptGate`, a key qubit is whoever shares a Bell pair with one of them, R whoever shares
 one with A. Decryption ends with the last :class:`DecryptGate`, two-qubit gate between key qubits or
 condition; whatever does not lead to it is readout.
@@ -10,6 +10,7 @@ condition; whatever does not lead to it is readout.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from experiments.inputs import PureState, prepare
 from experiments.stabilizers import StabilizerState
 
 _STAGES = {"preparation", "encryption"}
+_REGISTER = re.compile(r"[RASN]\d*")
 _LOST = "delay", "reset"
 
 
@@ -48,7 +50,7 @@ def staged(circuit: QuantumCircuit) -> Staged:
         NotRecognised: if it is not one instance of the protocol, or it is not clear who is who.
     """
     labels = {i.label for i in circuit.data if i.name == "barrier"}
-    if labels >= _STAGES and {r.name for r in circuit.qregs} == {"R", "A", "S", "N"}:
+    if labels >= _STAGES and all(_REGISTER.fullmatch(r.name) for r in circuit.qregs):
         return Staged(circuit, {q: k for k, q in enumerate(circuit.qubits)})
     return _Plain(circuit).staged()
 

@@ -196,12 +196,12 @@ def law(circuit):
 
 @given(
     n=st.integers(2, 4),
-    how=st.sampled_from(["gate", "frame", "feedforward", "nothing"]),
+    how=st.sampled_from(["gate", "whole key", "frame", "feedforward", "nothing"]),
     readout=st.sampled_from(["bell", "X", "Y", "Z"]),
     data=st.data(),
 )
 @settings(
-    max_examples=12,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
@@ -211,7 +211,7 @@ def test_a_plain_circuit_becomes_native_and_means_the_same(n, how, readout, data
     circuit, r, _, _, key, c = plain(n, clone, order)
     circuit.add_bits([Clbit() for _ in range(n + 2)])
     bits = circuit.clbits[2:]
-    if how == "gate":
+    if how in ("gate", "whole key"):
         circuit.append(DecryptGate(n, clone), [c, *key])
     elif how != "nothing":
         qubits = circuit.qubits
@@ -227,7 +227,7 @@ def test_a_plain_circuit_becomes_native_and_means_the_same(n, how, readout, data
         for qubit in (r, c):
             apply(circuit, TO_Z[readout], qubit)
     circuit.measure([r, c], [0, 1])
-    if how in ("nothing", "frame"):
+    if how in ("nothing", "frame", "whole key"):
         circuit.measure(key, bits)
     compiled = protocol_pass_manager(KINGSTON, moves=MOVES, workers=1).run(circuit)
     assert compiled.clbits == circuit.clbits
@@ -246,6 +246,8 @@ def test_a_plain_circuit_becomes_native_and_means_the_same(n, how, readout, data
         if i.name == "measure"
     }
     assert (measured[0], measured[1]) == (places[r], places[c])
+    if how == "whole key":
+        assert [measured[2 + k] for k in range(n)] == [places[k] for k in key]
 
 
 def chances(circuit, bits):
