@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar, cast
 
 from experiments.estimators import LinearEstimator
+from experiments.protocol import Strategy
 from experiments.published import Published
 from experiments.settings import Setting
 
@@ -45,3 +47,20 @@ class Point(Protocol):
 
     def published(self) -> Published | None:
         """The printed value of this point, if there is one."""
+
+
+_P = TypeVar("_P", bound=Point)
+
+
+def decrypted_by(point: _P, strategy: Strategy) -> _P:
+    """The same point with its clone decrypted in another way.
+
+    Raises:
+        ValueError: if there is no such experiment.
+    """
+    described = cast(Any, point)
+    if hasattr(described, "cloning"):
+        changed = replace(described, cloning=replace(described.cloning, strategy=strategy))
+    else:
+        changed = replace(described, strategy=strategy)
+    return cast(_P, changed)

@@ -195,7 +195,7 @@ def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Sess
     from runner.config import load_config
     from runner.forecast import forecast, require_budget
     from runner.places import require_place
-    from runner.planning import compile_sweep, pinned, sweep
+    from runner.planning import compile_sweep, decided, pinned, sweep
 
     settings, source = load_config(config, overrides)
     session = _session(out)
@@ -208,6 +208,7 @@ def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Sess
     settings = pinned(settings, planning)
     with progress("compiling", len(sweep(settings))) as advance:
         planned = compile_sweep(settings, planning.snapshot(), advance)
+    settings = decided(settings, planned)
     cost = forecast(settings, planning, planned)
     require_budget(cost, settings.budget)
     if isinstance(planning, Checks):

@@ -29,7 +29,8 @@ from experiments.point import Point
 from runner.errors import ConfigError, Problem, RunFolderError, printable
 from runner.experiment_config import CHOICES, KINDS, MODELS, ExperimentConfig
 from runner.hardware_config import SuppressionConfig, ibm_problems, suppression_problems
-from runner.sections import LARGEST_N, DecryptConfig, Problems, Section
+from runner.sections import LARGEST_N, ChosenStrategy, DecryptConfig, Problems, Section
+from runner.slots import slots
 from runner.source import Source, read_source
 
 _LONGEST_VALUE = 80
@@ -138,6 +139,7 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
             config.backend.provider, config.suppression, config.shots, dynamic=dynamic
         )
         problems += _budget_problems(config)
+        problems += _chosen_problems(config)
     for path, message in problems:
         found.append((source.position(path), Problem(source.place(path), message)))
     if config is None or found:
@@ -238,6 +240,16 @@ def _budget_problems(config: RunConfig) -> Problems:
         )
 
 
+def _chosen_problems(config: RunConfig) -> Problems:
+    """What a file says that ``auto`` chose, but cannot have chosen."""
+    decrypt = _decrypt(config.experiment)
+    if decrypt is not None and decrypt.chosen is not None:
+        try:
+            slots(config)
+        except ValueError as error:
+            yield ("experiment", "decrypt", "chosen"), str(error)
+
+
 def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None) -> Problems:
     """What is wrong whatever the device turns out to be; nothing is asked here."""
     options = backend.braket or BraketOptions()
@@ -335,6 +347,7 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
     (): _keys(RunConfig),
     **{("experiment", kind): _keys(model) for kind, model in MODELS.items()},
     ("experiment", "decrypt"): _keys(DecryptConfig),
+    ("experiment", "decrypt", "chosen"): _keys(ChosenStrategy),
     ("backend",): _keys(BackendConfig),
     ("backend", "rehearsal"): tuple(f.name for f in fields(RehearsalConfig)),
     ("backend", "ibm"): tuple(f.name for f in fields(IbmConfig)),

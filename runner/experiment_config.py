@@ -22,6 +22,7 @@ from experiments.protocol import STRATEGIES, Cloning
 from experiments.readout import ESTIMATORS, Estimator
 from experiments.storage import LOSSES, READS, Loss, Read
 from runner.sections import (
+    AUTO,
     DecryptConfig,
     ExperimentSection,
     Problems,
@@ -81,7 +82,7 @@ class EntanglementConfig(ExperimentSection):
         return entanglement.points(
             self.n,
             self.decrypt.clone,
-            self.decrypt.strategy,
+            self.decrypt.strategies,
             self.estimator,
             list(dict.fromkeys(self._inputs(seed))),
         )
@@ -98,7 +99,7 @@ class EntanglementConfig(ExperimentSection):
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
         yield from signal_problems(self.n, self.decrypt.clone)
-        if self.estimator == ["bsm"] and "witness" in self.decrypt.strategy:
+        if self.estimator == ["bsm"] and "witness" in self.decrypt.strategies:
             yield (
                 ("estimator",),
                 "strategy 'witness' decrypts nothing, so there is no clone for a Bell "
@@ -121,14 +122,14 @@ class ChshConfig(ExperimentSection):
     def points(self, seed: int) -> Sequence[Point]:
         """The points of the sweep."""
         del seed
-        return chsh.points(self.n, self.decrypt.clone, self.decrypt.strategy, self.scenario)
+        return chsh.points(self.n, self.decrypt.clone, self.decrypt.strategies, self.scenario)
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""
         yield from signal_problems(self.n, self.decrypt.clone)
         yield from value_problems(
             ("decrypt", "strategy"),
-            self.decrypt.strategy,
+            self.decrypt.strategies,
             lambda strategy: chsh.points([2], [1], [strategy], ["2-2"]),
         )
 
@@ -184,7 +185,7 @@ class IteratedConfig(ExperimentSection):
                 [n],
                 self._structures(n),
                 self.decrypt.clone,
-                self.decrypt.strategy,
+                self.decrypt.strategies,
                 self.estimator,
                 tuple(self.path or ()),
             )
@@ -244,7 +245,7 @@ class IteratedConfig(ExperimentSection):
             yield ("level",), "so many clones fit no machine; give clones: virtual"
         yield from value_problems(
             ("decrypt", "strategy"),
-            self.decrypt.strategy,
+            self.decrypt.strategies,
             lambda strategy: iterated.points([2], [((1,), 0)], [1], [strategy], ["parity"]),
         )
 
@@ -269,7 +270,7 @@ class GhzConfig(ExperimentSection):
             self.r,
             self.n,
             self.decrypt.clone,
-            self.decrypt.strategy,
+            self.decrypt.strategies,
             self.estimator,
             self.stabilizers,
             seed,
@@ -280,7 +281,7 @@ class GhzConfig(ExperimentSection):
         yield from signal_problems(self.n, self.decrypt.clone)
         for index, r in enumerate(self.r):
             try:
-                ghz.points([r], [2], [1], self.decrypt.strategy, self.estimator)
+                ghz.points([r], [2], [1], self.decrypt.strategies, self.estimator)
             except ValueError as error:
                 yield ("r", index), str(error)
 
@@ -307,7 +308,7 @@ class CorrelatorsConfig(ExperimentSection):
         yield from signal_problems(self.n, self.decrypt.clone)
         yield from value_problems(
             ("decrypt", "strategy"),
-            self.decrypt.strategy,
+            self.decrypt.strategies,
             lambda strategy: correlators.CorrelatorsPoint(Cloning(2, 1, strategy), "after"),
         )
 
@@ -344,7 +345,7 @@ class StorageConfig(ExperimentSection):
     def _points(self, entry: int | list[int]) -> list[Point]:
         out: list[Point] = []
         chosen = sizes_and_clones(self.n, self.decrypt.clone)
-        for (n, clone), strategy in product(chosen, self.decrypt.strategy):
+        for (n, clone), strategy in product(chosen, self.decrypt.strategies):
             out += storage.points(
                 [Cloning(n, clone, strategy)],
                 [self._servers(entry, n, clone)],
@@ -418,7 +419,7 @@ MODELS: dict[str, type[ExperimentSection]] = {
 KINDS = tuple(MODELS)
 CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     ("experiment", "kind"): KINDS,
-    ("experiment", "decrypt", "strategy"): STRATEGIES,
+    ("experiment", "decrypt", "strategy"): (*STRATEGIES, AUTO),
     ("experiment", "estimator"): tuple(dict.fromkeys((*ESTIMATORS, *GHZ_ESTIMATORS))),
     ("experiment", "scenario"): SCENARIOS,
     ("experiment", "clones"): MADE,

@@ -51,6 +51,13 @@ def compilation(planned: PlannedPoint, snapshot: DeviceSnapshot | None) -> dict[
         "predicted": compiled.predicted,
         "alternative": compiled.alternative,
         "remark": compiled.remark,
+        "auto": None
+        if planned.choice is None
+        else {
+            "strategy": planned.choice.strategy,
+            "predicted": dict(planned.choice.predicted),
+            "left_out": dict(planned.choice.left_out),
+        },
         "losses": {"gates": losses.gates, "idling": losses.idling, "readout": losses.readout}
         if losses
         else None,
@@ -60,9 +67,11 @@ def compilation(planned: PlannedPoint, snapshot: DeviceSnapshot | None) -> dict[
 def compiler_remarks(
     planned: Sequence[PlannedPoint], snapshot: DeviceSnapshot | None
 ) -> Iterator[str]:
-    """Lines for each point that the protocol compiler was asked for."""
+    """Lines for each point that was left to ``auto`` or to the protocol compiler."""
     for one in planned:
         compiled = one.compiled
+        if one.choice:
+            yield f"{one.point.label}: auto takes {one.choice.text}"
         if compiled.compiler == "protocol":
             yield (
                 f"{one.point.label}: protocol compiler, predicted {compiled.predicted:.4f}; the "

@@ -16,16 +16,16 @@ from typing import Any
 from backends.adapter import Adapter, Pins
 from backends.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
 from backends.devices import IDEAL
+from backends.errors import DoesNotFit
 from backends.ibm.options import IbmConfig
 from backends.snapshot import DeviceSnapshot
-from experiments.estimators import LinearEstimator
 from experiments.point import Point
-from experiments.published import Published
-from experiments.settings import Setting
+from experiments.protocol import Strategy
 from runner.config import RunConfig
 from runner.identity import identity
 from runner.rows import ResultRow
-from runner.sections import Section
+from runner.sections import ChosenStrategy, Section
+from runner.slots import Choice, OneLayout, Slot, layout_seeds, slots
 
 _WORST_FIRST = ("failed", "unverified", "proved")
 _UNUSED_PARAMETERS: dict[str, Any] = {"level": None, "r": None, "scenario": None}
@@ -40,67 +40,18 @@ class PlannedPoint:
     Attributes:
         point: the point itself.
         compiled: its circuits for the device.
+        choice: what ``auto`` chose it from; None where the configuration names the strategy.
     """
 
     point: Point
     compiled: CompiledPoint
+    choice: Choice | None = None
 
     @property
     def certificate(self) -> str:
         """The worst status among the point's circuits."""
         found = {s.certificate.status for s in self.compiled.settings}
         return next(status for status in _WORST_FIRST if status in found)
-
-
-@dataclass(frozen=True)
-class OneLayout:
-    """A point compiled with one transpiler seed, whatever its prediction.
-
-    Attributes:
-        point: the point.
-        layout: the seed.
-    """
-
-    point: Point
-    layout: int
-
-    @property
-    def parameters(self) -> dict[str, int | float | str]:
-        """Those of the point, and the seed."""
-        return {**self.point.parameters, "layout": self.layout}
-
-    @property
-    def label(self) -> str:
-        """Short name for files and progress, e.g. ``n05-clone1-unitary-parity-layout7``."""
-        return f"{self.point.label}-layout{self.layout}"
-
-    @property
-    def num_qubits(self) -> int:
-        """Those of the point."""
-        return self.point.num_qubits
-
-    @property
-    def linear_estimator(self) -> LinearEstimator:
-        """That of the point."""
-        return self.point.linear_estimator
-
-    @property
-    def noise_floor(self) -> float:
-        """That of the point."""
-        return self.point.noise_floor
-
-    @property
-    def witness_threshold(self) -> float:
-        """That of the point."""
-        return self.point.witness_threshold
-
-    def settings(self) -> Sequence[Setting]:
-        """Those of the point."""
-        return self.point.settings()
-
-    def published(self) -> Published | None:
-        """That of the point."""
-        return self.point.published()
 
 
 def pinned(config: RunConfig, adapter: Adapter) -> RunConfig:
@@ -120,15 +71,11 @@ def pinned_to(config: RunConfig, device: str, pins: Mapping[str, Any]) -> RunCon
 
 
 def sweep(config: RunConfig) -> Sequence[Point]:
-    """The points that a configuration asks for."""
-    points = config.experiment.points(config.seed)
-    if config.compile.layouts == "best":
-        return points
-    return [OneLayout(point, seed) for point in points for seed in _seeds(config)]
+    """The points that a configuration asks for.
 
-
-def _seeds(config: RunConfig) -> Sequence[int]:
-    return range(config.seed, config.seed + config.compile.seeds)
+    Where ``auto`` has not chosen yet, the first candidate stands in.
+    """
+    return [slot.point for slot in slots(config)]
 
 
 def compile_sweep(
@@ -137,6 +84,8 @@ def compile_sweep(
     finished: Callable[[], object] = lambda: None,
 ) -> list[PlannedPoint]:
     """Compile every point of the sweep, on all cores, in the order of the sweep.
+
+    Where the strategy is ``auto`` every candidate is compiled, and the best prediction stays.
 
     Args:
         config: the run.
@@ -152,21 +101,82 @@ def compile_sweeps(
     finished: Callable[[], object] = lambda: None,
 ) -> list[list[PlannedPoint]]:
     """:func:`compile_sweep` for several runs at once, which keeps all cores busy to the end."""
-    todo = [(k, point) for k, (config, _) in enumerate(runs) for point in sweep(config)]
+    places = [slots(config) for config, _ in runs]
+    todo = [
+        (k, place, point)
+        for k, one in enumerate(places)
+        for place, slot in enumerate(one)
+        for point in slot.candidates.values() or [slot.point]
+    ]
     # Large circuits first: started last, one of them would keep the others waiting.
-    todo.sort(key=lambda one: -one[1].num_qubits * len(one[1].linear_estimator.weights))
+    todo.sort(key=lambda one: -one[2].num_qubits * len(one[2].linear_estimator.weights))
     # Where points are compiled side by side, each search stays on its own core.
     workers = 1 if len(todo) >= _PARALLEL_FROM_POINTS else None
     arguments = []
-    for k, point in todo:
+    for k, _, point in todo:
         config, snapshot = runs[k]
-        seeds = [point.layout] if isinstance(point, OneLayout) else _seeds(config)
+        seeds = [point.layout] if isinstance(point, OneLayout) else layout_seeds(config)
         arguments.append((point, snapshot, seeds, _search(config, seeds[0], workers)))
-    planned: dict[tuple[int, Point], PlannedPoint] = {}
-    for (k, point), compiled in zip(todo, _map(_compile, arguments), strict=True):
-        planned[k, point] = PlannedPoint(point, compiled)
-        finished()
-    return [[planned[k, point] for point in sweep(config)] for k, (config, _) in enumerate(runs)]
+    outcomes: dict[tuple[int, int], dict[Point, CompiledPoint | DoesNotFit]] = {}
+    for (k, place, point), outcome in zip(todo, _map(_compile, arguments), strict=True):
+        slot, of_place = places[k][place], outcomes.setdefault((k, place), {})
+        of_place[point] = outcome
+        if len(of_place) == max(1, len(slot.candidates)):
+            finished()
+    return [
+        _each_once([_best(slot, outcomes[k, place]) for place, slot in enumerate(one)])
+        for k, one in enumerate(places)
+    ]
+
+
+def _each_once(planned: Sequence[PlannedPoint]) -> list[PlannedPoint]:
+    """Points without those that ``auto`` came to and the configuration names too."""
+    out: dict[Point, PlannedPoint] = {}
+    for one in planned:
+        out.setdefault(one.point, one)
+    return list(out.values())
+
+
+def _best(slot: Slot, outcomes: Mapping[Point, CompiledPoint | DoesNotFit]) -> PlannedPoint:
+    """What stands in a place, of the candidates that fit the device."""
+    if not slot.candidates:
+        return PlannedPoint(slot.point, _fitting(outcomes[slot.point]))
+    left_out = dict(slot.left_out)
+    compiled: dict[Strategy, CompiledPoint] = {}
+    for strategy, point in slot.candidates.items():
+        outcome = outcomes[point]
+        if isinstance(outcome, DoesNotFit):
+            left_out[strategy] = str(outcome)
+        else:
+            compiled[strategy] = outcome
+    if not compiled:
+        _fitting(outcomes[slot.point])
+    choice = Choice.among({s: one.predicted for s, one in compiled.items()}, left_out)
+    return PlannedPoint(slot.candidates[choice.strategy], compiled[choice.strategy], choice)
+
+
+def _fitting(outcome: CompiledPoint | DoesNotFit) -> CompiledPoint:
+    if isinstance(outcome, DoesNotFit):
+        raise outcome
+    return outcome
+
+
+def decided(config: RunConfig, planned: Sequence[PlannedPoint]) -> RunConfig:
+    """The configuration with what ``auto`` chose, so that it is never chosen anew."""
+    chosen = [
+        ChosenStrategy(
+            point=one.point.label,
+            strategy=one.choice.strategy,
+            predicted=dict(one.choice.predicted),
+            left_out=dict(one.choice.left_out),
+        )
+        for one in planned
+        if one.choice
+    ]
+    if not chosen:
+        return config
+    experiment = config.experiment.with_decryption(chosen=chosen)
+    return config.model_copy(update={"experiment": experiment})
 
 
 def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:
@@ -179,14 +189,20 @@ def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:
 
 def _compile(
     arguments: tuple[Point, DeviceSnapshot | None, Sequence[int], Search | None],
-) -> CompiledPoint:
+) -> CompiledPoint | DoesNotFit:
     point, snapshot, seeds, search = arguments
-    return compile_point(point.settings(), point.linear_estimator.value, snapshot, seeds, search)
+    try:
+        return compile_point(
+            point.settings(), point.linear_estimator.value, snapshot, seeds, search
+        )
+    except DoesNotFit as reason:
+        # Another candidate may fit.
+        return reason
 
 
 def _map(
-    function: Callable[..., CompiledPoint], arguments: Sequence[tuple[object, ...]]
-) -> Iterator[CompiledPoint]:
+    function: Callable[..., CompiledPoint | DoesNotFit], arguments: Sequence[tuple[object, ...]]
+) -> Iterator[CompiledPoint | DoesNotFit]:
     workers = min(os.cpu_count() or 1, len(arguments))
     if len(arguments) < _PARALLEL_FROM_POINTS or workers < 2:
         yield from map(function, arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from runner.figure import figure_files
 from runner.folder import read_json, read_rows
 from runner.kinds import WORDINGS
 from runner.rows import ResultRow
+from runner.slots import Choice
 from runner.tables import footnotes
 
 REPORT = "report.html"
@@ -88,7 +89,7 @@ def _rendered(
         # Wherever the folder lies by now; older ones do not tell their name.
         run=provenance.get("run") or folder.resolve().name,
         rows=rows,
-        notes=[line for line in footnotes(rows).splitlines() if line],
+        notes=[*(line for line in footnotes(rows).splitlines() if line), *_choices(resolved)],
         figures=["data:image/svg+xml;base64," + base64.b64encode(one).decode() for one in pictures],
         provenance=provenance,
         device=provenance["device"],
@@ -96,3 +97,10 @@ def _rendered(
         columns=report_columns(rows),
         figure_text=WORDINGS[rows[0].experiment].value_name,
     )
+
+
+def _choices(resolved: dict[str, Any]) -> Iterator[str]:
+    """What ``auto`` chose, from what."""
+    for one in resolved["experiment"].get("decrypt", {}).get("chosen") or ():
+        choice = Choice(one["strategy"], one["predicted"], one["left_out"])
+        yield f"{one['point']}: auto took {choice.text}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -53,11 +53,44 @@ def _clones(value: Any) -> Any:
     return value if value == "all" else _sweep(value)
 
 
+AUTO: Literal["auto"] = "auto"
+"""Stands for the strategy with the best prediction, for each point of the sweep by itself."""
+
+_STAND_IN: Strategy = "unitary"
+"""What every experiment with a clone can do."""
+
+
+class ChosenStrategy(Section):
+    """What ``auto`` chose for one point, and from what.
+
+    Attributes:
+        point: label of the point.
+        strategy: the strategy that it got.
+        predicted: predicted value of each candidate.
+        left_out: why a strategy was no candidate.
+    """
+
+    point: str
+    strategy: Strategy
+    predicted: dict[Strategy, float]
+    left_out: dict[Strategy, str] = {}
+
+
 class DecryptConfig(Section):
-    """Which clone is decrypted (``all``: each in turn), and how."""
+    """Which clone is decrypted (``all``: each in turn), and how.
+
+    ``chosen`` says what ``auto`` came to, point by point; a plan writes it, and where it stands
+    nothing is chosen anew.
+    """
 
     clone: Annotated[list[int] | Literal["all"], BeforeValidator(_clones)] = [1]
-    strategy: Swept[Strategy] = ["unitary"]
+    strategy: Swept[Literal[Strategy, "auto"]] = ["unitary"]
+    chosen: list[ChosenStrategy] | None = None
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies, the first candidate standing in for ``auto``."""
+        return [_STAND_IN if one == AUTO else one for one in self.strategy]
 
 
 class ExperimentSection(Section, ABC):
@@ -70,6 +103,17 @@ class ExperimentSection(Section, ABC):
         Raises:
             ValueError: if there is no such experiment.
         """
+
+    def with_decryption(self, **changes: object) -> Self:
+        """The same section with its clones decrypted otherwise.
+
+        Args:
+            **changes: fields of :class:`DecryptConfig`.
+        """
+        decrypt: DecryptConfig | None = getattr(self, "decrypt", None)
+        if decrypt is None:
+            return self
+        return self.model_copy(update={"decrypt": decrypt.model_copy(update=changes)})
 
     @abstractmethod
     def problems(self) -> Problems:

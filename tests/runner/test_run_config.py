@@ -523,7 +523,7 @@ def test_defaults_are_filled_in(load: Load) -> None:
         "experiment": {
             "kind": "entanglement",
             "n": [2],
-            "decrypt": {"clone": [1], "strategy": ["unitary"]},
+            "decrypt": {"clone": [1], "strategy": ["unitary"], "chosen": None},
             "estimator": ["parity"],
             "input": ["bell"],
         },
