@@ -88,7 +88,7 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
       encryption was carried out, not cancelled. After decryption a key that is never read is
       discarded: the state of all other qubits is what counts.
     - ``noise qubits untouched``: from its preparation to the end of all encryption a noise qubit is
-      only moved.
+      only moved. Pulse trains, which multiply to the identity, do not count; any other gate does.
     - ``no early measurement``: nothing is measured or conditioned before encryption ends.
     - ``losses and waits``: resets and delays are all there.
     - ``input state``: an input in any state has the same Bloch vector; then all other checks hold

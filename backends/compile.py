@@ -19,8 +19,10 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 
 from backends.certificate import Certificate, certify
 from backends.clifford_pass import clifford_optimization, native_gates
+from backends.decoupling import decoupled
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
+from backends.pulse_trains import Decoupling
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, early_measurements, steps
 from experiments.settings import Setting
@@ -56,12 +58,14 @@ class CompiledSetting:
         circuit: its native circuit, on the device's qubits.
         certificate: proof that it still is the protocol.
         predicted_success: exact probability of success under the snapshot's noise.
+        refocused_success: the same with decoupling assumed perfect; None without decoupling.
     """
 
     setting: Setting
     circuit: QuantumCircuit
     certificate: Certificate
     predicted_success: float
+    refocused_success: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +76,14 @@ class CompiledPoint:
         settings: one a setting, in the estimator's order.
         predicted: the point's predicted value.
         transpiler_seed: the seed that gave the best prediction; None without a device.
-        candidates: predicted value of every seed that was tried, in order.
+        candidates: predicted value of every seed that was tried, in order (``expected``).
         compiler: which one made the circuits, ``stock`` or ``protocol``.
         alternative: predicted value of the other compiler's circuits; None if it was not asked or
             has none.
         remark: why the protocol compiler was asked and did not make them; empty otherwise.
+        refocused: the point's value predicted with decoupling assumed perfect, an upper bound;
+            None without decoupling. Then ``predicted``, for which dephasing is white, is a lower
+            bound.
     """
 
     settings: tuple[CompiledSetting, ...]
@@ -86,6 +93,12 @@ class CompiledPoint:
     compiler: Compiler = "stock"
     alternative: float | None = None
     remark: str = ""
+    refocused: float | None = None
+
+    @property
+    def expected(self) -> float:
+        """The prediction by which circuits are chosen: who decouples assumes that it works."""
+        return self.predicted if self.refocused is None else self.refocused
 
 
 def compile_point(
@@ -94,10 +107,13 @@ def compile_point(
     snapshot: DeviceSnapshot | None,
     transpiler_seeds: Sequence[int],
     search: Search | None = None,
+    decoupling: Decoupling = "none",
 ) -> CompiledPoint:
     """Compile the settings of one point for a device.
 
-    With ``search`` the protocol compiler is tried too, and the better prediction wins.
+    With ``search`` the protocol compiler is tried too, and the better prediction wins. With
+    ``decoupling`` waits get pulse trains where they pay, and predictions that choose between
+    circuits assume that these refocus all dephasing.
 
     Args:
         settings: the logical settings.
@@ -105,6 +121,7 @@ def compile_point(
         snapshot: the device; None runs the logical circuits as they are, gates decomposed.
         transpiler_seeds: seeds to try.
         search: the budget of the protocol compiler; None leaves it out.
+        decoupling: which pulse trains.
 
     Raises:
         DoesNotFit: if the device is too small or lacks an operation.
@@ -114,7 +131,7 @@ def compile_point(
             settings, [with_elementary_gates(s.circuit) for s in settings], value, None, None
         )
     require_fit(settings, snapshot)
-    stock = _by_stock(settings, value, snapshot, transpiler_seeds)
+    stock = _by_stock(settings, value, snapshot, transpiler_seeds, decoupling)
     if search is None:
         return stock
     # Imported here: whoever does not ask for it does not wait for its machine code.
@@ -122,22 +139,28 @@ def compile_point(
 
     try:
         circuits = compiler.compile_protocol(
-            [s.circuit for s in settings], snapshot, search.moves, search.seed, search.workers
+            [s.circuit for s in settings],
+            snapshot,
+            search.moves,
+            search.seed,
+            search.workers,
+            decoupling,
         )
     except (compiler.NotRecognised, DoesNotFit) as reason:
         return replace(stock, remark=f"compiled by the stock transpiler: {reason}")
-    protocol = _evaluated(settings, circuits, value, snapshot, None)
-    if protocol.predicted < stock.predicted:
+    trains = [decoupled(circuit, snapshot, decoupling) for circuit in circuits]
+    protocol = _evaluated(settings, trains, value, snapshot, None, decoupling)
+    if protocol.expected < stock.expected:
         return replace(
             stock,
-            alternative=protocol.predicted,
+            alternative=protocol.expected,
             remark="compiled by the stock transpiler, which is predicted to do better "
-            f"({stock.predicted:.4f}) than the protocol compiler ({protocol.predicted:.4f})",
+            f"({stock.expected:.4f}) than the protocol compiler ({protocol.expected:.4f})",
         )
     return replace(
         protocol,
         compiler="protocol",
-        alternative=stock.predicted,
+        alternative=stock.expected,
         candidates=stock.candidates,
     )
 
@@ -147,22 +170,25 @@ def _by_stock(
     value: Callable[[Sequence[float]], float],
     snapshot: DeviceSnapshot,
     transpiler_seeds: Sequence[int],
+    decoupling: Decoupling,
 ) -> CompiledPoint:
     compilers = [_stock_compiler(snapshot, seed) for seed in transpiler_seeds]
     candidates = []
     for compiler in compilers:
-        circuits = compiler.compile_all([s.circuit for s in settings])
+        circuits = [
+            decoupled(circuit, snapshot, decoupling)
+            for circuit in compiler.compile_all([s.circuit for s in settings])
+        ]
         chances = [
-            predicted_setting(s, c, snapshot) for c, s in zip(circuits, settings, strict=True)
+            predicted_setting(s, c, snapshot, refocusing=decoupling != "none")
+            for c, s in zip(circuits, settings, strict=True)
         ]
         candidates.append((value(chances), circuits))
     best = max(range(len(candidates)), key=lambda k: candidates[k][0])
     point = _evaluated(
-        settings, candidates[best][1], value, snapshot, compilers[best].transpiler_seed
+        settings, candidates[best][1], value, snapshot, compilers[best].transpiler_seed, decoupling
     )
-    return CompiledPoint(
-        point.settings, point.predicted, point.transpiler_seed, tuple(v for v, _ in candidates)
-    )
+    return replace(point, candidates=tuple(v for v, _ in candidates))
 
 
 def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
@@ -284,6 +310,7 @@ def _evaluated(
     value: Callable[[Sequence[float]], float],
     snapshot: DeviceSnapshot | None,
     transpiler_seed: int | None,
+    decoupling: Decoupling = "none",
 ) -> CompiledPoint:
     compiled = tuple(
         CompiledSetting(
@@ -291,11 +318,21 @@ def _evaluated(
             circuit,
             certified(setting.circuit, circuit, snapshot),
             predicted_setting(setting, circuit, snapshot),
+            None
+            if decoupling == "none"
+            else predicted_setting(setting, circuit, snapshot, refocusing=True),
         )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
     predicted = value([c.predicted_success for c in compiled])
-    return CompiledPoint(compiled, predicted, transpiler_seed, (predicted,))
+    chances = [c.refocused_success for c in compiled if c.refocused_success is not None]
+    return CompiledPoint(
+        compiled,
+        predicted,
+        transpiler_seed,
+        (predicted,),
+        refocused=value(chances) if chances else None,
+    )
 
 
 def certified(

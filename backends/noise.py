@@ -10,6 +10,8 @@
 - A readout flips its outcome with the stated (averaged) readout error.
 - A reset is as faulty as a readout, because it is one followed by a conditional X.
 
+- Where *refocusing is assumed*, waits inside a pulse train lose their dephasing, T2 = 2 T1.
+
 The model holds no crosstalk, leakage, coherent error or drift. What a real-time condition costs
 beyond the readout it waits for is not in a calibration either, and counts as no time.
 """
@@ -42,6 +44,9 @@ from experiments.turned_input import (
 
 Cause = Literal["gate", "idle", "readout"]
 CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
+
+_ROUNDING_SECONDS = 1e-15
+"""Differences of sums of the same durations that mean nothing."""
 
 _NOISELESS = frozenset({"rz", "barrier"})
 _MAXIMALLY_MIXING = {1: 0.75, 2: 15 / 16}
@@ -80,8 +85,12 @@ def depolarizing_probability(infidelity: float, num_qubits: int) -> float:
     return min(probability, _MAXIMALLY_MIXING[num_qubits])
 
 
-def idle_channels(qubit: int, seconds: float, calibration: QubitCalibration) -> Iterator[Channel]:
+def idle_channels(
+    qubit: int, seconds: float, calibration: QubitCalibration, refocused_seconds: float = 0.0
+) -> Iterator[Channel]:
     """Twirled relaxation and dephasing of an idle as independent X, Y and Z flips.
+
+    During ``refocused_seconds`` of it there is no dephasing beside relaxation.
 
     With flip factors f_X = f_Y = exp(-t/2T1) and f_Z = exp(-t/T2 + t/2T1), a flip has
     probability (1 - f)/2; composed they give exactly the channel of the module's text.
@@ -91,7 +100,10 @@ def idle_channels(qubit: int, seconds: float, calibration: QubitCalibration) -> 
     t1 = calibration.t1_seconds
     t2 = min(calibration.t2_seconds, 2 * t1)  # the physical bound; fits may exceed it
     relaxing = -math.expm1(-seconds / (2 * t1)) / 2
-    dephasing = -math.expm1(-seconds / t2 + seconds / (2 * t1)) / 2
+    exposed = seconds - refocused_seconds
+    if exposed < _ROUNDING_SECONDS:
+        exposed = 0.0
+    dephasing = -math.expm1(-exposed / t2 + exposed / (2 * t1)) / 2
     yield Channel("idle", "x", (qubit,), relaxing)
     yield Channel("idle", "y", (qubit,), relaxing)
     if dephasing > 0:
@@ -102,6 +114,8 @@ def noisy_events(
     operations: Sequence[Step],
     snapshot: DeviceSnapshot | None,
     causes: Iterable[Cause] = CAUSES,
+    *,
+    refocusing: bool = False,
 ) -> tuple[Event, ...]:
     """Interleave a compiled circuit with the noise of a device.
 
@@ -109,6 +123,8 @@ def noisy_events(
         operations: the steps of the circuit on the device's qubits.
         snapshot: the device, or None for no noise at all.
         causes: which kinds of noise to include; all by default.
+        refocusing: whether pulse trains are assumed to refocus all dephasing between their
+            pulses, which is an upper bound; otherwise dephasing is white, and they only err.
     """
     if snapshot is None:
         return tuple(operations)
@@ -116,7 +132,7 @@ def noisy_events(
     events: list[Event] = []
     for timed in schedule(operations, snapshot):
         if timed.step.name not in _NOISELESS:
-            before = _before(timed, snapshot)
+            before = _before(timed, snapshot, refocusing=refocusing)
             events += [c for c in before if c.cause in wanted and c.probability > 0]
             events.append(timed.step)
             after = _after(timed, snapshot)
@@ -126,14 +142,16 @@ def noisy_events(
     return tuple(events)
 
 
-def _before(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
+def _before(timed: TimedStep, snapshot: DeviceSnapshot, *, refocusing: bool) -> list[Channel]:
     step = timed.step
     channels: list[Channel] = []
     if step.name == "reset":
         return channels
-    for qubit, idle in zip(step.qubits, timed.idle_seconds, strict=False):
+    in_train = timed.in_train_seconds if refocusing else ()
+    for k, (qubit, idle) in enumerate(zip(step.qubits, timed.idle_seconds, strict=False)):
         if idle:
-            channels += idle_channels(qubit, idle, snapshot.qubits[qubit])
+            refocused = in_train[k] if in_train else 0.0
+            channels += idle_channels(qubit, idle, snapshot.qubits[qubit], refocused)
     if step.name == "measure":
         (qubit,) = step.qubits
         error = snapshot.qubits[qubit].readout_error
@@ -186,8 +204,10 @@ def noisy_circuit(
     operations: Sequence[Step],
     snapshot: DeviceSnapshot | None,
     causes: Iterable[Cause] = CAUSES,
+    *,
+    refocusing: bool = False,
 ) -> NoisyCircuit:
-    """A compiled circuit with the noise of a device, for stim.
+    """A compiled circuit with the noise of a device, for stim; see :func:`noisy_events`.
 
     Raises:
         NotClifford: if it is not Clifford up to turned readouts.
@@ -195,12 +215,12 @@ def noisy_circuit(
     """
     given = turned_input(operations)
     if given:
-        events = noisy_events(operations, snapshot, causes)
+        events = noisy_events(operations, snapshot, causes, refocusing=refocusing)
         letter = InputLaw.of(operations, given).letter
         return _written(_with_eigenstate(events, given, letter), None)
     law = TurnedLaw.of(operations) if turned_readouts(operations) else None
     kept = without_idle_turns(operations, law.read if law else ())
-    return _written(noisy_events(kept, snapshot, causes), law)
+    return _written(noisy_events(kept, snapshot, causes, refocusing=refocusing), law)
 
 
 def _with_eigenstate(events: Sequence[Event], given: TurnedInput, letter: str) -> list[Event]:

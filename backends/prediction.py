@@ -30,9 +30,15 @@ MOST_PARITIES = 22
 
 
 def predicted_setting(
-    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot | None
+    setting: Setting,
+    circuit: QuantumCircuit,
+    snapshot: DeviceSnapshot | None,
+    *,
+    refocusing: bool = False,
 ) -> float:
     """Probability that a shot of a compiled setting succeeds, exactly.
+
+    With ``refocusing`` pulse trains are assumed to refocus all dephasing between their pulses.
 
     Raises:
         ValueError: if its checks cannot be predicted.
@@ -42,7 +48,7 @@ def predicted_setting(
         return _COIN
     operations = tuple(steps(circuit))
     try:
-        return predicted_success(operations, setting.checks, snapshot)
+        return predicted_success(operations, setting.checks, snapshot, refocusing=refocusing)
     except ValueError:
         # Asked only now: most settings have certain parities, and the law takes time.
         if not any(_is_coin(setting, check) for check in setting.checks):
@@ -51,7 +57,7 @@ def predicted_setting(
     means = [
         0.0
         if _is_coin(setting, product)
-        else 2 * predicted_success(operations, (product,), snapshot) - 1
+        else 2 * predicted_success(operations, (product,), snapshot, refocusing=refocusing) - 1
         for product in products(setting.checks)
     ]
     return success_probability(means, len(setting.checks))
@@ -77,6 +83,8 @@ def predicted_success(
     checks: Sequence[Check],
     snapshot: DeviceSnapshot | None,
     causes: Sequence[Cause] = CAUSES,
+    *,
+    refocusing: bool = False,
 ) -> float:
     """Probability that a shot passes all checks, exactly.
 
@@ -86,6 +94,7 @@ def predicted_success(
             it has bits that are read in turned bases: all of those, or it is a fair coin.
         snapshot: the calibration; None predicts a perfect device.
         causes: which noise to include, to see what each costs.
+        refocusing: whether pulse trains are assumed to refocus dephasing.
 
     Raises:
         ValueError: if a parity is a fair coin even without noise, or there are too many.
@@ -95,7 +104,7 @@ def predicted_success(
             f"{len(checks)} parities have 2^{len(checks)} products; an exact prediction takes at "
             f"most {MOST_PARITIES}: choose fewer qubits"
         )
-    noisy = noisy_circuit(operations, snapshot, causes)
+    noisy = noisy_circuit(operations, snapshot, causes, refocusing=refocusing)
     if noisy.law:
         return _turned_success(noisy, noisy.law, checks)
     bits = [[noisy.record_of[bit] for bit in check.bits] for check in checks]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from backends.errors import DoesNotFit
+from backends.pulse_trains import trains
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, resources
 
@@ -28,12 +29,15 @@ class TimedStep(NamedTuple):
         seconds: how long it takes.
         idle_seconds: for each of its qubits, how long that qubit idled before; empty for
             operations that do nothing to a qubit.
+        in_train_seconds: how much of that lay in the delays of a pulse train
+            (:mod:`backends.pulse_trains`), up to this operation's; empty if none did.
     """
 
     step: Step
     start_seconds: float
     seconds: float
     idle_seconds: tuple[float, ...]
+    in_train_seconds: tuple[float, ...] = ()
 
 
 def duration_seconds(step: Step, snapshot: DeviceSnapshot) -> float:
@@ -91,11 +95,15 @@ def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[Time
     placed.reverse()
     total = max(ends.values(), default=0.0)
 
+    in_trains = {k for train in trains(operations) for k in train.delays}
     busy_until: dict[int, float] = {}
+    waited: dict[int, float] = {}
     timed = []
-    for step, (before_end, seconds) in zip(operations, placed, strict=True):
+    for position, (step, (before_end, seconds)) in enumerate(zip(operations, placed, strict=True)):
         start = total - before_end
-        idle = _NO_IDLE
+        idle = in_train = _NO_IDLE
+        if position in in_trains:
+            waited[step.qubits[0]] = waited.get(step.qubits[0], 0.0) + seconds
         if step.name not in _PASSIVE:
             # Differences of sums of the same durations: below a femtosecond is rounding.
             idle = tuple(
@@ -104,9 +112,11 @@ def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[Time
                     for q in step.qubits
                 ]
             )
+            if waited:
+                in_train = tuple([waited.pop(q, 0.0) for q in step.qubits])
             for qubit in step.qubits:
                 busy_until[qubit] = start + seconds
-        timed.append(TimedStep(step, start, seconds, idle))
+        timed.append(TimedStep(step, start, seconds, idle, in_train))
     return tuple(timed)
 
 

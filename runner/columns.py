@@ -41,7 +41,7 @@ def result_columns(rows: Sequence[ResultRow]) -> list[Column]:
         Column("> witness", _witnessed, numeric=False),
         *([Column("mitigated", _mitigated)] if any(r.mitigated is not None for r in rows) else []),
         *(_information() if any(row.subset is not None for row in rows) else []),
-        *_circuit(),
+        *_circuit(rows),
     ]
 
 
@@ -66,7 +66,7 @@ def plan_columns(rows: Sequence[ResultRow]) -> list[Column]:
         *point_columns(rows),
         Column("qubits", lambda r: str(r.qubits)),
         Column("shots", lambda r: f"{r.shots:,}"),
-        *_circuit(),
+        *_circuit(rows),
     ]
 
 
@@ -138,9 +138,11 @@ def _if_used(
     return Column(header, cell, numeric)
 
 
-def _circuit() -> list[Column]:
+def _circuit(rows: Sequence[ResultRow]) -> list[Column]:
+    bound = any(row.refocused is not None for row in rows)
     return [
         Column("predicted", lambda r: number(r.predicted)),
+        *([Column("if refocused", lambda r: number(r.refocused))] if bound else []),
         Column("published", _published),
         Column("2q layers", lambda r: str(r.two_qubit_layers)),
         Column("2q gates", lambda r: str(r.two_qubit_gates)),

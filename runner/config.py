@@ -23,12 +23,18 @@ from backends.devices import IDEAL, load_device
 from backends.errors import BackendError
 from backends.ibm.options import IbmConfig, LeastBusyConfig, TwirlingConfig
 from backends.providers import PROVIDERS, Provider
+from backends.pulse_trains import DECOUPLINGS, Decoupling
 from backends.rehearsal.cloud import CloudSettings, FailingCircuit
 from backends.rehearsal.transport import CALLS, FAULT_KINDS, Fault
 from experiments.point import Point
 from runner.errors import ConfigError, Problem, RunFolderError, printable
 from runner.experiment_config import CHOICES, KINDS, MODELS, ExperimentConfig
-from runner.hardware_config import SuppressionConfig, ibm_problems, suppression_problems
+from runner.hardware_config import (
+    SuppressionConfig,
+    decoupling_problems,
+    ibm_problems,
+    suppression_problems,
+)
 from runner.sections import LARGEST_N, ChosenStrategy, DecryptConfig, Problems, Section
 from runner.slots import slots
 from runner.source import Source, read_source
@@ -67,7 +73,8 @@ class CompileConfig(Section):
     own, which shows how much the layout matters.
 
     With ``protocol`` the compiler that knows the protocol searches too, for as many moves as
-    ``seconds`` stand for, or for ``moves``; the better prediction runs.
+    ``seconds`` stand for, or for ``moves``; the better prediction runs. ``decoupling`` puts pulse
+    trains into waits where they pay.
     """
 
     strategy: Literal["stock", "protocol"] = "stock"
@@ -75,6 +82,7 @@ class CompileConfig(Section):
     layouts: Literal["best", "each"] = "best"
     seconds: Annotated[float, Field(gt=0, le=36_000, allow_inf_nan=False)] = 20.0
     moves: Annotated[int, Field(ge=1, le=10**10)] | None = None
+    decoupling: Decoupling = "none"
 
 
 class BudgetConfig(Section):
@@ -140,6 +148,13 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
         )
         problems += _budget_problems(config)
         problems += _chosen_problems(config)
+        problems += decoupling_problems(
+            config.backend.provider,
+            config.backend.device,
+            config.compile.decoupling,
+            config.suppression,
+            dynamic=dynamic,
+        )
     for path, message in problems:
         found.append((source.position(path), Problem(source.place(path), message)))
     if config is None or found:
@@ -367,6 +382,7 @@ _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
     ("backend", "provider"): PROVIDERS,
     ("compile", "strategy"): ("stock", "protocol"),
     ("compile", "layouts"): ("best", "each"),
+    ("compile", "decoupling"): DECOUPLINGS,
     ("backend", "braket", "outside_window"): get_args(OutsideWindow),
     ("backend", "braket_local", "simulator"): get_args(LocalSimulator),
     ("backend", "rehearsal", "faults", "call"): CALLS,

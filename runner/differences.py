@@ -17,6 +17,7 @@ TOLERANCES: dict[str, float] = {
     **dict.fromkeys(("value", "std_err"), 1e-12),
     # Through NumPy and SciPy, whose last digits depend on processor and version.
     **dict.fromkeys(("ci_low", "ci_high", "predicted", "predicted_success"), _ROUNDING),
+    "refocused": _ROUNDING,
     **dict.fromkeys(("information_bits", "information_low", "information_high"), _ROUNDING),
     # mthree may solve by iteration.
     **dict.fromkeys(("mitigated", "mitigated_err"), 1e-5),

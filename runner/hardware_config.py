@@ -9,6 +9,7 @@ from pydantic import Discriminator, Tag
 from backends.devices import IDEAL, packaged_devices
 from backends.ibm.options import LEAST_BUSY, IbmConfig, TwirlingConfig, forms
 from backends.providers import Provider
+from backends.pulse_trains import Decoupling
 from runner.sections import Problems, Section
 
 
@@ -100,4 +101,47 @@ def suppression_problems(
             ("shots",),
             f"{shots} shots do not share out over {number} twirled circuits of {each}; "
             f"take {number * each}" + (f" or {number * (each - 1)}" if each > 1 else ""),
+        )
+
+
+def decoupling_problems(
+    provider: Provider,
+    device: str,
+    decoupling: Decoupling,
+    asked: SuppressionConfig,
+    *,
+    dynamic: bool,
+) -> Problems:
+    """Why pulses cannot be placed by the compiler, by path in the file.
+
+    Args:
+        provider: where it runs.
+        device: its name.
+        decoupling: which pulse trains are asked for.
+        asked: what else suppresses errors.
+        dynamic: whether gates depend on outcomes.
+    """
+    if decoupling == "none":
+        return
+    at = ("compile", "decoupling")
+    if provider in ("braket", "braket-local"):
+        yield (
+            at,
+            f"provider '{provider}' keeps no delays, so nobody knows when a pulse would come; "
+            "leave 'compile.decoupling' out",
+        )
+    elif device == IDEAL:
+        yield at, f"device '{IDEAL}' loses nothing while it waits; leave 'compile.decoupling' out"
+    if asked.dynamical_decoupling != "none":
+        yield (
+            at,
+            "'compile.decoupling' and 'suppression.dynamical_decoupling' would both put pulses "
+            "into the same waits; set one of them to none",
+        )
+    if provider == "ibm" and dynamic:
+        yield (
+            at,
+            "decoupling and strategy 'feedforward' exclude each other on IBM Quantum: the service "
+            "times what depends on outcomes by itself, so pulses would not come where they are "
+            "put; set it to none, or use strategy 'frame'",
         )

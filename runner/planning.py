@@ -18,6 +18,7 @@ from backends.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_po
 from backends.devices import IDEAL
 from backends.errors import DoesNotFit
 from backends.ibm.options import IbmConfig
+from backends.pulse_trains import Decoupling
 from backends.snapshot import DeviceSnapshot
 from experiments.point import Point
 from experiments.protocol import Strategy
@@ -116,7 +117,8 @@ def compile_sweeps(
     for k, _, point in todo:
         config, snapshot = runs[k]
         seeds = [point.layout] if isinstance(point, OneLayout) else layout_seeds(config)
-        arguments.append((point, snapshot, seeds, _search(config, seeds[0], workers)))
+        search = _search(config, seeds[0], workers)
+        arguments.append((point, snapshot, seeds, search, config.compile.decoupling))
     outcomes: dict[tuple[int, int], dict[Point, CompiledPoint | DoesNotFit]] = {}
     for (k, place, point), outcome in zip(todo, _map(_compile, arguments), strict=True):
         slot, of_place = places[k][place], outcomes.setdefault((k, place), {})
@@ -151,7 +153,7 @@ def _best(slot: Slot, outcomes: Mapping[Point, CompiledPoint | DoesNotFit]) -> P
             compiled[strategy] = outcome
     if not compiled:
         _fitting(outcomes[slot.point])
-    choice = Choice.among({s: one.predicted for s, one in compiled.items()}, left_out)
+    choice = Choice.among({s: one.expected for s, one in compiled.items()}, left_out)
     return PlannedPoint(slot.candidates[choice.strategy], compiled[choice.strategy], choice)
 
 
@@ -188,12 +190,12 @@ def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:
 
 
 def _compile(
-    arguments: tuple[Point, DeviceSnapshot | None, Sequence[int], Search | None],
+    arguments: tuple[Point, DeviceSnapshot | None, Sequence[int], Search | None, Decoupling],
 ) -> CompiledPoint | DoesNotFit:
-    point, snapshot, seeds, search = arguments
+    point, snapshot, seeds, search, decoupling = arguments
     try:
         return compile_point(
-            point.settings(), point.linear_estimator.value, snapshot, seeds, search
+            point.settings(), point.linear_estimator.value, snapshot, seeds, search, decoupling
         )
     except DoesNotFit as reason:
         # Another candidate may fit.
@@ -259,6 +261,7 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         published_err=published.std_err if published else None,
         certificate=planned.certificate,
         jobs=(),
+        refocused=planned.compiled.refocused,
     )
 
 

@@ -48,6 +48,7 @@ from runner.planning import (
     sweep,
 )
 from runner.rows import ResultRow
+from runner.slots import Choice
 
 STAGES = ("logical", "compiled")
 
@@ -106,6 +107,8 @@ class _Rebuilding:
                 place = repeat * len(points) + index
                 made = self._point(point, programs, repeat, calibrations.get(repeat))
                 row = made.row if made else None
+                if made and repeat == 0:
+                    self._compare_choice(index, made.planned)
                 rows[place] = self._agreed(names[place], row, stored.get(place))
             finished()
         self._look_for_strangers()
@@ -120,6 +123,20 @@ class _Rebuilding:
         if self.uncounted:
             checked["circuits_without_counts"] = self.uncounted
         return Rebuilt(names, rows, self.found, checked)
+
+    def _compare_choice(self, index: int, planned: PlannedPoint) -> None:
+        """Whether ``auto`` took the best of what it had, at the value that the circuits have."""
+        chosen = self.run.config.experiment.choices()
+        if index >= len(chosen):
+            return
+        choice = chosen[index]
+        what = f"{choice.point}: what auto"
+        best = Choice.among(choice.predicted, choice.left_out).strategy
+        if choice.strategy != best:
+            self._note(f"{what} chose", "resolved.json", choice.strategy, best)
+        stored, found = choice.predicted[choice.strategy], planned.compiled.expected
+        if not agree("predicted", stored, found):
+            self._note(f"{what} expected", "resolved.json", str(stored), str(found))
 
     # Circuits
 
@@ -149,10 +166,13 @@ class _Rebuilding:
         self.proved += certificate.status == "proved"
         try:
             predicted = predicted_setting(setting, compiled, self.run.snapshot)
+            refocused = None
+            if self.run.config.compile.decoupling != "none":
+                refocused = predicted_setting(setting, compiled, self.run.snapshot, refocusing=True)
         except Exception as error:
             self._note("prediction", path, _told(error), "a probability of success")
-            predicted = self._stored_prediction(stem)
-        return setting, CompiledSetting(setting, compiled, certificate, predicted)
+            predicted, refocused = self._stored_prediction(stem), None
+        return setting, CompiledSetting(setting, compiled, certificate, predicted, refocused)
 
     def _stored_prediction(self, stem: str) -> float:
         entry = self.run.index.get(circuit_name(stem, 0), {})
@@ -216,8 +236,12 @@ class _Rebuilding:
         if not whole:
             return None
         settings = tuple(circuit.compiled for circuit in circuits)
-        predicted = point.linear_estimator.value([one.predicted_success for one in settings])
-        planned = PlannedPoint(point, CompiledPoint(settings, predicted, seed, ()))
+        value = point.linear_estimator.value
+        predicted = value([one.predicted_success for one in settings])
+        chances = [s.refocused_success for s in settings if s.refocused_success is not None]
+        refocused = value(chances) if len(chances) == len(settings) else None
+        compiled_point = CompiledPoint(settings, predicted, seed, (), refocused=refocused)
+        planned = PlannedPoint(point, compiled_point)
         row = planned_row(self.run.config, planned, repeat)
         made = measured_point(planned, tuple(circuits), row, calibration)
         for circuit in circuits:

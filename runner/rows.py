@@ -78,6 +78,9 @@ class ResultRow:
         mitigated: the estimate with readout errors undone, beside ``value``, which is as measured;
             None where nothing is mitigated. It may leave the physical range.
         mitigated_err: upper bound of its standard error.
+        refocused: ``predicted`` with decoupling assumed perfect, an upper bound; None where the
+            compiler places no pulses. There ``predicted``, for which all dephasing is white, is a
+            lower bound.
     """
 
     experiment: str
@@ -125,6 +128,7 @@ class ResultRow:
     path: str | None = None
     mitigated: float | None = None
     mitigated_err: float | None = None
+    refocused: float | None = None
 
     def mitigated_to(self, mitigated: Mitigated) -> ResultRow:
         """The row with the mitigated value beside the measured one."""

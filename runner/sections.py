@@ -104,6 +104,11 @@ class ExperimentSection(Section, ABC):
             ValueError: if there is no such experiment.
         """
 
+    def choices(self) -> list[ChosenStrategy]:
+        """What ``auto`` came to, for the first points of the sweep; empty where nothing is open."""
+        decrypt: DecryptConfig | None = getattr(self, "decrypt", None)
+        return (decrypt.chosen if decrypt else None) or []
+
     def with_decryption(self, **changes: object) -> Self:
         """The same section with its clones decrypted otherwise.
 

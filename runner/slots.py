@@ -17,7 +17,7 @@ from experiments.point import Point, decrypted_by
 from experiments.protocol import Strategy
 from experiments.published import Published
 from experiments.settings import Setting
-from runner.hardware_config import suppression_problems
+from runner.hardware_config import decoupling_problems, suppression_problems
 from runner.sections import AUTO, ChosenStrategy, DecryptConfig
 
 if TYPE_CHECKING:
@@ -191,10 +191,18 @@ def _by(point: Point, strategy: Strategy) -> Point:
 
 def _refused(config: RunConfig, strategy: Strategy) -> str:
     """What the provider has against a strategy as it is to run it; empty for nothing."""
-    problems = suppression_problems(
-        config.backend.provider, config.suppression, config.shots, dynamic=strategy == "feedforward"
-    )
-    return next((message for _, message in problems), "")
+    backend, dynamic = config.backend, strategy == "feedforward"
+    problems = [
+        *suppression_problems(backend.provider, config.suppression, config.shots, dynamic=dynamic),
+        *decoupling_problems(
+            backend.provider,
+            backend.device,
+            config.compile.decoupling,
+            config.suppression,
+            dynamic=dynamic,
+        ),
+    ]
+    return problems[0][1] if problems else ""
 
 
 def _decided(found: Sequence[Slot], chosen: Sequence[ChosenStrategy]) -> list[Slot]:
@@ -211,6 +219,11 @@ def _decided(found: Sequence[Slot], chosen: Sequence[ChosenStrategy]) -> list[Sl
                 f"'chosen' holds '{choice.point}' where the sweep has '{slot.point.label}', or "
                 f"gives it '{choice.strategy}', which it cannot have; leave 'chosen' out to choose "
                 "anew"
+            )
+        if not {choice.strategy} <= choice.predicted.keys() <= slot.candidates.keys():
+            raise ValueError(
+                f"'chosen' holds predictions of {', '.join(choice.predicted) or 'nothing'} for "
+                f"'{choice.point}'; leave 'chosen' out to choose anew"
             )
         out.append(Slot(point))
     return out

@@ -14,6 +14,10 @@ from runner.kinds import WORDINGS
 from runner.rows import ResultRow
 
 _WIDTH = 200
+REFOCUSED = (
+    "if refocused: predicted with decoupling assumed perfect (within a pulse train T2 = 2 T1), an "
+    "upper bound; 'predicted' counts all dephasing as white, so that pulses only err, a lower bound"
+)
 
 
 def render(table: Table) -> str:
@@ -31,7 +35,8 @@ def result_table(rows: Sequence[ResultRow]) -> str:
 
 def plan_table(rows: Sequence[ResultRow]) -> str:
     """What would run, without the measured columns."""
-    return _of_rows(plan_columns(rows), rows)
+    text = _of_rows(plan_columns(rows), rows)
+    return text + REFOCUSED + "\n" if any(r.refocused is not None for r in rows) else text
 
 
 def _of_rows(columns: Sequence[Column], rows: Sequence[ResultRow]) -> str:
@@ -56,6 +61,8 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
         wording.marks,
         "predicted: exact value under the noise of the calibration snapshot, nothing fitted",
     ]
+    if any(row.refocused is not None for row in rows):
+        lines.append(REFOCUSED)
     if any(row.input for row in rows):
         lines.append(
             "input: fidelity of that state, 'process' the mean over all pure states; noise floor "

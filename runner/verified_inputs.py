@@ -90,6 +90,10 @@ def _config_differences(run: ArchivedRun) -> Iterator[Difference]:
     if run.config.backend.provider == "ibm" and run.snapshot and chosen:
         # The service chose them, and the run was pinned to its choice.
         given = pinned_to(given, run.snapshot.name, {"instance": chosen.instance})
+    if run.config.experiment.choices() and not given.experiment.choices():
+        # What auto came to was written into the run; it is compared with its circuits.
+        experiment = given.experiment.with_decryption(chosen=run.config.experiment.choices())
+        given = given.model_copy(update={"experiment": experiment})
     yield from mapping_differences(
         "what config.yaml resolves to",
         RESOLVED,

@@ -38,6 +38,8 @@ class Problem(NamedTuple):
         losses: how many times each of them is read or reset.
         conditional: whether the clone is corrected by the outcomes of the key (1), so that it waits
             for them, or not (0).
+        decoupling: which pulse trains waits get, as an index of
+            :data:`backends.pulse_trains.DECOUPLINGS`.
     """
 
     pairs: int
@@ -59,3 +61,4 @@ class Problem(NamedTuple):
     lost: int = 0
     losses: int = 0
     conditional: int = 0
+    decoupling: int = 0

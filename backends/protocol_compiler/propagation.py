@@ -21,9 +21,9 @@ GIVEN = 11
 (kind, a, b, c): ``PULSE`` on qubit a with permutation b; ``TURN``, a virtual one, c = 1 if it
 starts the life of a qubit; two-qubit gates on (a, b); ``MEASURE`` of qubit a into bit b;
 ``BARRIER`` on list[a : a + b]; ``CONDITIONAL`` Pauli of axis b on qubit a if the bits list[c + 1 :
-c + 1 + list[c]] are odd; ``RESET`` of a; ``DELAY`` of a for delays[b] seconds; ``LETTERS``:
-the strings start on qubit a here, with the letters given beforehand in x[a], z[a]; ``GIVEN``: qubit
-a is in any pure state here, whose component a string shows.
+c + 1 + list[c]] are odd; ``RESET`` of a; ``DELAY`` of a for delays[b] seconds, without dephasing
+if c = 1; ``LETTERS``: the strings start on qubit a here, with the letters given beforehand in x[a],
+z[a]; ``GIVEN``: qubit a is in any pure state here, whose component a string shows.
 """
 
 GATE_CAUSE, IDLE_CAUSE, READOUT_CAUSE = 0, 1, 2
@@ -74,6 +74,9 @@ def propagate(
     z[:] = zero
     free_from = np.zeros(len(x))  # seconds before the end; the constraint on earlier operations
     starts = np.full(len(x), -1.0)  # start of the next real operation, -1 if none follows
+    relaxation, dephasing = tables.relaxation_rate, tables.dephasing_rate
+    trains = tables.trains
+    calm = np.zeros(len(x))  # seconds of the wait before that in which nothing dephases
     bit_from = np.zeros(max(1, len(bits)))
     vanished = zero
     for k in range(len(rows) - 1, -1, -1):
@@ -83,13 +86,40 @@ def propagate(
             for i in range(a, a + b):
                 latest = max(latest, free_from[lists[i]])
             for i in range(a, a + b):
-                free_from[lists[i]] = latest
+                q = lists[i]
+                if trains.shape[1] > 0 and starts[q] >= 0.0:
+                    # A train crosses no barrier: each part of a wait is one of its own.
+                    _wait(
+                        losses,
+                        relaxation,
+                        dephasing,
+                        trains,
+                        calm,
+                        q,
+                        latest - starts[q],
+                        x[q],
+                        z[q],
+                        strings,
+                    )
+                    starts[q] = latest
+                free_from[q] = latest
             continue
         if kind == TURN:
             if c == 1:
                 end = free_from[a]
                 if starts[a] >= 0.0:
-                    _idle(losses, tables, a, end - starts[a], x[a], z[a], strings)
+                    _wait(
+                        losses,
+                        relaxation,
+                        dephasing,
+                        trains,
+                        calm,
+                        a,
+                        end - starts[a],
+                        x[a],
+                        z[a],
+                        strings,
+                    )
                 starts[a] = end
             if b != 0:
                 m = PULL_BACK[b]
@@ -102,7 +132,18 @@ def propagate(
             end = max(free_from[a], free_from[b])
             for q in (a, b):
                 if starts[q] >= 0.0:
-                    _idle(losses, tables, q, end - starts[q], x[q], z[q], strings)
+                    _wait(
+                        losses,
+                        relaxation,
+                        dephasing,
+                        trains,
+                        calm,
+                        q,
+                        end - starts[q],
+                        x[q],
+                        z[q],
+                        strings,
+                    )
                 starts[q] = end + seconds
                 free_from[q] = end + seconds
             touched = x[a] | z[a] | x[b] | z[b]
@@ -136,7 +177,18 @@ def propagate(
             for i in range(c + 1, c + 1 + count):
                 end = max(end, bit_from[lists[i]])
             if starts[a] >= 0.0:
-                _idle(losses, tables, a, end - starts[a], x[a], z[a], strings)
+                _wait(
+                    losses,
+                    relaxation,
+                    dephasing,
+                    trains,
+                    calm,
+                    a,
+                    end - starts[a],
+                    x[a],
+                    z[a],
+                    strings,
+                )
             starts[a] = end + seconds
             free_from[a] = end + seconds
             for i in range(c + 1, c + 1 + count):
@@ -158,6 +210,8 @@ def propagate(
         if kind == DELAY:
             # Nothing but time: the idle is charged from operation to operation.
             free_from[a] += delays[b]
+            if c == 1:
+                calm[a] += delays[b]
             continue
         end = free_from[a]
         if kind == MEASURE:
@@ -169,7 +223,9 @@ def propagate(
         else:
             seconds = tables.pulse_seconds[a]
         if starts[a] >= 0.0:
-            _idle(losses, tables, a, end - starts[a], x[a], z[a], strings)
+            _wait(
+                losses, relaxation, dephasing, trains, calm, a, end - starts[a], x[a], z[a], strings
+            )
         starts[a] = end + seconds
         free_from[a] = end + seconds
         if kind == MEASURE:
@@ -196,16 +252,30 @@ def propagate(
 
 
 @inner_machine_code
-def _idle(
+def _wait(
     losses: NDArray[np.float64],
-    tables: DeviceTables,
+    relaxation: NDArray[np.float64],
+    dephasing: NDArray[np.float64],
+    trains: NDArray[np.float64],
+    calm: NDArray[np.float64],
     qubit: int,
     seconds: float,
     x: np.uint64,
     z: np.uint64,
     strings: int,
 ) -> None:
-    if seconds <= 0.0 or (x | z) == np.uint64(0):
+    """Charge a wait; without dephasing for the seconds of ``calm``, or between a train's pulses.
+
+    Its arguments are few, because handing over a whole device would take longer than the rest.
+    """
+    refocused = calm[qubit]
+    calm[qubit] = 0.0
+    if seconds <= 0.0:
         return
-    _lose(losses, IDLE_CAUSE, x, seconds * tables.dephasing_rate[qubit], strings)
-    _lose(losses, IDLE_CAUSE, z & ~x, seconds * tables.relaxation_rate[qubit], strings)
+    if trains.shape[1] > 0 and seconds >= trains[0, qubit]:
+        _lose(losses, GATE_CAUSE, x | z, trains[1, qubit], strings)
+        seconds -= trains[2, qubit]
+        refocused = seconds
+    exposed = (seconds - refocused) * dephasing[qubit] + refocused * relaxation[qubit] / 2.0
+    _lose(losses, IDLE_CAUSE, x, exposed, strings)
+    _lose(losses, IDLE_CAUSE, z & ~x, seconds * relaxation[qubit], strings)

@@ -8,7 +8,7 @@ those of :mod:`backends.prediction`, which the tests compare.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from backends.protocol_compiler.propagation import (
     propagate,
 )
 from backends.protocol_compiler.tables import ENTANGLER_ROWS, device_tables
+from backends.pulse_trains import trains
 from backends.snapshot import DeviceSnapshot
 from experiments.clifford import Step, steps
 from experiments.settings import Check, Setting, products
@@ -76,7 +77,11 @@ class Losses:
 
 
 def setting_score(
-    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot
+    setting: Setting,
+    circuit: QuantumCircuit,
+    snapshot: DeviceSnapshot,
+    *,
+    refocusing: bool = False,
 ) -> tuple[float, tuple[Losses, ...]]:
     """Probability that a shot of a compiled setting succeeds, exactly, and why it is not 1.
 
@@ -84,6 +89,7 @@ def setting_score(
         setting: its checks must be certain without noise.
         circuit: the setting compiled for the device, read in Pauli bases.
         snapshot: the calibration.
+        refocusing: whether pulse trains are assumed to refocus dephasing, an upper bound.
 
     Returns:
         The probability, and the losses of each product of checks.
@@ -92,14 +98,22 @@ def setting_score(
         NotClifford: if the circuit is not Clifford.
         DoesNotFit: if it is not native to the device.
     """
-    losses = parity_losses(tuple(steps(circuit)), products(setting.checks), snapshot)
+    losses = parity_losses(
+        tuple(steps(circuit)), products(setting.checks), snapshot, refocusing=refocusing
+    )
     return (1.0 + sum(one.mean for one in losses)) / 2 ** len(setting.checks), losses
 
 
 def parity_losses(
-    operations: Sequence[Step], checks: Sequence[Check], snapshot: DeviceSnapshot
+    operations: Sequence[Step],
+    checks: Sequence[Check],
+    snapshot: DeviceSnapshot,
+    *,
+    refocusing: bool = False,
 ) -> tuple[Losses, ...]:
     """What each parity of outcomes loses to gates, idling and readout.
+
+    With ``refocusing`` pulse trains are assumed to refocus all dephasing between their pulses.
 
     A parity that is a fair coin without noise has infinite losses.
 
@@ -107,7 +121,8 @@ def parity_losses(
         NotClifford: if the circuit is not Clifford.
         DoesNotFit: if it is not native to the device.
     """
-    rows, lists, delays = _rows(operations, snapshot)
+    calm = {k for train in trains(operations) for k in train.delays} if refocusing else set()
+    rows, lists, delays = _rows(operations, snapshot, calm)
     clbits = 1 + max(
         (b for s in operations for b in (*s.clbits, *s.condition)),
         default=max((b for c in checks for b in c.bits), default=0),
@@ -138,19 +153,19 @@ def parity_losses(
 
 
 def _rows(
-    operations: Sequence[Step], snapshot: DeviceSnapshot
+    operations: Sequence[Step], snapshot: DeviceSnapshot, calm: Set[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """A compiled circuit as a native program."""
+    """A compiled circuit as a native program; nothing dephases in the delays of ``calm``."""
     rows: list[tuple[int, int, int, int]] = []
     lists: list[int] = []
     delays: list[float] = []
-    for step in operations:
+    for position, step in enumerate(operations):
         name, on = step.name, step.qubits
         if name == "barrier":
             rows.append((BARRIER, len(lists), len(on), 0))
             lists += on
         elif name == "delay":
-            rows.append((DELAY, on[0], len(delays), 0))
+            rows.append((DELAY, on[0], len(delays), int(position in calm)))
             delays.append(step.seconds)
         elif name == "measure":
             rows.append((MEASURE, on[0], step.clbits[0], 0))

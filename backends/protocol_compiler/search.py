@@ -14,6 +14,7 @@ from backends.protocol_compiler.placement import Placement, copy_placement, empt
 from backends.protocol_compiler.problem import TREES, Problem
 from backends.protocol_compiler.starting import start
 from backends.protocol_compiler.tables import device_tables
+from backends.pulse_trains import DECOUPLINGS
 from backends.snapshot import DeviceSnapshot
 
 _SCOUTS = 0.3
@@ -86,7 +87,8 @@ class Found:
 
 def run(task: Task) -> Found:
     """Do one annealing run."""
-    problem, tables = task.problem, device_tables(task.snapshot)
+    problem = task.problem
+    tables = device_tables(task.snapshot, DECOUPLINGS[problem.decoupling])
     place = empty_placement(problem.pairs)
     if task.place is not None:
         copy_placement(task.place, place)

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.decoupling import pays_from_seconds
 from backends.noise import depolarizing_probability
+from backends.pulse_trains import PULSES, Decoupling
 from backends.snapshot import DeviceSnapshot
 
 CZ, CX, ECR = 2, 3, 4
@@ -38,6 +40,8 @@ class DeviceTables(NamedTuple):
         gate_seconds: its length, shape (qubits, qubits).
         neighbours: working neighbours of each qubit, padded with -1, shape (qubits, degree).
         degree: how many there are, shape (qubits,).
+        trains: of a pulse train in a wait of each qubit: length of the wait from which there is
+            one, loss of its pulses, their length; shape (3, qubits), or (3, 0) for none at all.
     """
 
     entangler: int
@@ -52,6 +56,7 @@ class DeviceTables(NamedTuple):
     gate_seconds: NDArray[np.float64]
     neighbours: NDArray[np.int64]
     degree: NDArray[np.int64]
+    trains: NDArray[np.float64]
 
 
 def _loss(factor: float) -> float:
@@ -59,8 +64,12 @@ def _loss(factor: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def device_tables(snapshot: DeviceSnapshot) -> DeviceTables:
-    """The noise model of :mod:`backends.noise` as loss rates."""
+def device_tables(snapshot: DeviceSnapshot, decoupling: Decoupling = "none") -> DeviceTables:
+    """The noise model of :mod:`backends.noise` as loss rates.
+
+    With ``decoupling`` every wait counts as if it held the train that
+    :func:`backends.decoupling.decoupled` would put there, refocusing assumed.
+    """
     size = snapshot.num_qubits
     native = np.zeros((size, size), dtype=np.bool_)
     gate_loss = np.zeros((size, size))
@@ -80,12 +89,18 @@ def device_tables(snapshot: DeviceSnapshot) -> DeviceTables:
         if qubit.t1_seconds and qubit.t2_seconds:
             relaxation[k] = 1 / qubit.t1_seconds
             dephasing[k] = 1 / min(qubit.t2_seconds, 2 * qubit.t1_seconds)
+    pulse_loss = np.array(
+        [_loss(1 - depolarizing_probability(q.gate_error, 1) * 4 / 3) for q in snapshot.qubits]
+    )
+    pulse_seconds = np.array([q.gate_seconds for q in snapshot.qubits])
+    trains = np.zeros((3, 0))
+    if pulses := len(PULSES[decoupling]):
+        pays = [pays_from_seconds(qubit, decoupling) for qubit in snapshot.qubits]
+        trains = np.array([pays, pulses * pulse_loss, pulses * pulse_seconds])
     return DeviceTables(
         entangler=ENTANGLER_ROWS[snapshot.entangler],
-        pulse_loss=np.array(
-            [_loss(1 - depolarizing_probability(q.gate_error, 1) * 4 / 3) for q in snapshot.qubits]
-        ),
-        pulse_seconds=np.array([q.gate_seconds for q in snapshot.qubits]),
+        pulse_loss=pulse_loss,
+        pulse_seconds=pulse_seconds,
         readout_loss=np.array([_loss(1 - 2 * q.readout_error) for q in snapshot.qubits]),
         readout_seconds=np.array([q.readout_seconds for q in snapshot.qubits]),
         relaxation_rate=relaxation,
@@ -95,4 +110,5 @@ def device_tables(snapshot: DeviceSnapshot) -> DeviceTables:
         gate_seconds=gate_seconds,
         neighbours=neighbours,
         degree=degree.astype(np.int64),
+        trains=trains,
     )

@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.quantum_program.converters import quantum_program_from_2
 from backends.adapter import Job, Refused, Request
 from backends.errors import DoesNotFit
 from backends.ibm.adapter import open_ibm
-from backends.ibm.circuits import require_same_entanglers
+from backends.ibm.circuits import for_the_wire, require_same_entanglers
 from backends.stim_sampler import sample
 from runner.config import RunConfig
 from runner.planning import compile_sweep
@@ -125,6 +125,23 @@ def test_a_kind_of_experiment_in_one_job(account, what):
         results = adapter.results(job)
     assert_equal_within_statistics(settings, results, KINGSTON, SHOTS)
     assert len(account.jobs()) == before + 1
+
+
+def test_pulses_of_the_compiler_arrive_where_they_were_put(account):
+    config = configured(
+        {"kind": "entanglement", "n": 3, "estimator": "parity"},
+        compile={"seeds": 1, "decoupling": "XX"},
+    )
+    with sent(config, "decoupled") as (adapter, settings, job):
+        results = adapter.results(job)
+    assert_equal_within_statistics(settings, results, KINGSTON, SHOTS)
+    target = adapter._backend.target
+    for setting in settings:
+        delays = [i.operation for i in setting.circuit.data if i.name == "delay"]
+        wire = for_the_wire(setting.circuit, target)
+        ticks = [i.operation.duration for i in wire.data if i.name == "delay"]
+        assert len(ticks) == len(delays) > 0
+        assert [t * target.dt * 1e9 for t in ticks] == pytest.approx([d.duration for d in delays])
 
 
 def test_77_clones_on_154_qubits(account):

@@ -74,6 +74,15 @@ def test_a_run_writes_its_choice_down_and_never_chooses_again(invoke, file, tmp_
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout) == rows
 
+    assert invoke("verify", str(folder)).exit_code == 0
+    other = next(strategy for strategy in one["predicted"] if strategy != one["strategy"])
+    one["predicted"][other] = 0.99
+    one["predicted"][one["strategy"]] -= 0.01
+    (folder / "resolved.json").write_text(json.dumps(resolved), encoding="utf-8")
+    told = invoke("verify", str(folder)).stdout
+    assert f"{one['point']}: what auto chose: stored {one['strategy']}, recomputed {other}" in told
+    assert f"{one['point']}: what auto expected: stored 0.9" in told
+
 
 def _never(*_):
     raise AssertionError("compiled anew")
@@ -141,7 +150,8 @@ def test_named_strategies_beside_auto_run_once():
     mixed = config({"kind": "entanglement", "n": 2, "decrypt": {"strategy": ["frame", "auto"]}})
     assert [one.point.cloning.strategy for one in slots(mixed)] == ["unitary", "frame"]
     # Without a device all are equal, and the strongest claim is taken.
-    same = config({"kind": "entanglement", "n": 2, "decrypt": {"strategy": ["unitary", "auto"]}})
+    spent = {"kind": "storage", "n": 2, "spent_on": 2}
+    same = config({**spent, "decrypt": {"strategy": ["unitary", "auto"]}})
     planned = compile_sweep(same, None)
     assert [one.point.cloning.strategy for one in planned] == ["unitary"]
     resolved = decided(same, planned)
@@ -182,6 +192,11 @@ def test_a_tie_goes_to_the_strongest_claim():
             "experiment={kind: entanglement, n: 2, decrypt: {strategy: auto, chosen: "
             "[{point: n02-clone1-frame-parity, strategy: witness, predicted: {}}]}}",
             "which it cannot have",
+        ),
+        (
+            "experiment={kind: entanglement, n: 2, decrypt: {strategy: auto, chosen: "
+            "[{point: n02-clone1-frame-parity, strategy: frame, predicted: {unitary: 0.9}}]}}",
+            "holds predictions of unitary",
         ),
     ],
 )

@@ -49,7 +49,7 @@ FIELDS = [
     *["clones", "generations", "input", "lost", "loss", "idle_microseconds", "spent_on"],
     *["subset", "learns", "information_bits", "information_low", "information_high", "layout"],
     *["key_qubits", "path"],
-    *["mitigated", "mitigated_err"],
+    *["mitigated", "mitigated_err", "refocused"],
 ]
 MEASURED = [
     *["value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"],
