@@ -8,6 +8,7 @@ from backends.protocol_compiler.building import MOST_ROWS, cost_of
 from backends.protocol_compiler.compiled import machine_code
 from backends.protocol_compiler.moves import change
 from backends.protocol_compiler.placement import Placement, copy_placement
+from backends.protocol_compiler.pricing import room_for
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.tables import DeviceTables
 
@@ -23,6 +24,7 @@ def anneal(
     hot: float,
     cold: float,
     seed: int,
+    layer_price: float = 0.0,
 ) -> float:
     """Improve a placement by random changes, accepted ever more strictly.
 
@@ -36,16 +38,18 @@ def anneal(
         hot: temperature at the start, in units of the cost.
         cold: temperature at the end.
         seed: of all random choices.
+        layer_price: what a two-qubit layer adds to the cost.
 
     Returns:
-        The cost of the best placement; :data:`IMPOSSIBLE` and more if none works.
+        The cost of the best placement, its layers paid; :data:`IMPOSSIBLE` and more if none works.
     """
     np.random.seed(seed)
     rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
     native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
     lists = np.zeros(8 * problem.pairs, dtype=np.int64)
-    losses = np.zeros((3, problem.strings))
-    cost = cost_of(problem, place, tables, rows, native, lists, losses)
+    room = room_for(len(tables.degree))
+    cost, layers = cost_of(problem, place, tables, rows, native, lists, room)
+    cost += layer_price * layers
     copy_placement(place, here)
     copy_placement(place, before)
     best = cost
@@ -56,8 +60,11 @@ def anneal(
         if not change(problem, here, tables):
             copy_placement(before, here)
             continue
-        new = cost_of(problem, here, tables, rows, native, lists, losses)
-        if new <= cost or np.random.random() < np.exp((cost - new) / temperature):
+        # Drawn before the cost is known, so that a hopeless one need not be worked out.
+        limit = cost - temperature * np.log(1.0 - np.random.random())
+        new, layers = cost_of(problem, here, tables, rows, native, lists, room, limit)
+        new += layer_price * layers
+        if new <= limit:
             cost = new
             copy_placement(here, before)
             if cost < best:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import inner_machine_code, machine_code
+from backends.protocol_compiler.compiled import machine_code
 from backends.protocol_compiler.decoding import gather_key
 from backends.protocol_compiler.encoding import (
     DECRYPTED,
@@ -21,6 +21,7 @@ from backends.protocol_compiler.encoding import (
 )
 from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, LOSE, READ, WAIT, lower
 from backends.protocol_compiler.placement import Placement, partner_site
+from backends.protocol_compiler.pricing import Room, price
 from backends.protocol_compiler.problem import ROWS, TREES, Problem
 from backends.protocol_compiler.propagation import propagate
 from backends.protocol_compiler.tables import DeviceTables
@@ -93,6 +94,38 @@ def build(
 
 
 @machine_code
+def native_program(
+    problem: Problem,
+    place: Placement,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+    lists: NDArray[np.int64],
+) -> int:
+    """Write the native program of a placement, readout of what the strings touch included.
+
+    Returns:
+        Its length, or -k if k things are impossible.
+    """
+    count = build(problem, place, tables, rows, lists)
+    if count < 0:
+        return count
+    for k in range(2 * problem.pairs):
+        # A key that a correction waits for was read before.
+        late = k <= problem.pairs or not problem.conditional
+        if late and problem.first_x[k] | problem.first_z[k] != np.uint64(0):
+            count = write(rows, count, READ, lists[k], k, 0, 0)
+    length = lower(rows[:count], tables, np.zeros(len(tables.degree), dtype=np.int64), native)
+    if length < 0:
+        return -4 * problem.pairs
+    if problem.beside_clone:
+        r, c = partner_site(place, 0), place.site[problem.clone]
+        if not (tables.native[r, c] or tables.native[c, r]):
+            return -1
+    return length
+
+
+@machine_code
 def losses_of(
     problem: Problem,
     place: Placement,
@@ -107,38 +140,25 @@ def losses_of(
     Returns:
         How many things make the placement impossible; 0 if it works.
     """
-    count = build(problem, place, tables, rows, lists)
-    if count < 0:
-        return -count
-    zero = np.uint64(0)
+    length = native_program(problem, place, tables, rows, native, lists)
+    if length < 0:
+        return -length
     sites = len(tables.degree)
     x = np.zeros(sites, dtype=np.uint64)
     z = np.zeros(sites, dtype=np.uint64)
-    bits = np.zeros(2 * problem.pairs, dtype=np.uint64)
     for k in range(2 * problem.pairs):
-        touched = problem.first_x[k] | problem.first_z[k]
-        if touched != zero:
-            if k <= problem.pairs or not problem.conditional:
-                count = write(rows, count, READ, lists[k], k, 0, 0)
+        if problem.first_x[k] | problem.first_z[k] != np.uint64(0):
             x[lists[k]] = problem.first_x[k]
             z[lists[k]] = problem.first_z[k]
-            bits[k] = touched
-    frames = np.zeros(sites, dtype=np.int64)
-    length = lower(rows[:count], tables, frames, native)
-    if length < 0:
-        return 4 * problem.pairs
-    if problem.beside_clone:
-        r, c = partner_site(place, 0), place.site[problem.clone]
-        if not (tables.native[r, c] or tables.native[c, r]):
-            return 1
+    bits = problem.first_x | problem.first_z
     losses[:] = 0.0
     delays = np.full(1, problem.wait_seconds)
     vanished = propagate(native[:length], lists, delays, tables, x, z, bits, losses)
     # A correlator that vanishes without noise would be a fault of the construction.
-    return 0 if vanished == zero else 8 * problem.pairs
+    return 0 if vanished == np.uint64(0) else 8 * problem.pairs
 
 
-@inner_machine_code
+@machine_code
 def cost_of(
     problem: Problem,
     place: Placement,
@@ -146,14 +166,16 @@ def cost_of(
     rows: NDArray[np.int64],
     native: NDArray[np.int64],
     lists: NDArray[np.int64],
-    losses: NDArray[np.float64],
-) -> float:
-    """Sum of -log of all correlators, or :data:`IMPOSSIBLE` and more."""
-    wrong = losses_of(problem, place, tables, rows, native, lists, losses)
-    if wrong > 0:
-        return IMPOSSIBLE + wrong
-    total = 0.0
-    for cause in range(3):
-        for s in range(problem.strings):
-            total += losses[cause, s]
-    return total
+    room: Room,
+    limit: float = np.inf,
+) -> tuple[float, int]:
+    """Sum of -log of all correlators, or :data:`IMPOSSIBLE` and more; and two-qubit layers.
+
+    Nothing above ``limit`` is told apart.
+    """
+    length = native_program(problem, place, tables, rows, native, lists)
+    if length < 0:
+        return IMPOSSIBLE - length, 0
+    first_x, first_z = problem.first_x, problem.first_z
+    total, layers = price(native, length, lists, tables, first_x, first_z, room, limit)
+    return (IMPOSSIBLE + 8 * problem.pairs if total < 0.0 else total), layers

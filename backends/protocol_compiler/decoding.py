@@ -66,6 +66,7 @@ def gather_key(
             held[v, 1], held[v, 2] = _BY_X, problem.letter_z[b]
             held[u, 1], held[u, 2] = _BY_Z, problem.letter_x[a]
     clone = place.site[problem.clone]
+    room = np.empty((5, sites), dtype=np.int64)
     missing = 0
     for k in range(3):
         wanted = TREE_ORDERS[place.scalars[ORDER], k]
@@ -74,7 +75,9 @@ def gather_key(
             onto_clone = problem.clone_x
         elif wanted == _BY_Z:
             onto_clone = problem.clone_z
-        end = _tree(rows, at, wanted, k == 0, clone, onto_clone, held, tables)
+        end = _tree(
+            rows, at, wanted, k == 0, clone, onto_clone, held, room, tables.neighbours, tables.degree
+        )
         if end < 0:
             missing -= end
         else:
@@ -96,34 +99,42 @@ def _tree(
     clone: int,
     onto_clone: int,
     held: NDArray[np.int64],
-    tables: DeviceTables,
+    room: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    degree: NDArray[np.int64],
 ) -> int:
     """Gather all bits of one type; each in turn joins by its shortest way."""
     sites = len(held)
-    back = np.empty(sites, dtype=np.int64)
-    in_tree = np.zeros(sites, dtype=np.bool_)
-    members = np.empty(sites, dtype=np.int64)
-    members[0], count = clone, 1
-    in_tree[clone] = True
+    back, in_tree, members, seen, queue = room[0], room[1], room[2], room[3], room[4]
     left = 0
     for s in range(sites):
         left += held[s, 1] == wanted
+        in_tree[s] = 0
+        seen[s] = 0
+    members[0], count = clone, 1
+    in_tree[clone] = 1
+    looks = 0
     while left > 0:
-        found = _nearest(wanted, False, members, count, in_tree, back, held, tables)
+        looks += 1
+        args = (members, count, back, seen, queue, held, neighbours, degree)
+        found = _nearest(wanted, False, looks, *args)
         if found < 0 and first:
-            found = _nearest(wanted, True, members, count, in_tree, back, held, tables)
+            looks += 1
+            found = _nearest(wanted, True, looks, *args)
         if found < 0:
             return -left
-        while not in_tree[found]:
-            in_tree[found] = True
+        while in_tree[found] == 0:
+            in_tree[found] = 1
             left -= held[found, 1] == wanted
             members[count] = found
             count += 1
             found = back[found]
     for m in range(1, count):
-        at = _cleared(rows, at, members[m], in_tree, clone, held)
-    height = np.zeros(sites, dtype=np.int64)
+        at = _cleared(rows, at, members[m], in_tree, clone, held, neighbours, degree)
+    height = queue
     tallest = 0
+    for m in range(count):
+        height[members[m]] = 0
     for m in range(1, count):
         held[members[m], 3] = back[members[m]]
     for m in range(1, count):
@@ -157,28 +168,35 @@ def _tree(
 def _nearest(
     wanted: int,
     across: bool,
+    look: int,
     members: NDArray[np.int64],
     count: int,
-    in_tree: NDArray[np.bool_],
     back: NDArray[np.int64],
+    seen: NDArray[np.int64],
+    queue: NDArray[np.int64],
     held: NDArray[np.int64],
-    tables: DeviceTables,
+    neighbours: NDArray[np.int64],
+    degree: NDArray[np.int64],
 ) -> int:
-    """The bit of the wanted type nearest to a tree, ``across`` others or not; -1 if none."""
-    seen = in_tree.copy()
-    queue = members.copy()
+    """The bit of the wanted type nearest to a tree, ``across`` others or not; -1 if none.
+
+    What was seen is marked by the number of the look.
+    """
+    for m in range(count):
+        queue[m] = members[m]
+        seen[members[m]] = look
     head, tail = 0, count
     while head < tail:
         here = queue[head]
         head += 1
-        for k in range(tables.degree[here]):
-            there = tables.neighbours[here, k]
-            if seen[there] or held[there, 0] not in (OPEN, GATHERED):
+        for k in range(degree[here]):
+            there = neighbours[here, k]
+            if seen[there] == look or not (OPEN <= held[there, 0] <= GATHERED):
                 continue
             kind = held[there, 1]
             if kind not in (0, wanted) and not across:
                 continue
-            seen[there] = True
+            seen[there] = look
             back[there] = here
             if kind == wanted:
                 return there
@@ -192,9 +210,11 @@ def _cleared(
     rows: NDArray[np.int64],
     at: int,
     here: int,
-    in_tree: NDArray[np.bool_],
+    in_tree: NDArray[np.int64],
     clone: int,
     held: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    degree: NDArray[np.int64],
 ) -> int:
     """Take off a qubit what it gathered in an earlier tree: its children hold the same still."""
     while held[here, 0] == GATHERED:
@@ -204,13 +224,14 @@ def _cleared(
             up = held[top, 3]
             if up < 0 or up == clone or held[up, 0] != GATHERED:
                 break
-            if held[up, 1] == 0 and not in_tree[up]:
+            if held[up, 1] == 0 and in_tree[up] == 0:
                 break
             top = up
         up = held[top, 3]
         if up >= 0 and up != clone and held[up, 0] == GATHERED:
             held[up, 0] = SPOILT
-        for child in range(len(held)):
+        for k in range(degree[top]):
+            child = neighbours[top, k]
             if held[child, 3] == top:
                 at = write(rows, at, GATE, child, held[child, 2], top, (held[top, 2] + 1) % 3)
                 held[child, 3] = -1

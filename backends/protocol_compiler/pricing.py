@@ -1,0 +1,162 @@
+"""The cost of a native program in one pass: what a search asks for millions of times.
+
+The same model as :mod:`backends.protocol_compiler.propagation`, which says of every string and
+cause what is lost. Here only the sum over all strings is kept, and the number of two-qubit layers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import inner_machine_code
+from backends.protocol_compiler.frames import PULL_BACK
+from backends.protocol_compiler.propagation import BARRIER, LETTERS, MEASURE, PULSE, TURN
+from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
+
+
+class Room(NamedTuple):
+    """Scratch memory of one pass, an entry for each device qubit.
+
+    Attributes:
+        x: strings with an X part.
+        z: strings with a Z part.
+        free_from: seconds before the end from which on a qubit is free.
+        starts: the same for the start of its next operation, -1 if none follows.
+        depth: two-qubit layers that follow.
+    """
+
+    x: NDArray[np.uint64]
+    z: NDArray[np.uint64]
+    free_from: NDArray[np.float64]
+    starts: NDArray[np.float64]
+    depth: NDArray[np.int64]
+
+
+@inner_machine_code
+def room_for(sites: int) -> Room:
+    """Scratch memory for a device."""
+    return Room(
+        np.zeros(sites, dtype=np.uint64),
+        np.zeros(sites, dtype=np.uint64),
+        np.zeros(sites),
+        np.zeros(sites),
+        np.zeros(sites, dtype=np.int64),
+    )
+
+
+@inner_machine_code
+def _count(mask: np.uint64) -> float:
+    """How many bits are set."""
+    mask = mask - ((mask >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    mask = (mask & np.uint64(0x3333333333333333)) + (
+        (mask >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    )
+    mask = (mask + (mask >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return float((mask * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@inner_machine_code
+def price(
+    native: NDArray[np.int64],
+    length: int,
+    lists: NDArray[np.int64],
+    tables: DeviceTables,
+    first_x: NDArray[np.uint64],
+    first_z: NDArray[np.uint64],
+    room: Room,
+    limit: float,
+) -> tuple[float, int]:
+    """Sum of -log over all strings, and two-qubit layers.
+
+    Args:
+        native: a program of gates, turns, barriers and readouts, as
+            :func:`backends.protocol_compiler.lowering.lower` writes it.
+        length: its rows.
+        lists: qubits of barriers.
+        tables: the device.
+        first_x: strings with an X part, by the bit into which a qubit is read.
+        first_z: the same for Z.
+        room: scratch memory; overwritten.
+        limit: no sum above it is of interest: the pass may stop there.
+
+    Returns:
+        The sum and the layers; (-1, 0) if a string vanishes even without noise.
+    """
+    zero = np.uint64(0)
+    x, z, free_from = room.x, room.z, room.free_from
+    starts, depth = room.starts, room.depth
+    gate_loss, gate_seconds = tables.gate_loss, tables.gate_seconds
+    dephasing_rate, relaxation_rate = tables.dephasing_rate, tables.relaxation_rate
+    for q in range(len(x)):
+        x[q] = zero
+        z[q] = zero
+        free_from[q] = 0.0
+        starts[q] = -1.0
+        depth[q] = 0
+    total = 0.0
+    deepest = 0
+    for k in range(length - 1, -1, -1):
+        kind, a, b = native[k, 0], native[k, 1], native[k, 2]
+        if CZ <= kind <= ECR:
+            seconds = gate_seconds[a, b]
+            end = max(free_from[a], free_from[b])
+            level = max(depth[a], depth[b]) + 1
+            deepest = max(deepest, level)
+            for q in (a, b):
+                waited = end - starts[q]
+                if starts[q] >= 0.0 and waited > 0.0:
+                    total += waited * dephasing_rate[q] * _count(x[q])
+                    total += waited * relaxation_rate[q] * _count(z[q] & ~x[q])
+                starts[q] = end + seconds
+                free_from[q] = end + seconds
+                depth[q] = level
+            total += gate_loss[a, b] * _count(x[a] | z[a] | x[b] | z[b])
+            if kind == CZ:
+                z[a] ^= x[b]
+                z[b] ^= x[a]
+            else:
+                if kind == ECR:
+                    z[a] ^= x[a]
+                    x[b] ^= z[b]
+                x[b] ^= x[a]
+                z[a] ^= z[b]
+            if total > limit:
+                return total, deepest
+        elif kind == BARRIER:
+            latest, level = 0.0, 0
+            for i in range(a, a + b):
+                latest = max(latest, free_from[lists[i]])
+                level = max(level, depth[lists[i]])
+            for i in range(a, a + b):
+                free_from[lists[i]] = latest
+                depth[lists[i]] = level
+        elif kind != LETTERS:
+            if kind != TURN:
+                end = free_from[a]
+                waited = end - starts[a]
+                if starts[a] >= 0.0 and waited > 0.0:
+                    total += waited * dephasing_rate[a] * _count(x[a])
+                    total += waited * relaxation_rate[a] * _count(z[a] & ~x[a])
+                if kind == PULSE:
+                    end += tables.pulse_seconds[a]
+                    total += tables.pulse_loss[a] * _count(x[a] | z[a])
+                elif kind == MEASURE:
+                    end += tables.readout_seconds[a]
+                    total += tables.readout_loss[a] * _count(first_x[b] | first_z[b])
+                starts[a] = end
+                free_from[a] = end
+            if kind == MEASURE:
+                x[a] = first_x[b]
+                z[a] = first_z[b]
+            elif b != 0:
+                m = PULL_BACK[b]
+                old_x, old_z = x[a], z[a]
+                x[a] = (old_x if m[0] else zero) ^ (old_z if m[1] else zero)
+                z[a] = (old_x if m[2] else zero) ^ (old_z if m[3] else zero)
+    for q in range(len(x)):
+        if x[q] != zero:
+            return -1.0, deepest
+    return total, deepest
