@@ -25,7 +25,7 @@ def anneal(
     cold: float,
     seed: int,
     layer_price: float = 0.0,
-) -> float:
+) -> tuple[float, int]:
     """Improve a placement by random changes, accepted ever more strictly.
 
     Args:
@@ -41,7 +41,8 @@ def anneal(
         layer_price: what a two-qubit layer adds to the cost.
 
     Returns:
-        The cost of the best placement, its layers paid; :data:`IMPOSSIBLE` and more if none works.
+        The cost of the best placement and its two-qubit layers; a cost of :data:`IMPOSSIBLE` and
+        more if none works.
     """
     np.random.seed(seed)
     rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
@@ -52,7 +53,7 @@ def anneal(
     cost += layer_price * layers
     copy_placement(place, here)
     copy_placement(place, before)
-    best = cost
+    best, fewest = cost, layers
     cooling = (cold / hot) ** (1.0 / max(1, moves))
     temperature = hot
     for _ in range(moves):
@@ -68,8 +69,8 @@ def anneal(
             cost = new
             copy_placement(here, before)
             if cost < best:
-                best = cost
+                best, fewest = cost, layers
                 copy_placement(here, place)
         else:
             copy_placement(before, here)
-    return best
+    return best - layer_price * fewest, fewest

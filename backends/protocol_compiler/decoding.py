@@ -20,7 +20,7 @@ from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.encoding import write
 from backends.protocol_compiler.frames import COMPOSE, EXCHANGE, IMAGE
 from backends.protocol_compiler.lowering import GATE, LOCAL
-from backends.protocol_compiler.placement import ORDER, Placement, partner_site
+from backends.protocol_compiler.placement import DETOUR, ORDER, TIES, Placement, partner_site
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.tables import DeviceTables
 
@@ -76,7 +76,17 @@ def gather_key(
         elif wanted == _BY_Z:
             onto_clone = problem.clone_z
         end = _tree(
-            rows, at, wanted, k == 0, clone, onto_clone, held, room, tables.neighbours, tables.degree
+            rows,
+            at,
+            wanted,
+            place.scalars[DETOUR] if k == 0 else sites,
+            place.scalars[TIES],
+            clone,
+            onto_clone,
+            held,
+            room,
+            tables.neighbours,
+            tables.degree,
         )
         if end < 0:
             missing -= end
@@ -95,7 +105,8 @@ def _tree(
     rows: NDArray[np.int64],
     at: int,
     wanted: int,
-    first: bool,
+    detour: int,
+    ties: int,
     clone: int,
     onto_clone: int,
     held: NDArray[np.int64],
@@ -115,12 +126,11 @@ def _tree(
     in_tree[clone] = 1
     looks = 0
     while left > 0:
-        looks += 1
-        args = (members, count, back, seen, queue, held, neighbours, degree)
-        found = _nearest(wanted, False, looks, *args)
-        if found < 0 and first:
-            looks += 1
-            found = _nearest(wanted, True, looks, *args)
+        looks += 2
+        args = (ties, looks, members, count, back, seen, queue, held, neighbours, degree)
+        found = _nearest(wanted, detour, False, *args)
+        if found < 0 and detour < sites:
+            found = _nearest(wanted, sites, True, *args)
         if found < 0:
             return -left
         while in_tree[found] == 0:
@@ -167,7 +177,9 @@ def _tree(
 @inner_machine_code
 def _nearest(
     wanted: int,
+    furthest: int,
     across: bool,
+    ties: int,
     look: int,
     members: NDArray[np.int64],
     count: int,
@@ -180,17 +192,23 @@ def _nearest(
 ) -> int:
     """The bit of the wanted type nearest to a tree, ``across`` others or not; -1 if none.
 
-    What was seen is marked by the number of the look.
+    What was seen is marked by the number of the look. Ties are broken by ``ties``.
     """
+    look += across
     for m in range(count):
         queue[m] = members[m]
         seen[members[m]] = look
-    head, tail = 0, count
+    head, tail, ring, distance = 0, count, count, 1
     while head < tail:
+        if head == ring:
+            ring = tail
+            distance += 1
+        if distance > furthest:
+            return -1
         here = queue[head]
         head += 1
         for k in range(degree[here]):
-            there = neighbours[here, k]
+            there = neighbours[here, (k + (ties >> (here & 7))) % degree[here]]
             if seen[there] == look or not (OPEN <= held[there, 0] <= GATHERED):
                 continue
             kind = held[there, 1]

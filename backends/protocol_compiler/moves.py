@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.placement import (
+    DETOUR,
     NODES,
     ORDER,
     ROOT,
     SECOND,
+    TIES,
     Placement,
     partner_site,
 )
@@ -23,6 +25,7 @@ from backends.protocol_compiler.routing import FREE, occupied, random_neighbour,
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_WALK = 5
+_LONGEST_DETOUR = 8
 
 
 @inner_machine_code
@@ -262,10 +265,15 @@ def change_detail(problem: Problem, place: Placement, tables: DeviceTables) -> b
     if kind < 0.85 or problem.decoding != TREES:
         place.turned[i] = 1 - place.turned[i]
         return True
-    if kind < 0.95:
+    if kind < 0.92:
         place.flip[i] = 1 - place.flip[i]
         return problem.mate[i] > i
-    place.scalars[ORDER] = np.random.randint(6)
+    if kind < 0.95:
+        place.scalars[ORDER] = np.random.randint(6)
+    elif kind < 0.97:
+        place.scalars[DETOUR] = np.random.randint(1, _LONGEST_DETOUR + 1)
+    else:
+        place.scalars[TIES] ^= 1 << np.random.randint(10)
     return True
 
 
