@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test test-ibm check format lock bench bench-compile soak clean
+.PHONY: help setup run tables test test-ibm check format lock bench bench-compile patterns soak clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -46,6 +46,9 @@ bench: $(STAMP)  ## how long things take on this machine
 
 bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock transpiler (an hour)
 	$(BIN)/python tests/bench_compile.py --out build/bench-compile
+
+patterns: $(STAMP)  ## search again for the placements on ideal lattices that are shipped
+	$(BIN)/python -m backends.protocol_compiler.patterns.finding
 
 lock: $(STAMP)   ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra parquet --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock

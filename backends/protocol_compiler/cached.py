@@ -18,6 +18,7 @@ import numpy as np
 from filelock import FileLock
 
 from backends.protocol_compiler.compiled import sources_hash
+from backends.protocol_compiler.patterns import shipped_text
 from backends.protocol_compiler.placement import Placement
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.search import Found, Mapper, search
@@ -50,6 +51,7 @@ _KNOWN: dict[str, Placement | None] = {}
 def _name(problem: Problem, snapshot: DeviceSnapshot, moves: int, seed: int) -> str:
     """All that a search depends on, as a hash."""
     content = hashlib.sha256(f"{sources_hash()} {snapshot.fingerprint} {moves} {seed}".encode())
+    content.update(shipped_text().encode())
     for part in problem:
         array = np.asarray(part)
         content.update(f"{array.shape} {array.dtype}".encode())

@@ -16,7 +16,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 @cache
 def sources_hash() -> str:
-    """A hash of this package's sources."""
+    """A hash of the sources of this package and those inside it."""
     content = hashlib.sha256()
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         content.update(file.read_bytes())

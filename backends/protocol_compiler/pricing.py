@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import inner_machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.frames import PULL_BACK
 from backends.protocol_compiler.propagation import BARRIER, LETTERS, MEASURE, PULSE, TURN
 from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
@@ -35,7 +35,7 @@ class Room(NamedTuple):
     depth: NDArray[np.int64]
 
 
-@inner_machine_code
+@machine_code
 def room_for(sites: int) -> Room:
     """Scratch memory for a device."""
     return Room(

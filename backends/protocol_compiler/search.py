@@ -10,6 +10,7 @@ import numpy as np
 
 from backends.protocol_compiler.annealing import anneal
 from backends.protocol_compiler.building import IMPOSSIBLE
+from backends.protocol_compiler.patterns import Patterns, embedded, key_of, shipped
 from backends.protocol_compiler.placement import Placement, copy_placement, empty_placement
 from backends.protocol_compiler.problem import TREES, Problem
 from backends.protocol_compiler.starting import start
@@ -21,8 +22,9 @@ LAYER_PRICE = 0.006
 """What a two-qubit layer is worth beside the score, in units of the cost: 0.2 % of each of three
 correlators. A model knows some of what goes wrong; the rest grows with depth."""
 
-_SCOUTS = 0.3
-_FINALISTS = 0.35
+_SCOUTS, _FROM_PATTERNS, _FINALISTS, _LAST = 0.2, 0.15, 0.35, 0.3
+"""Shares of the moves."""
+_EMBEDDINGS = 12
 _FEWEST_SCOUTS = 8
 
 
@@ -130,11 +132,13 @@ def search(
     moves: int,
     seed: int,
     mapper: Mapper = map,
+    patterns: Patterns | None = None,
 ) -> Found | None:
     """Look for the placement with the least cost.
 
-    Short runs everywhere on the device, longer ones from the best of them, the longest from the
-    very best. Equal arguments give equal placements, on any number of processes.
+    Short runs everywhere on the device and from the best places of the patterns, longer ones from
+    the best of them, the longest from the very best. Equal arguments give equal placements, on any
+    number of processes.
 
     Args:
         problem: what is placed.
@@ -142,6 +146,7 @@ def search(
         moves: changes tried in all.
         seed: of all random choices.
         mapper: does the runs.
+        patterns: what to start from beside random placements; None takes those that are shipped.
 
     Returns:
         The best placement, or None if none was found.
@@ -162,14 +167,22 @@ def search(
         ]
         return sorted(mapper(run, tasks), key=lambda found: found.rank)
 
-    scouting = max(_FEWEST_SCOUTS, int(_SCOUTS * moves / cooling.scout_moves))
-    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, cooling.hot)
+    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
+    region[centres] = True
+    known = (shipped() if patterns is None else patterns).get(key_of(problem), ())
+    embeddings = embedded(problem, known, device_tables(snapshot), region, LAYER_PRICE, _EMBEDDINGS)
+    share = _SCOUTS if embeddings else _SCOUTS + _FROM_PATTERNS
+    scouting = max(_FEWEST_SCOUTS, int(share * moves / cooling.scout_moves))
+    scouts = runs([(None, centre) for centre in centres[:scouting]], share, cooling.hot)
+    if embeddings:
+        scouts += runs([(place, -1) for place in embeddings], _FROM_PATTERNS, cooling.warm)
+        scouts.sort(key=lambda f: f.rank)
     middle = runs(
         [(f.place, -1) for f in scouts[:6] if np.isfinite(f.cost)], _FINALISTS, cooling.warm
     )
     best = sorted([*scouts[:2], *middle], key=lambda f: f.rank)
     if not best or not np.isfinite(best[0].cost):
         return None
-    last = runs([(f.place, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, cooling.warm / 2)
+    last = runs([(f.place, -1) for f in best[:2]], _LAST, cooling.warm / 2)
     found = min([*best, *last], key=lambda f: f.rank)
     return found if found.cost < IMPOSSIBLE else None

@@ -1,0 +1,75 @@
+"""Placing a pattern on a device: where its qubits fit, every coupler it needs at work."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.tables import DeviceTables
+
+_MOST_STEPS = 3_000
+"""Qubits tried before an attempt is given up: most fail early or not at all."""
+
+
+@machine_code
+def embed(
+    joins: NDArray[np.int64],
+    root: int,
+    region: NDArray[np.bool_],
+    tables: DeviceTables,
+    seed: int,
+    image: NDArray[np.int64],
+) -> bool:
+    """Find device qubits for the qubits of a pattern, one after the other, at random.
+
+    Args:
+        joins: for each qubit of the pattern the earlier ones it is coupled to, padded with -1; none
+            for the first, at least one for each other; shape (qubits, most of them).
+        root: device qubit of the first.
+        region: which device qubits may be used.
+        tables: the device.
+        seed: of the order in which neighbours are tried.
+        image: device qubit of each qubit of the pattern; overwritten.
+
+    Returns:
+        Whether a place was found.
+    """
+    size = len(joins)
+    used = ~region
+    if used[root]:
+        return False
+    np.random.seed(seed)
+    tried = np.zeros(size, dtype=np.int64)
+    shift = np.zeros(size, dtype=np.int64)
+    image[0] = root
+    used[root] = True
+    at = 1
+    for _ in range(_MOST_STEPS):
+        if at == size:
+            return True
+        beside = image[joins[at, 0]]
+        if tried[at] == 0:
+            shift[at] = np.random.randint(tables.degree[beside])
+        found = False
+        while tried[at] < tables.degree[beside] and not found:
+            there = tables.neighbours[beside, (tried[at] + shift[at]) % tables.degree[beside]]
+            tried[at] += 1
+            found = not used[there]
+            for k in range(1, joins.shape[1]):
+                other = joins[at, k]
+                if found and other >= 0:
+                    a = image[other]
+                    found = tables.native[a, there] or tables.native[there, a]
+            if found:
+                image[at] = there
+                used[there] = True
+        if found:
+            at += 1
+        else:
+            tried[at] = 0
+            at -= 1
+            if at == 0:
+                return False
+            used[image[at]] = False
+    return at == size
