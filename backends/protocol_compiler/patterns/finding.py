@@ -1,6 +1,8 @@
-"""``make patterns``: search for the patterns that are shipped, on ideal lattices.
+"""``make patterns``: search on ideal lattices for better patterns than those that are shipped.
 
-Takes an hour or two. Equal sources give an equal file, on any machine.
+Every run adds what it finds to the file and keeps the best of each structure, so that further
+seeds or longer searches can only improve it. Nothing depends on the machine: the same seeds and
+moves, the same sources and the same file before give the same file afterwards.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ import argparse
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from backends.protocol_compiler.patterns import Pattern, key_of, pattern_of
+from backends.protocol_compiler.patterns import key_of, pattern_of
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.recognition import recognise
 from backends.protocol_compiler.search import search
@@ -25,8 +29,10 @@ FILE = Path(__file__).parent / "patterns.json"
 _QUBIT = QubitCalibration(250e-6, 150e-6, 2.5e-4, 32e-9, 0.01, 2.2e-6)
 _COUPLER_ERROR, _GATE_SECONDS = 1.8e-3, 68e-9
 _STRATEGIES: tuple[Strategy, ...] = ("frame", "unitary")
-_SEEDS = 4
-_KEPT = 3
+_KEPT = 4
+
+_Entry = dict[str, Any]
+"""A pattern as JSON types, with its ``rank`` on the lattice: the less the better."""
 
 
 def _uniform(name: str, qubits: int, pairs: Iterable[tuple[int, int]]) -> DeviceSnapshot:
@@ -60,40 +66,58 @@ def problem_of(n: int, strategy: Strategy) -> Problem:
     return recognise([setting.circuit for setting in settings])[0].problem
 
 
-def patterns_on(lattice: DeviceSnapshot, problem: Problem, moves: int) -> list[Pattern]:
-    """The best of several searches on a lattice, best first."""
-    found = [search(problem, lattice, moves, seed, patterns={}) for seed in range(_SEEDS)]
-    best = sorted((one for one in found if one), key=lambda one: one.rank)
-    patterns = [pattern_of(problem, one.place, device_tables(lattice)) for one in best[:_KEPT]]
-    return [one for one in patterns if one]
+@dataclass(frozen=True)
+class _Task:
+    lattice: str
+    n: int
+    strategy: Strategy
+    seed: int
+    moves: int
 
 
-def _task(task: tuple[str, int, Strategy]) -> tuple[str, list[dict[str, object]]]:
-    name, n, strategy = task
-    lattice = heavy_hex() if name == "heavy-hex" else square()
-    problem = problem_of(n, strategy)
-    # Large ones have more to arrange.
-    moves = 150_000 * n
-    return key_of(problem), [p.to_json() for p in patterns_on(lattice, problem, moves)]
+def found(lattice: DeviceSnapshot, problem: Problem, seed: int, moves: int) -> _Entry | None:
+    """The pattern of one search, which starts from random placements alone."""
+    best = search(problem, lattice, moves, seed, patterns={})
+    pattern = best and pattern_of(problem, best.place, device_tables(lattice))
+    return {"rank": round(best.rank, 4), **pattern.to_json()} if best and pattern else None
 
 
-def _tasks(sizes: Sequence[int]) -> list[tuple[str, int, Strategy]]:
-    lattices = ("heavy-hex", "square")
-    return [(name, n, s) for name in lattices for n in sizes for s in _STRATEGIES]
+def _run(task: _Task) -> tuple[str, _Entry | None]:
+    lattice = heavy_hex() if task.lattice == "heavy-hex" else square()
+    problem = problem_of(task.n, task.strategy)
+    return key_of(problem), found(lattice, problem, task.seed, task.moves)
+
+
+def merged(known: Sequence[_Entry], new: _Entry) -> list[_Entry]:
+    """The best of what is known and what is new, each once."""
+    once = {json.dumps(entry, sort_keys=True): entry for entry in (*known, new)}
+    return sorted(once.values(), key=lambda entry: float(entry["rank"]))[:_KEPT]
 
 
 def main() -> None:
-    """Write the file."""
+    """Search, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", default="2,3,4,5,6,7,8,9,10,11,12,13,14,15")
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--seeds", default="0,1,2,3", help="one search a structure for each")
+    parser.add_argument("--moves", type=int, default=150_000, help="for each signal qubit")
+    parser.add_argument("--workers", type=int, help="processes; one a core if not given")
     given = parser.parse_args()
-    tasks = _tasks([int(k) for k in given.n.split(",")])
-    shipped: dict[str, dict[str, list[dict[str, object]]]] = {}
+    sizes, seeds = ([int(k) for k in text.split(",")] for text in (given.n, given.seeds))
+    tasks = [
+        _Task(lattice, n, strategy, seed, given.moves * n)
+        for lattice in ("heavy-hex", "square")
+        for n in sizes
+        for strategy in _STRATEGIES
+        for seed in seeds
+    ]
+    document: dict[str, dict[str, list[_Entry]]] = json.loads(FILE.read_text(encoding="utf-8"))
     with ProcessPoolExecutor(given.workers) as pool:
-        for (lattice, _, _), (key, found) in zip(tasks, pool.map(_task, tasks), strict=True):
-            shipped.setdefault(lattice, {})[key] = found
-    FILE.write_text(json.dumps(shipped, separators=(",", ":")) + "\n", encoding="utf-8")
+        for task, (key, entry) in zip(tasks, pool.map(_run, tasks), strict=True):
+            if entry:
+                shelf = document.setdefault(task.lattice, {})
+                shelf[key] = merged(shelf.get(key, []), entry)
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+    FILE.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
