@@ -1,0 +1,180 @@
+"""Patterns fit where their couplers work, at any place and for any clone, and help the search."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from backends.certificate import certify
+from backends.devices import load_device
+from backends.protocol_compiler.building import IMPOSSIBLE, MOST_ROWS, cost_of, losses_of
+from backends.protocol_compiler.compiler import compile_protocol
+from backends.protocol_compiler.emission import emit
+from backends.protocol_compiler.patterns import (
+    Pattern,
+    embedded,
+    key_of,
+    pattern_of,
+    relabelled,
+    roles,
+    shipped,
+    shipped_text,
+)
+from backends.protocol_compiler.patterns.finding import heavy_hex, merged, problem_of, square
+from backends.protocol_compiler.placement import NODES
+from backends.protocol_compiler.pricing import room_for
+from backends.protocol_compiler.recognition import recognise
+from backends.protocol_compiler.search import LAYER_PRICE, search
+from backends.protocol_compiler.tables import device_tables
+from experiments.entanglement import EntanglementPoint
+from experiments.protocol import Cloning
+
+KINGSTON = load_device("fake_kingston")
+FEW = 4_000
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def region_of(device):
+    region = np.zeros(device.num_qubits, dtype=np.bool_)
+    region[sorted(device.largest_region)] = True
+    return region
+
+
+def room(problem, device):
+    rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
+    native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
+    return rows, native, np.zeros(8 * problem.pairs, dtype=np.int64)
+
+
+def best_place(problem, device, patterns=None):
+    patterns = shipped()[key_of(problem)] if patterns is None else patterns
+    tables = device_tables(device)
+    (place,) = embedded(problem, patterns, tables, region_of(device), LAYER_PRICE, 1)
+    return place
+
+
+@pytest.mark.parametrize("name", ["fake_kingston", "fake_sherbrooke", "fake_mumbai"])
+@pytest.mark.parametrize("strategy", ["frame", "unitary", "witness"])
+def test_one_pass_gives_the_cost_of_the_losses_and_the_layers_of_the_circuit(strategy, name):
+    device = load_device(name)
+    settings = EntanglementPoint(Cloning(3, 1, strategy), "parity").settings()
+    recognised = recognise([s.circuit for s in settings])
+    problem = recognised[0].problem
+    found = search(problem, device, FEW, 1, patterns={})
+    scratch = room(problem, device)
+    losses = np.zeros((3, problem.strings))
+    tables = device_tables(device)
+    assert losses_of(problem, found.place, tables, *scratch, losses) == 0
+    cost, layers = cost_of(problem, found.place, tables, *scratch, room_for(device.num_qubits))
+    assert cost == pytest.approx(losses.sum(), abs=1e-12)
+    assert (cost, layers) == (pytest.approx(found.cost, abs=1e-12), found.layers)
+    circuit = emit(recognised[0], found.place, device)
+    assert certify(settings[0].circuit, circuit).two_qubit_layers == layers
+
+
+def test_a_cost_above_the_limit_is_told_as_above_it():
+    problem = problem_of(3, "frame")
+    found = search(problem, KINGSTON, FEW, 1, patterns={})
+    tables, scratch = device_tables(KINGSTON), room(problem, KINGSTON)
+    for limit in (0.0, found.cost / 2, found.cost + 1e-6):
+        cost, _ = cost_of(problem, found.place, tables, *scratch, room_for(156), limit)
+        assert (cost > limit) == (found.cost > limit)
+
+
+@pytest.mark.parametrize("strategy", ["frame", "unitary"])
+@pytest.mark.parametrize("n", range(2, 16))
+def test_every_size_has_a_pattern_for_heavy_hex_lattices(n, strategy):
+    problem = problem_of(n, strategy)
+    tables = device_tables(heavy_hex())
+    cost, _ = cost_of(
+        problem, best_place(problem, heavy_hex()), tables, *room(problem, None), room_for(156)
+    )
+    assert cost < IMPOSSIBLE
+
+
+@pytest.mark.parametrize("lattice", [heavy_hex, square])
+def test_a_pattern_survives_its_file_and_fits_the_lattice_it_came_from(lattice):
+    device = lattice()
+    problem = problem_of(3, "unitary")
+    found = search(problem, device, FEW, 2, patterns={})
+    pattern = pattern_of(problem, found.place, device_tables(device))
+    again = Pattern.from_json(json.loads(json.dumps(pattern.to_json())))
+    for part, other in zip(pattern.place, again.place, strict=True):
+        assert np.array_equal(part, other)
+    place = best_place(problem, device, [again])
+    scratch = room(problem, device)
+    cost, layers = cost_of(
+        problem, place, device_tables(device), *scratch, room_for(device.num_qubits)
+    )
+    # The lattice is the same everywhere; its ties, which depend on numbers, need not be.
+    assert cost + LAYER_PRICE * layers <= found.rank * 1.2
+
+
+def test_patterns_use_what_works_alone():
+    problem = problem_of(5, "frame")
+    pattern = shipped()[key_of(problem)][0]
+    tables, region = device_tables(KINGSTON), region_of(KINGSTON)
+    places = embedded(problem, [pattern], tables, region, LAYER_PRICE, 1000)
+    assert len(places) > 10
+    for place in places:
+        used = {int(q) for q in (*place.site, *place.path.ravel()) if q >= 0}
+        assert used <= KINGSTON.largest_region
+        for v in range(place.scalars[NODES]):
+            if place.parent[v] >= 0:
+                pair = int(place.site[v]), int(place.site[place.parent[v]])
+                assert pair in KINGSTON.working_couplers
+        for path, length in zip(place.path, place.length, strict=True):
+            for a, b in pairwise(path[:length]):
+                assert (int(a), int(b)) in KINGSTON.working_couplers
+
+
+@pytest.mark.parametrize("clone", [1, 3, 5])
+def test_a_pattern_serves_every_clone(clone):
+    settings = EntanglementPoint(Cloning(5, clone, "unitary"), "parity").settings()
+    recognised = recognise([s.circuit for s in settings])
+    problem = recognised[0].problem
+    assert key_of(problem) == key_of(problem_of(5, "unitary"))
+    circuit = emit(recognised[0], best_place(problem, KINGSTON), KINGSTON)
+    certificate = certify(settings[0].circuit, circuit)
+    assert certificate.status == "proved", certificate.remark
+
+
+def test_another_order_of_the_pairs_and_back_is_the_same_placement():
+    problem = problem_of(4, "frame")
+    place = best_place(problem, KINGSTON)
+    order = [0, 3, 1, 4, 2]
+    inverse = [order.index(k) for k in range(5)]
+    back = relabelled(relabelled(place, order), inverse)
+    for part, other in zip(place, back, strict=True):
+        assert np.array_equal(part, other)
+    assert sorted(roles(problem)) == [0, 1, 2, 3, 4]
+
+
+def test_a_search_that_starts_from_patterns_ends_better():
+    for strategy in ("frame", "unitary"):
+        problem = problem_of(7, strategy)
+        bare = search(problem, KINGSTON, 40_000, 0, patterns={})
+        assert search(problem, KINGSTON, 40_000, 0).rank < bare.rank
+
+
+def test_a_run_keeps_the_best_patterns_once():
+    entries = [{"rank": rank, "site": [rank]} for rank in (5.0, 1.0, 3.0, 2.0)]
+    kept = merged(entries, {"rank": 4.0, "site": [4.0]})
+    assert [entry["rank"] for entry in kept] == [1.0, 2.0, 3.0, 4.0]
+    assert merged(kept, kept[0]) == kept
+
+
+def test_placements_are_named_by_the_patterns_too(tmp_path, monkeypatch):
+    circuits = [s.circuit for s in EntanglementPoint(Cloning(2, 1, "frame"), "parity").settings()]
+    for text in (shipped_text(), "{}"):
+        monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+        monkeypatch.setattr(
+            "backends.protocol_compiler.cached.shipped_text", lambda text=text: text
+        )
+        compile_protocol(circuits, KINGSTON, FEW, 0, 1)
+    assert len(list(tmp_path.rglob("*.npz"))) == 2
