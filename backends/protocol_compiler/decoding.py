@@ -7,7 +7,8 @@ their sums: X by one sum, Z by another, both by bits in both. So a bit has a typ
 which add up like bits: a tree of neighbours gathers a sum onto the clone, one gate an edge, and
 takes its own type off every bit in it. Three trees, one for each type, finish the work. Qubits in
 |0> may stand in a tree, and in the first tree bits of other types too: they are left with the third
-type. A qubit that a later tree needs is first cleared of what it gathered. The key is discarded, so
+type. That tree may as well be written last, when the others have taken away what it leaves: then
+the qubits that it crosses need not be cleared. A qubit that a later tree needs is first cleared of what it gathered. The key is discarded, so
 nothing else is undone.
 """
 
@@ -24,11 +25,12 @@ from backends.protocol_compiler.placement import DETOUR, ORDER, TIES, Placement,
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.tables import DeviceTables
 
-_BY_X, _BY_Z, _BY_BOTH = 1, 2, 3
+_BY_X, _BY_Z, _BY_BOTH, _DONE = 1, 2, 3, 4
 _Z = 2
 
 TREE_ORDERS = np.array([[1, 2, 3], [2, 1, 3], [3, 1, 2], [3, 2, 1], [1, 3, 2], [2, 3, 1]])
-"""Orders of the three trees; :attr:`Placement.scalars` names one."""
+"""Orders of the three trees; :attr:`Placement.scalars` names one, plus 6 if the first is written
+last."""
 
 CLOSED, OPEN, GATHERED, SPOILT = 0, 1, 2, 3
 """States of a device qubit: not to be used, holding its own bit (0 for a spare one), holding the
@@ -66,34 +68,33 @@ def gather_key(
             held[v, 1], held[v, 2] = _BY_X, problem.letter_z[b]
             held[u, 1], held[u, 2] = _BY_Z, problem.letter_x[a]
     clone = place.site[problem.clone]
-    room = np.empty((5, sites), dtype=np.int64)
-    missing = 0
+    shape = tables.neighbours, tables.degree
+    order, last = place.scalars[ORDER] % 6, place.scalars[ORDER] >= 6
+    # Rows: parent in the tree, whether in it, its members, and room for two more.
+    planned = np.empty((5, sites), dtype=np.int64)
+    tree = np.empty((5, sites), dtype=np.int64)
+    missing, kept = 0, 0
     for k in range(3):
-        wanted = TREE_ORDERS[place.scalars[ORDER], k]
-        onto_clone = 3 - problem.clone_z - problem.clone_x
-        if wanted == _BY_X:
-            onto_clone = problem.clone_x
-        elif wanted == _BY_Z:
-            onto_clone = problem.clone_z
-        end = _tree(
-            rows,
-            at,
-            wanted,
-            place.scalars[DETOUR] if k == 0 else sites,
-            place.scalars[TIES],
-            clone,
-            onto_clone,
-            held,
-            room,
-            tables.neighbours,
-            tables.degree,
-        )
-        if end < 0:
-            missing -= end
+        wanted = TREE_ORDERS[order, k]
+        detour = place.scalars[DETOUR] if k == 0 else sites
+        room = planned if k == 0 else tree
+        count = _grow(wanted, detour, place.scalars[TIES], clone, held, room, *shape)
+        if count < 0:
+            missing -= count
+        elif k == 0 and last:
+            kept = count
+            _cross(wanted, count, held, room)
         else:
-            at = end
+            onto = _letter_on_clone(problem, wanted)
+            at = _gather(rows, at, count, clone, onto, held, room, *shape)
+            if not last:
+                _cross(wanted, count, held, room)
+            _close(wanted, count, held, room, planned, last)
     if missing > 0:
         return -missing
+    if last:
+        onto = _letter_on_clone(problem, TREE_ORDERS[order, 0])
+        at = _gather(rows, at, kept, clone, onto, held, planned, *shape)
     # The clone's letters become Z and X.
     code = EXCHANGE[problem.clone_z, _Z]
     code = COMPOSE[EXCHANGE[IMAGE[code, problem.clone_x], 0], code]
@@ -101,20 +102,31 @@ def gather_key(
 
 
 @inner_machine_code
-def _tree(
-    rows: NDArray[np.int64],
-    at: int,
+def _letter_on_clone(problem: Problem, wanted: int) -> int:
+    """What a bit of this type takes off the clone."""
+    if wanted == _BY_X:
+        return problem.clone_x
+    if wanted == _BY_Z:
+        return problem.clone_z
+    return 3 - problem.clone_z - problem.clone_x
+
+
+@inner_machine_code
+def _grow(
     wanted: int,
     detour: int,
     ties: int,
     clone: int,
-    onto_clone: int,
     held: NDArray[np.int64],
     room: NDArray[np.int64],
     neighbours: NDArray[np.int64],
     degree: NDArray[np.int64],
 ) -> int:
-    """Gather all bits of one type; each in turn joins by its shortest way."""
+    """A tree that joins all bits of one type to the clone, each in turn by its shortest way.
+
+    Returns:
+        How many qubits are in it, or -k if k bits are cut off.
+    """
     sites = len(held)
     back, in_tree, members, seen, queue = room[0], room[1], room[2], room[3], room[4]
     left = 0
@@ -139,9 +151,25 @@ def _tree(
             members[count] = found
             count += 1
             found = back[found]
+    return count
+
+
+@inner_machine_code
+def _gather(
+    rows: NDArray[np.int64],
+    at: int,
+    count: int,
+    clone: int,
+    onto_clone: int,
+    held: NDArray[np.int64],
+    room: NDArray[np.int64],
+    neighbours: NDArray[np.int64],
+    degree: NDArray[np.int64],
+) -> int:
+    """Write the gates of a tree, from its leaves to the clone."""
+    back, in_tree, members, height = room[0], room[1], room[2], room[4]
     for m in range(1, count):
         at = _cleared(rows, at, members[m], in_tree, clone, held, neighbours, degree)
-    height = queue
     tallest = 0
     for m in range(count):
         height[members[m]] = 0
@@ -164,14 +192,37 @@ def _tree(
             at = write(rows, at, GATE, here, held[here, 2], up, onto)
             if up != clone:
                 held[up, 0] = GATHERED
+    return at
+
+
+@inner_machine_code
+def _cross(wanted: int, count: int, held: NDArray[np.int64], room: NDArray[np.int64]) -> None:
+    """Bits of other types in a tree are left with the third type."""
     for m in range(1, count):
-        here = members[m]
-        if held[here, 1] == wanted:
+        here = room[2, m]
+        if held[here, 1] not in (0, wanted):
+            held[here, 1] ^= wanted
+
+
+@inner_machine_code
+def _close(
+    wanted: int,
+    count: int,
+    held: NDArray[np.int64],
+    room: NDArray[np.int64],
+    planned: NDArray[np.int64],
+    last: bool,
+) -> None:
+    """Bits of a tree's own type are done; what the planned tree needs stays as it is for it."""
+    for m in range(1, count):
+        here = room[2, m]
+        if held[here, 1] != wanted:
+            continue
+        if last and planned[1, here] != 0:
+            held[here, 1] = _DONE
+        else:
             held[here, 1] = 0
             held[here, 0] = CLOSED if held[here, 0] == OPEN else SPOILT
-        elif held[here, 1] != 0:
-            held[here, 1] ^= wanted
-    return at
 
 
 @inner_machine_code

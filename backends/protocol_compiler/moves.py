@@ -269,7 +269,7 @@ def change_detail(problem: Problem, place: Placement, tables: DeviceTables) -> b
         place.flip[i] = 1 - place.flip[i]
         return problem.mate[i] > i
     if kind < 0.95:
-        place.scalars[ORDER] = np.random.randint(6)
+        place.scalars[ORDER] = np.random.randint(12)
     elif kind < 0.97:
         place.scalars[DETOUR] = np.random.randint(1, _LONGEST_DETOUR + 1)
     else:
