@@ -8,8 +8,8 @@ which add up like bits: a tree of neighbours gathers a sum onto the clone, one g
 takes its own type off every bit in it. Three trees, one for each type, finish the work. Qubits in
 |0> may stand in a tree, and in the first tree bits of other types too: they are left with the third
 type. That tree may as well be written last, when the others have taken away what it leaves: then
-the qubits that it crosses need not be cleared. A qubit that a later tree needs is first cleared of what it gathered. The key is discarded, so
-nothing else is undone.
+the qubits that it crosses need not be cleared. A qubit that a later tree needs is first cleared of
+what it gathered. The key is discarded, so nothing else is undone.
 """
 
 from __future__ import annotations

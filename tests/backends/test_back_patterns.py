@@ -87,7 +87,7 @@ def test_a_cost_above_the_limit_is_told_as_above_it():
 
 
 @pytest.mark.parametrize("strategy", ["frame", "unitary"])
-@pytest.mark.parametrize("n", range(2, 16))
+@pytest.mark.parametrize("n", [2, 5, 7, 10, 15])
 def test_every_size_has_a_pattern_for_heavy_hex_lattices(n, strategy):
     problem = problem_of(n, strategy)
     tables = device_tables(heavy_hex())
@@ -145,14 +145,14 @@ def test_a_pattern_serves_every_clone(clone):
 
 
 def test_another_order_of_the_pairs_and_back_is_the_same_placement():
-    problem = problem_of(4, "frame")
+    problem = problem_of(5, "frame")
     place = best_place(problem, KINGSTON)
-    order = [0, 3, 1, 4, 2]
-    inverse = [order.index(k) for k in range(5)]
+    order = [0, 3, 1, 4, 2, 5]
+    inverse = [order.index(k) for k in range(6)]
     back = relabelled(relabelled(place, order), inverse)
     for part, other in zip(place, back, strict=True):
         assert np.array_equal(part, other)
-    assert sorted(roles(problem)) == [0, 1, 2, 3, 4]
+    assert sorted(roles(problem)) == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_search_that_starts_from_patterns_ends_better():
