@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.frames import PULL_BACK
-from backends.protocol_compiler.propagation import BARRIER, LETTERS, MEASURE, PULSE, TURN
+from backends.protocol_compiler.propagation import (
+    BARRIER,
+    DELAY,
+    LETTERS,
+    MEASURE,
+    PULSE,
+    RESET,
+    TURN,
+)
 from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
 
 
@@ -63,6 +71,7 @@ def price(
     native: NDArray[np.int64],
     length: int,
     lists: NDArray[np.int64],
+    delays: NDArray[np.float64],
     tables: DeviceTables,
     first_x: NDArray[np.uint64],
     first_z: NDArray[np.uint64],
@@ -72,10 +81,11 @@ def price(
     """Sum of -log over all strings, and two-qubit layers.
 
     Args:
-        native: a program of gates, turns, barriers and readouts, as
+        native: a program without conditions, as
             :func:`backends.protocol_compiler.lowering.lower` writes it.
         length: its rows.
         lists: qubits of barriers.
+        delays: lengths of delays in seconds.
         tables: the device.
         first_x: strings with an X part, by the bit into which a qubit is read.
         first_z: the same for Z.
@@ -133,6 +143,8 @@ def price(
             for i in range(a, a + b):
                 free_from[lists[i]] = latest
                 depth[lists[i]] = level
+        elif kind == DELAY:
+            free_from[a] += delays[b]
         elif kind != LETTERS:
             if kind != TURN:
                 end = free_from[a]
@@ -146,11 +158,18 @@ def price(
                 elif kind == MEASURE:
                     end += tables.readout_seconds[a]
                     total += tables.readout_loss[a] * _count(first_x[b] | first_z[b])
-                starts[a] = end
+                else:
+                    end += tables.readout_seconds[a] + tables.pulse_seconds[a]
+                    total += tables.readout_loss[a] * _count(z[a])
+                starts[a] = -1.0 if kind == RESET else end
                 free_from[a] = end
             if kind == MEASURE:
                 x[a] = first_x[b]
                 z[a] = first_z[b]
+            elif kind == RESET:
+                if x[a] != zero:
+                    return -1.0, deepest
+                z[a] = zero
             elif b != 0:
                 m = PULL_BACK[b]
                 old_x, old_z = x[a], z[a]

@@ -87,14 +87,16 @@ def test_a_cost_above_the_limit_is_told_as_above_it():
 
 
 @pytest.mark.parametrize("strategy", ["frame", "unitary"])
-@pytest.mark.parametrize("n", [2, 5, 7, 10, 15])
-def test_every_size_has_a_pattern_for_heavy_hex_lattices(n, strategy):
+@pytest.mark.parametrize("n", range(2, 16))
+def test_every_size_has_patterns_that_fit_real_lattices(n, strategy):
     problem = problem_of(n, strategy)
-    tables = device_tables(heavy_hex())
-    cost, _ = cost_of(
-        problem, best_place(problem, heavy_hex()), tables, *room(problem, None), room_for(156)
-    )
-    assert cost < IMPOSSIBLE
+    for name in ("fake_kingston", "fake_nighthawk"):
+        device = load_device(name)
+        place = best_place(problem, device)
+        scratch = room(problem, device)
+        memory = room_for(device.num_qubits)
+        cost, _ = cost_of(problem, place, device_tables(device), *scratch, memory)
+        assert cost < IMPOSSIBLE
 
 
 @pytest.mark.parametrize("lattice", [heavy_hex, square])

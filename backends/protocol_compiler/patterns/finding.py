@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.protocol_compiler.patterns import key_of, pattern_of
+from backends.protocol_compiler.patterns import Patterns, key_of, pattern_of, shipped
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.recognition import recognise
 from backends.protocol_compiler.search import search
@@ -73,11 +73,14 @@ class _Task:
     strategy: Strategy
     seed: int
     moves: int
+    afresh: bool
 
 
-def found(lattice: DeviceSnapshot, problem: Problem, seed: int, moves: int) -> _Entry | None:
-    """The pattern of one search, which starts from random placements alone."""
-    best = search(problem, lattice, moves, seed, patterns={})
+def found(
+    lattice: DeviceSnapshot, problem: Problem, known: Patterns, seed: int, moves: int
+) -> _Entry | None:
+    """The pattern of one search, which starts from those that are known and at random."""
+    best = search(problem, lattice, moves, seed, patterns=known)
     pattern = best and pattern_of(problem, best.place, device_tables(lattice))
     return {"rank": round(best.rank, 4), **pattern.to_json()} if best and pattern else None
 
@@ -85,7 +88,8 @@ def found(lattice: DeviceSnapshot, problem: Problem, seed: int, moves: int) -> _
 def _run(task: _Task) -> tuple[str, _Entry | None]:
     lattice = heavy_hex() if task.lattice == "heavy-hex" else square()
     problem = problem_of(task.n, task.strategy)
-    return key_of(problem), found(lattice, problem, task.seed, task.moves)
+    known = {} if task.afresh else shipped()
+    return key_of(problem), found(lattice, problem, known, task.seed, task.moves)
 
 
 def merged(known: Sequence[_Entry], new: _Entry) -> list[_Entry]:
@@ -100,11 +104,14 @@ def main() -> None:
     parser.add_argument("--n", default="2,3,4,5,6,7,8,9,10,11,12,13,14,15")
     parser.add_argument("--seeds", default="0,1,2,3", help="one search a structure for each")
     parser.add_argument("--moves", type=int, default=150_000, help="for each signal qubit")
+    parser.add_argument(
+        "--afresh", action="store_true", help="start at random alone, not from what is shipped too"
+    )
     parser.add_argument("--workers", type=int, help="processes; one a core if not given")
     given = parser.parse_args()
     sizes, seeds = ([int(k) for k in text.split(",")] for text in (given.n, given.seeds))
     tasks = [
-        _Task(lattice, n, strategy, seed, given.moves * n)
+        _Task(lattice, n, strategy, seed, given.moves * n, given.afresh)
         for lattice in ("heavy-hex", "square")
         for n in sizes
         for strategy in _STRATEGIES
