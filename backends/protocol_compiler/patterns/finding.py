@@ -102,6 +102,7 @@ def main() -> None:
     """Search, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", default="2,3,4,5,6,7,8,9,10,11,12,13,14,15")
+    parser.add_argument("--lattices", default="heavy-hex,square")
     parser.add_argument("--seeds", default="0,1,2,3", help="one search a structure for each")
     parser.add_argument("--moves", type=int, default=150_000, help="for each signal qubit")
     parser.add_argument(
@@ -112,7 +113,7 @@ def main() -> None:
     sizes, seeds = ([int(k) for k in text.split(",")] for text in (given.n, given.seeds))
     tasks = [
         _Task(lattice, n, strategy, seed, given.moves * n, given.afresh)
-        for lattice in ("heavy-hex", "square")
+        for lattice in given.lattices.split(",")
         for n in sizes
         for strategy in _STRATEGIES
         for seed in seeds
@@ -123,8 +124,9 @@ def main() -> None:
             if entry:
                 shelf = document.setdefault(task.lattice, {})
                 shelf[key] = merged(shelf.get(key, []), entry)
-    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
-    FILE.write_text(text + "\n", encoding="utf-8")
+                # Kept at once: who stops a long run loses nothing.
+                text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+                FILE.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
