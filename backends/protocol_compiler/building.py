@@ -177,5 +177,6 @@ def cost_of(
     if length < 0:
         return IMPOSSIBLE - length, 0
     first_x, first_z = problem.first_x, problem.first_z
-    total, layers = price(native, length, lists, np.zeros(1), tables, first_x, first_z, room, limit)
+    delays = np.full(1, problem.wait_seconds)
+    total, layers = price(native, length, lists, delays, tables, first_x, first_z, room, limit)
     return (IMPOSSIBLE + 8 * problem.pairs if total < 0.0 else total), layers
