@@ -67,6 +67,26 @@ def _count(mask: np.uint64) -> float:
 
 
 @inner_machine_code
+def _wait(
+    relaxation: NDArray[np.float64],
+    dephasing: NDArray[np.float64],
+    trains: NDArray[np.float64],
+    qubit: int,
+    seconds: float,
+    x: np.uint64,
+    z: np.uint64,
+) -> float:
+    """What a wait costs, pulse trains included where waits get them."""
+    if seconds <= 0.0:
+        return 0.0
+    if trains.shape[1] > 0 and seconds >= trains[0, qubit]:
+        seconds -= trains[2, qubit]
+        pulses = trains[1, qubit] * _count(x | z)
+        return pulses + seconds * relaxation[qubit] * (_count(x) / 2.0 + _count(z & ~x))
+    return seconds * (dephasing[qubit] * _count(x) + relaxation[qubit] * _count(z & ~x))
+
+
+@inner_machine_code
 def price(
     native: NDArray[np.int64],
     length: int,
@@ -99,7 +119,7 @@ def price(
     x, z, free_from = room.x, room.z, room.free_from
     starts, depth = room.starts, room.depth
     gate_loss, gate_seconds = tables.gate_loss, tables.gate_seconds
-    dephasing_rate, relaxation_rate = tables.dephasing_rate, tables.relaxation_rate
+    dephasing, relaxation, trains = tables.dephasing_rate, tables.relaxation_rate, tables.trains
     for q in range(len(x)):
         x[q] = zero
         z[q] = zero
@@ -116,10 +136,8 @@ def price(
             level = max(depth[a], depth[b]) + 1
             deepest = max(deepest, level)
             for q in (a, b):
-                waited = end - starts[q]
-                if starts[q] >= 0.0 and waited > 0.0:
-                    total += waited * dephasing_rate[q] * _count(x[q])
-                    total += waited * relaxation_rate[q] * _count(z[q] & ~x[q])
+                if starts[q] >= 0.0:
+                    total += _wait(relaxation, dephasing, trains, q, end - starts[q], x[q], z[q])
                 starts[q] = end + seconds
                 free_from[q] = end + seconds
                 depth[q] = level
@@ -141,17 +159,20 @@ def price(
                 latest = max(latest, free_from[lists[i]])
                 level = max(level, depth[lists[i]])
             for i in range(a, a + b):
-                free_from[lists[i]] = latest
-                depth[lists[i]] = level
+                q = lists[i]
+                if trains.shape[1] > 0 and starts[q] >= 0.0:
+                    # A train crosses no barrier: each part of a wait is one of its own.
+                    total += _wait(relaxation, dephasing, trains, q, latest - starts[q], x[q], z[q])
+                    starts[q] = latest
+                free_from[q] = latest
+                depth[q] = level
         elif kind == DELAY:
             free_from[a] += delays[b]
         elif kind != LETTERS:
             if kind != TURN:
                 end = free_from[a]
-                waited = end - starts[a]
-                if starts[a] >= 0.0 and waited > 0.0:
-                    total += waited * dephasing_rate[a] * _count(x[a])
-                    total += waited * relaxation_rate[a] * _count(z[a] & ~x[a])
+                if starts[a] >= 0.0:
+                    total += _wait(relaxation, dephasing, trains, a, end - starts[a], x[a], z[a])
                 if kind == PULSE:
                     end += tables.pulse_seconds[a]
                     total += tables.pulse_loss[a] * _count(x[a] | z[a])

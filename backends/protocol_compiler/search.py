@@ -170,7 +170,8 @@ def search(
     region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
     region[centres] = True
     known = (shipped() if patterns is None else patterns).get(key_of(problem), ())
-    embeddings = embedded(problem, known, device_tables(snapshot), region, LAYER_PRICE, _EMBEDDINGS)
+    tables = device_tables(snapshot, DECOUPLINGS[problem.decoupling])
+    embeddings = embedded(problem, known, tables, region, LAYER_PRICE, _EMBEDDINGS)
     share = _SCOUTS if embeddings else _SCOUTS + _FROM_PATTERNS
     scouting = max(_FEWEST_SCOUTS, int(share * moves / cooling.scout_moves))
     scouts = runs([(None, centre) for centre in centres[:scouting]], share, cooling.hot)

@@ -27,6 +27,7 @@ from backends.protocol_compiler.pricing import room_for
 from backends.protocol_compiler.recognition import recognise
 from backends.protocol_compiler.search import LAYER_PRICE, search
 from backends.protocol_compiler.tables import device_tables
+from backends.pulse_trains import DECOUPLINGS
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
@@ -59,16 +60,21 @@ def best_place(problem, device, patterns=None):
 
 
 @pytest.mark.parametrize("name", ["fake_kingston", "fake_sherbrooke", "fake_mumbai"])
-@pytest.mark.parametrize("strategy", ["frame", "unitary", "witness"])
-def test_one_pass_gives_the_cost_of_the_losses_and_the_layers_of_the_circuit(strategy, name):
+@pytest.mark.parametrize(
+    ("strategy", "decoupling"),
+    [("frame", "none"), ("unitary", "none"), ("witness", "none"), ("unitary", "XY4")],
+)
+def test_one_pass_gives_the_cost_of_the_losses_and_the_layers_of_the_circuit(
+    strategy, decoupling, name
+):
     device = load_device(name)
     settings = EntanglementPoint(Cloning(3, 1, strategy), "parity").settings()
     recognised = recognise([s.circuit for s in settings])
-    problem = recognised[0].problem
+    problem = recognised[0].problem._replace(decoupling=DECOUPLINGS.index(decoupling))
     found = search(problem, device, FEW, 1, patterns={})
     scratch = room(problem, device)
     losses = np.zeros((3, problem.strings))
-    tables = device_tables(device)
+    tables = device_tables(device, decoupling)
     assert losses_of(problem, found.place, tables, *scratch, losses) == 0
     cost, layers = cost_of(problem, found.place, tables, *scratch, room_for(device.num_qubits))
     assert cost == pytest.approx(losses.sum(), abs=1e-12)
