@@ -16,6 +16,7 @@ from backends.protocol_compiler.frames import PULL_BACK
 from backends.protocol_compiler.propagation import (
     BARRIER,
     DELAY,
+    GIVEN,
     LETTERS,
     MEASURE,
     PULSE,
@@ -168,6 +169,9 @@ def price(
                 depth[q] = level
         elif kind == DELAY:
             free_from[a] += delays[b]
+        elif kind == GIVEN:
+            x[a] = zero
+            z[a] = zero
         elif kind != LETTERS:
             if kind != TURN:
                 end = free_from[a]
