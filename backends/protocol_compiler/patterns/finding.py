@@ -94,8 +94,9 @@ def _run(task: _Task) -> tuple[str, _Entry | None]:
 
 def merged(known: Sequence[_Entry], new: _Entry) -> list[_Entry]:
     """The best of what is known and what is new, each once."""
-    once = {json.dumps(entry, sort_keys=True): entry for entry in (*known, new)}
-    return sorted(once.values(), key=lambda entry: float(entry["rank"]))[:_KEPT]
+    # On a regular lattice equal ranks are the same shape, seen from another side.
+    once = {float(entry["rank"]): entry for entry in (new, *known)}
+    return [once[rank] for rank in sorted(once)[:_KEPT]]
 
 
 def main() -> None:
