@@ -21,6 +21,7 @@ from backends.protocol_compiler.recognition import recognise
 from backends.protocol_compiler.search import search
 from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning, Strategy
 
@@ -60,10 +61,11 @@ def square(rows: int = 10, columns: int = 12) -> DeviceSnapshot:
     return _uniform("square", rows * columns, pairs)
 
 
-def problem_of(n: int, strategy: Strategy) -> Problem:
-    """The problem of one structure, without anything beside the clone."""
-    settings = EntanglementPoint(Cloning(n, 1, strategy), "parity").settings()
-    return recognise([setting.circuit for setting in settings])[0].problem
+def problem_of(n: int, strategy: Strategy, beside: bool = False) -> Problem:
+    """The problem of one structure; with R beside the clone, it is that of a CHSH test."""
+    cloning = Cloning(n, 1, strategy)
+    point = ChshPoint(cloning, "2-2") if beside else EntanglementPoint(cloning, "parity")
+    return recognise([setting.circuit for setting in point.settings()])[0].problem
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class _Task:
     seed: int
     moves: int
     afresh: bool
+    beside: bool
 
 
 def found(
@@ -87,7 +90,7 @@ def found(
 
 def _run(task: _Task) -> tuple[str, _Entry | None]:
     lattice = heavy_hex() if task.lattice == "heavy-hex" else square()
-    problem = problem_of(task.n, task.strategy)
+    problem = problem_of(task.n, task.strategy, task.beside)
     known = {} if task.afresh else shipped()
     return key_of(problem), found(lattice, problem, known, task.seed, task.moves)
 
@@ -109,11 +112,14 @@ def main() -> None:
     parser.add_argument(
         "--afresh", action="store_true", help="start at random alone, not from what is shipped too"
     )
+    parser.add_argument(
+        "--beside", action="store_true", help="with R beside the clone, as CHSH tests need it"
+    )
     parser.add_argument("--workers", type=int, help="processes; one a core if not given")
     given = parser.parse_args()
     sizes, seeds = ([int(k) for k in text.split(",")] for text in (given.n, given.seeds))
     tasks = [
-        _Task(lattice, n, strategy, seed, given.moves * n, given.afresh)
+        _Task(lattice, n, strategy, seed, given.moves * n, given.afresh, given.beside)
         for lattice in given.lattices.split(",")
         for n in sizes
         for strategy in _STRATEGIES
