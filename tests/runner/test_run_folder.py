@@ -134,7 +134,7 @@ def test_every_default_is_resolved(small: Finished) -> None:
     assert resolved["experiment"]["n"] == [2, 3]
     assert resolved["compile"] == {
         **{"strategy": "stock", "seeds": 4, "layouts": "best"},
-        **{"seconds": 20.0, "moves": None},
+        **{"seconds": 20.0, "moves": None, "decoupling": "none"},
     }
     assert (resolved["seed"], resolved["repeats"], resolved["shots"]) == (7, 1, 500)
 
