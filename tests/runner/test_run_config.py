@@ -541,6 +541,7 @@ def test_defaults_are_filled_in(load: Load) -> None:
             "layouts": "best",
             "seconds": 20.0,
             "moves": None,
+            "decoupling": "none",
         },
         "suppression": {
             "dynamical_decoupling": "none",
