@@ -1,0 +1,78 @@
+"""Simulated annealing of layouts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.building import IMPOSSIBLE
+from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.patchwork.building import cost_of
+from backends.protocol_compiler.patchwork.layout import Layout, conflicts, copy_layout
+from backends.protocol_compiler.patchwork.moves import change
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.tables import DeviceTables
+
+
+@machine_code
+def anneal(
+    patches: Patches,
+    layout: Layout,
+    here: Layout,
+    before: Layout,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+    tables: DeviceTables,
+    moves: int,
+    hot: float,
+    cold: float,
+    seed: int,
+) -> float:
+    """Improve a layout by random changes, accepted ever more strictly.
+
+    Args:
+        patches: what is placed.
+        layout: where it starts, and the best one found afterwards.
+        here: room for a layout; overwritten.
+        before: the same.
+        rows: room for a program.
+        native: room for a native one.
+        tables: the device.
+        moves: how many changes are tried.
+        hot: temperature at the start, in units of the cost.
+        cold: temperature at the end.
+        seed: of all random choices.
+
+    Returns:
+        The cost of the best layout; :data:`IMPOSSIBLE` and more if none works.
+    """
+    np.random.seed(seed)
+    lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
+    losses = np.zeros((3, patches.strings))
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    sequence = np.empty(patches.pairs, dtype=np.int64)
+    cost = cost_of(patches, layout, tables, rows, native, lists, losses)
+    copy_layout(layout, here)
+    copy_layout(layout, before)
+    best = cost
+    cooling = (cold / hot) ** (1.0 / max(1, moves))
+    temperature = hot
+    for _ in range(moves):
+        temperature *= cooling
+        if not change(patches, here, tables):
+            copy_layout(before, here)
+            continue
+        wrong = conflicts(patches, here, held, sequence)
+        if wrong > 0:
+            new = IMPOSSIBLE + wrong
+        else:
+            new = cost_of(patches, here, tables, rows, native, lists, losses)
+        if new <= cost or np.random.random() < np.exp((cost - new) / temperature):
+            cost = new
+            copy_layout(here, before)
+            if cost < best:
+                best = cost
+                copy_layout(here, layout)
+        else:
+            copy_layout(before, here)
+    return best

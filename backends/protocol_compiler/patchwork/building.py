@@ -1,0 +1,272 @@
+"""From a layout of several blocks to its program and its score."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.building import IMPOSSIBLE
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
+from backends.protocol_compiler.decoding import gather_key
+from backends.protocol_compiler.encoding import encrypt, prepare_pair, write
+from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, READ, lower
+from backends.protocol_compiler.patchwork.layout import (
+    Layout,
+    block_of,
+    enter,
+    has_partner,
+    hold_inputs,
+    last_site,
+    stand_beside,
+)
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.patchwork.wire import spread
+from backends.protocol_compiler.placement import LONGEST_PATH, ORDER, Placement
+from backends.protocol_compiler.problem import ROWS
+from backends.protocol_compiler.propagation import propagate
+from backends.protocol_compiler.tables import DeviceTables
+
+ENCRYPTED, DECRYPTED, SPREAD = -1, -2, -3
+"""Marks of fences; others are block * pairs + pair of the Bell pair that is ready."""
+
+_X, _Z = 0, 2
+_CORRELATORS = 3.0
+_CUT_OFF = 3
+
+
+def most_rows(patches: Patches, sites: int) -> int:
+    """A bound on the rows of a program, decryption by trees included."""
+    every_block = patches.pairs * (4 * LONGEST_PATH + 20)
+    return patches.blocks * every_block + 16 * sites + len(patches.post) + 8 * patches.qubits
+
+
+@inner_machine_code
+def final_sites(patches: Patches, layout: Layout, lists: NDArray[np.int64]) -> None:
+    """Write where each logical qubit is after all encryption to the start of ``lists``."""
+    for b in range(patches.blocks):
+        for i in range(patches.pairs):
+            # Children come after their parents, and have moved what they encrypt.
+            lists[patches.data[b, i]] = layout.site[b, i]
+            if patches.partner[b, i] >= 0:
+                lists[patches.partner[b, i]] = last_site(layout, b, i)
+
+
+@inner_machine_code
+def _bring(rows: NDArray[np.int64], at: int, layout: Layout, b: int) -> int:
+    """Move the input of a block from where it was made to its place in the tree."""
+    for k in range(layout.length[b, 0] - 1, 0, -1):
+        here, there = layout.path[b, 0, k], layout.path[b, 0, k - 1]
+        at = write(rows, at, GATE, here, _Z, there, _X)
+        at = write(rows, at, GATE, there, _Z, here, _X)
+    return at
+
+
+@machine_code
+def build(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    lists: NDArray[np.int64],
+) -> int:
+    """Write the program of a layout, from the first gate to the end of decryption.
+
+    Returns:
+        The number of rows, or -k if k things stand in each other's way.
+    """
+    pairs, qubits = patches.pairs, patches.qubits
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    sequence = np.empty(pairs, dtype=np.int64)
+    final_sites(patches, layout, lists)
+    wrong = hold_inputs(patches, layout, held)
+    at = 0
+    if patches.ghz:
+        at = spread(rows, at, patches, layout, tables)
+        if at < 0:
+            return -_CUT_OFF * patches.blocks
+        start = qubits + 2 * pairs * patches.blocks
+        for b in range(patches.blocks):
+            lists[start + b] = layout.site[b, 0]
+            at = write(rows, at, EXACT, layout.site[b, 0], 0, 0, 0)
+        at = write(rows, at, FENCE, start, patches.blocks, SPREAD, 0)
+    for k in range(patches.blocks):
+        b = layout.order[k]
+        place = block_of(layout, b)
+        wrong += enter(patches, layout, b, held, sequence)
+        if wrong > 0:
+            continue
+        for m in range(pairs):
+            i = sequence[m]
+            if has_partner(patches, b, i):
+                at = prepare_pair(rows, at, place, i, pairs)
+                start = qubits + 2 * (b * pairs + i)
+                lists[start], lists[start + 1] = layout.site[b, i], last_site(layout, b, i)
+                rows[at - 1, 1], rows[at - 1, 3] = start, b * pairs + i
+            elif patches.source[b, 0] >= 0:
+                at = _bring(rows, at, layout, b)
+        at = encrypt(rows, at, place, pairs)
+    if wrong > 0:
+        return -wrong
+    for q in range(qubits):
+        at = write(rows, at, EXACT, lists[q], 0, 0, 0)
+    at = write(rows, at, FENCE, 0, qubits, ENCRYPTED, 0)
+    if patches.decoding == ROWS:
+        for k in range(len(patches.post)):
+            kind, a, b, c, d = patches.post[k]
+            at = write(rows, at, kind, lists[a], b, lists[c] if kind == GATE else c, d)
+    else:
+        at = _gather_keys(rows, at, patches, layout, tables, lists)
+        if at < 0:
+            return at
+    for q in range(qubits):
+        if patches.exact[q]:
+            at = write(rows, at, EXACT, lists[q], 0, 0, 0)
+    return write(rows, at, FENCE, 0, qubits, DECRYPTED, 0)
+
+
+@inner_machine_code
+def _gather_keys(
+    rows: NDArray[np.int64],
+    at: int,
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    lists: NDArray[np.int64],
+) -> int:
+    """Append decryption of each clone by trees, which keep off everybody else's qubits.
+
+    Returns:
+        The next free row, or -k if k key qubits are cut off.
+    """
+    size, sites = patches.flat.pairs, len(tables.degree)
+    flat = Placement(
+        np.empty(size, dtype=np.int64),
+        np.empty(size, dtype=np.int64),
+        np.zeros(4, dtype=np.int64),
+        np.empty((size, LONGEST_PATH), dtype=np.int64),
+        np.empty(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+        np.zeros(size, dtype=np.int64),
+    )
+    closed = np.zeros(sites, dtype=np.bool_)
+    for q in range(patches.qubits):
+        closed[lists[q]] = True
+    neighbours = np.empty(tables.neighbours.shape, dtype=np.int64)
+    degree = np.empty(sites, dtype=np.int64)
+    free = DeviceTables(
+        tables.entangler,
+        tables.pulse_loss,
+        tables.pulse_seconds,
+        tables.readout_loss,
+        tables.readout_seconds,
+        tables.relaxation_rate,
+        tables.dephasing_rate,
+        tables.native,
+        tables.gate_loss,
+        tables.gate_seconds,
+        neighbours,
+        degree,
+    )
+    missing = 0
+    for g in range(len(patches.clones)):
+        for k in range(size):
+            b, i = patches.path_block[g, k], patches.path_pair[g, k]
+            flat.site[k] = lists[patches.data[b, i]]
+            flat.path[k, 0] = flat.site[k]
+            flat.length[k] = 1
+            flat.flip[k] = layout.flip[b, i]
+            if patches.partner[b, i] >= 0:
+                flat.path[k, 1] = lists[patches.partner[b, i]]
+                flat.length[k] = 2
+                if k > 0:
+                    closed[flat.path[k, 1]] = False
+        flat.scalars[ORDER] = layout.scalars[patches.path_block[g, size - 1], ORDER]
+        closed[lists[patches.clones[g]]] = False
+        for s in range(sites):
+            degree[s] = 0
+            for k in range(tables.degree[s]):
+                if not closed[tables.neighbours[s, k]]:
+                    neighbours[s, degree[s]] = tables.neighbours[s, k]
+                    degree[s] += 1
+        end = gather_key(rows, at, patches.flat, flat, free)
+        if end < 0:
+            missing -= end
+            continue
+        for k in range(at, end):
+            closed[rows[k, 1]] = True
+            if rows[k, 0] == GATE:
+                closed[rows[k, 3]] = True
+        at = end
+    return -missing if missing > 0 else at
+
+
+@machine_code
+def losses_of(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    losses: NDArray[np.float64],
+) -> int:
+    """Score a layout: losses by cause and string are written to ``losses``.
+
+    Returns:
+        How many things make the layout impossible; 0 if it works.
+    """
+    count = build(patches, layout, tables, rows, lists)
+    if count < 0:
+        return -count
+    zero = np.uint64(0)
+    sites = len(tables.degree)
+    if patches.beside_clone:
+        r, c = lists[patches.partner[0, 0]], lists[patches.clones[0]]
+        if not stand_beside(tables, r, c):
+            return 1
+    x = np.zeros(sites, dtype=np.uint64)
+    z = np.zeros(sites, dtype=np.uint64)
+    bits = np.zeros(patches.qubits, dtype=np.uint64)
+    for q in range(patches.qubits):
+        touched = patches.first_x[q] | patches.first_z[q]
+        if touched != zero:
+            count = write(rows, count, READ, lists[q], q, 0, 0)
+            x[lists[q]] = patches.first_x[q]
+            z[lists[q]] = patches.first_z[q]
+            bits[q] = touched
+    frames = np.zeros(sites, dtype=np.int64)
+    length = lower(rows[:count], tables, frames, native)
+    if length < 0:
+        # Key qubits that are read together do not stand beside each other.
+        return _CUT_OFF
+    losses[:] = 0.0
+    vanished = propagate(native[:length], lists, np.zeros(1), tables, x, z, bits, losses)
+    # A correlator that vanishes without noise would be a fault of the construction.
+    return 0 if vanished == zero else 8 * patches.qubits
+
+
+@inner_machine_code
+def cost_of(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+    lists: NDArray[np.int64],
+    losses: NDArray[np.float64],
+) -> float:
+    """-log of all correlators, summed, or :data:`IMPOSSIBLE` and more.
+
+    For a GHZ state three times -log of the mean of the chosen stabilizers, which is what the
+    fidelity is made of.
+    """
+    wrong = losses_of(patches, layout, tables, rows, native, lists, losses)
+    if wrong > 0:
+        return IMPOSSIBLE + wrong
+    total, mean = 0.0, 0.0
+    for s in range(patches.strings):
+        loss = losses[0, s] + losses[1, s] + losses[2, s]
+        total += loss
+        mean += np.exp(-loss) / patches.strings
+    return -_CORRELATORS * np.log(mean) if patches.ghz else total

@@ -1,0 +1,232 @@
+"""Where all blocks stand, in which order they are made, and whether they get in each other's way."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.placement import LONGEST_PATH, Placement
+from backends.protocol_compiler.tables import DeviceTables
+
+CENTRE, STEEP = 0, 1
+"""Entries of :attr:`Layout.wire`."""
+
+_SPARE = 1
+
+
+class Layout(NamedTuple):
+    """One :class:`Placement` a block, stacked, and what they share.
+
+    ``path[b, 0]`` leads from the place of block b's input in its tree back to where it comes from:
+    to R, to the place that the parent block left it at, or nowhere (length 1).
+
+    Attributes:
+        site: shape (blocks, nodes at most); see :class:`Placement`, as for the next ones.
+        parent: shape (blocks, nodes at most).
+        scalars: shape (blocks, 4).
+        path: shape (blocks, pairs, LONGEST_PATH).
+        length: shape (blocks, pairs).
+        meet: shape (blocks, pairs).
+        turned: shape (blocks, pairs).
+        flip: shape (blocks, pairs).
+        order: blocks in the order in which they are made, shape (blocks,).
+        wire: the block from whose input a GHZ state spreads, and 1 if every input is reached by a
+            shortest way from there, 0 if from the nearest one that is reached already.
+        rank: which way the GHZ state goes if two are equally long: by the lower rank of the
+            device qubits, shape (device qubits,).
+    """
+
+    site: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    scalars: NDArray[np.int64]
+    path: NDArray[np.int64]
+    length: NDArray[np.int64]
+    meet: NDArray[np.int64]
+    turned: NDArray[np.int64]
+    flip: NDArray[np.int64]
+    order: NDArray[np.int64]
+    wire: NDArray[np.int64]
+    rank: NDArray[np.int64]
+
+
+def empty_layout(blocks: int, pairs: int, sites: int) -> Layout:
+    """A layout of which nothing is placed."""
+    nodes = pairs + _SPARE
+    return Layout(
+        site=np.full((blocks, nodes), -1, dtype=np.int64),
+        parent=np.full((blocks, nodes), -1, dtype=np.int64),
+        scalars=np.zeros((blocks, 4), dtype=np.int64),
+        path=np.full((blocks, pairs, LONGEST_PATH), -1, dtype=np.int64),
+        length=np.zeros((blocks, pairs), dtype=np.int64),
+        meet=np.zeros((blocks, pairs), dtype=np.int64),
+        turned=np.zeros((blocks, pairs), dtype=np.int64),
+        flip=np.zeros((blocks, pairs), dtype=np.int64),
+        order=np.arange(blocks, dtype=np.int64),
+        wire=np.zeros(2, dtype=np.int64),
+        rank=np.arange(sites, dtype=np.int64),
+    )
+
+
+@inner_machine_code
+def block_of(layout: Layout, b: int) -> Placement:
+    """One block of a layout, as a view."""
+    return Placement(
+        layout.site[b],
+        layout.parent[b],
+        layout.scalars[b],
+        layout.path[b],
+        layout.length[b],
+        layout.meet[b],
+        layout.turned[b],
+        layout.flip[b],
+    )
+
+
+@machine_code
+def copy_layout(source: Layout, target: Layout) -> None:
+    """Overwrite one layout by another."""
+    target.site[:] = source.site
+    target.parent[:] = source.parent
+    target.scalars[:] = source.scalars
+    target.path[:] = source.path
+    target.length[:] = source.length
+    target.meet[:] = source.meet
+    target.turned[:] = source.turned
+    target.flip[:] = source.flip
+    target.order[:] = source.order
+    target.wire[:] = source.wire
+    target.rank[:] = source.rank
+
+
+@inner_machine_code
+def last_site(layout: Layout, b: int, pair: int) -> int:
+    """Where the partner of a data qubit stands, or where the input of a block comes from."""
+    return layout.path[b, pair, layout.length[b, pair] - 1]
+
+
+@inner_machine_code
+def has_partner(patches: Patches, b: int, pair: int) -> bool:
+    """Whether a pair is a Bell pair: it is unless it is an input that comes from elsewhere."""
+    return pair > 0 or patches.partner[b, 0] >= 0
+
+
+@inner_machine_code
+def hold_inputs(patches: Patches, layout: Layout, held: NDArray[np.int64]) -> int:
+    """Start with free device qubits but for the inputs of a GHZ state; conflicts are counted."""
+    wrong = 0
+    held[:] = 0
+    if patches.ghz:
+        for b in range(patches.blocks):
+            wrong += held[layout.site[b, 0]]
+            held[layout.site[b, 0]] = 1
+    return wrong
+
+
+@inner_machine_code
+def enter(
+    patches: Patches,
+    layout: Layout,
+    b: int,
+    held: NDArray[np.int64],
+    sequence: NDArray[np.int64],
+) -> int:
+    """Let a block's qubits come to their places, where ``held`` marks what is in use.
+
+    Args:
+        patches: what is placed.
+        layout: where.
+        b: the block.
+        held: updated.
+        sequence: in which order its pairs are made and its input comes; overwritten.
+
+    Returns:
+        How often something stands in the way; 0 if all is well.
+    """
+    pairs = patches.pairs
+    wrong = 0
+    comes = patches.source[b, 0] >= 0
+    origin = last_site(layout, b, 0) if comes else -1
+    first = np.zeros(pairs, dtype=np.int64)  # what has to come before each pair, as a mask
+    for i in range(pairs):
+        size = layout.length[b, i]
+        if i == 0 and patches.ghz:
+            continue
+        for k in range(size):
+            s = layout.path[b, i, k]
+            mine = k == 0 or (k == size - 1 and not (i == 0 and comes))
+            for j in range(pairs):
+                if j == i:
+                    continue
+                if s == layout.site[b, j] or (has_partner(patches, b, j) and s == last_site(layout, b, j)):
+                    if mine:
+                        wrong += 1
+                    else:
+                        first[j] |= 1 << i
+            if i > 0 and s == origin:
+                first[i] |= 1
+    done = 0
+    for k in range(pairs):
+        chosen = -1
+        for i in range(pairs):
+            if not (done >> i) & 1 and (first[i] & ~done) == 0:
+                chosen = i
+                break
+        if chosen < 0:
+            wrong += 1
+            for i in range(pairs):
+                if not (done >> i) & 1:
+                    chosen = i
+                    break
+        done |= 1 << chosen
+        sequence[k] = chosen
+        if chosen == 0 and patches.ghz:
+            continue
+        size = layout.length[b, chosen]
+        for m in range(size):
+            s = layout.path[b, chosen, m]
+            if not (chosen == 0 and comes and m == size - 1):
+                wrong += held[s]
+        if chosen == 0 and comes:
+            held[origin] = 0
+        held[layout.site[b, chosen]] = 1
+        if has_partner(patches, b, chosen):
+            held[last_site(layout, b, chosen)] = 1
+    return wrong
+
+
+@inner_machine_code
+def held_before(
+    patches: Patches,
+    layout: Layout,
+    b: int,
+    held: NDArray[np.int64],
+    sequence: NDArray[np.int64],
+) -> None:
+    """Which device qubits are in use just before a block is made."""
+    hold_inputs(patches, layout, held)
+    for k in range(patches.blocks):
+        other = layout.order[k]
+        if other == b:
+            return
+        enter(patches, layout, other, held, sequence)
+
+
+@inner_machine_code
+def conflicts(
+    patches: Patches, layout: Layout, held: NDArray[np.int64], sequence: NDArray[np.int64]
+) -> int:
+    """How often something stands in the way; 0 if the layout works."""
+    wrong = hold_inputs(patches, layout, held)
+    for k in range(patches.blocks):
+        wrong += enter(patches, layout, layout.order[k], held, sequence)
+    return wrong
+
+
+@inner_machine_code
+def stand_beside(tables: DeviceTables, a: int, b: int) -> bool:
+    """Whether two device qubits share a working coupler."""
+    return bool(tables.native[a, b] or tables.native[b, a])

@@ -1,0 +1,337 @@
+"""Random changes of a layout.
+
+Each changes the layout in place and tells whether the result is worth scoring; the caller keeps a
+copy to go back to.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import inner_machine_code
+from backends.protocol_compiler.moves import reattach, shift_centre
+from backends.protocol_compiler.patchwork.growing import regrow, used_after
+from backends.protocol_compiler.patchwork.layout import (
+    CENTRE,
+    STEEP,
+    Layout,
+    block_of,
+    has_partner,
+    held_before,
+    last_site,
+)
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.placement import ORDER, ROOT, SECOND
+from backends.protocol_compiler.problem import TREES
+from backends.protocol_compiler.routing import random_neighbour, route_avoiding
+from backends.protocol_compiler.tables import DeviceTables
+
+_LONGEST_WALK = 5
+_ON_PATH = 0.4
+_REGROW_TRIES = 6
+
+
+@inner_machine_code
+def _around(
+    patches: Patches,
+    layout: Layout,
+    b: int,
+    held: NDArray[np.int64],
+    ends: NDArray[np.int64],
+) -> None:
+    """What is in use before a block, and where nothing of it may stay, its own places included."""
+    sequence = np.empty(patches.pairs, dtype=np.int64)
+    nobody = np.zeros(patches.blocks, dtype=np.bool_)
+    held_before(patches, layout, b, held, sequence)
+    ends[:] = held
+    if np.random.random() < 0.9:
+        used_after(patches, layout, b, nobody, ends)
+    if patches.source[b, 0] >= 0:
+        ends[last_site(layout, b, 0)] = 0
+    for i in range(patches.pairs):
+        ends[layout.site[b, i]] = 1
+        if has_partner(patches, b, i):
+            ends[last_site(layout, b, i)] = 1
+
+
+@inner_machine_code
+def _route(
+    patches: Patches,
+    layout: Layout,
+    b: int,
+    pair: int,
+    goal: int,
+    held: NDArray[np.int64],
+    tables: DeviceTables,
+) -> bool:
+    """Draw the path of a pair to its partner, or of an input to where it comes from."""
+    if pair == 0 and patches.ghz:
+        layout.path[b, 0, 0] = layout.site[b, 0]
+        layout.length[b, 0] = 1
+        return True
+    comes = pair == 0 and patches.source[b, 0] >= 0
+    if goal == layout.site[b, pair] and not comes:
+        return False
+    if np.random.random() < 0.5:
+        return route_avoiding(block_of(layout, b), pair, goal, held, tables, 1.0)
+    taken = held.copy()
+    for i in range(patches.pairs):
+        if i != pair:
+            taken[layout.site[b, i]] = 1
+            if has_partner(patches, b, i):
+                taken[last_site(layout, b, i)] = 1
+    return route_avoiding(block_of(layout, b), pair, goal, taken, tables, 1.0)
+
+
+@inner_machine_code
+def _follow(patches: Patches, layout: Layout, b: int, pair: int, tables: DeviceTables) -> bool:
+    """Whoever encrypts a data qubit that has moved fetches it from its new place."""
+    c = patches.child[b, pair]
+    if c < 0:
+        return True
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    sequence = np.empty(patches.pairs, dtype=np.int64)
+    held_before(patches, layout, c, held, sequence)
+    return _route(patches, layout, c, 0, layout.site[b, pair], held, tables)
+
+
+@inner_machine_code
+def _relocate_partner(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
+    """A key qubit, with the one it is read with, or R, goes somewhere else."""
+    i = np.random.randint(patches.pairs)
+    if not has_partner(patches, b, i):
+        return False
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    ends = np.empty(len(tables.degree), dtype=np.int64)
+    _around(patches, layout, b, held, ends)
+    j = patches.mate[b, i]
+    ends[last_site(layout, b, i)] = 0
+    if j >= 0:
+        ends[last_site(layout, b, j)] = 0
+    if i == 0 and patches.beside_clone:
+        g = patches.path_block[0, patches.flat.clone]
+        clone = layout.site[g, patches.path_pair[0, patches.flat.clone]]
+        site = random_neighbour(tables, clone)
+    else:
+        site = layout.site[b, i] if np.random.random() < 0.5 else last_site(layout, b, i)
+        for _ in range(np.random.randint(1, _LONGEST_WALK + 1)):
+            site = random_neighbour(tables, site)
+    if ends[site]:
+        return False
+    if j < 0:
+        return _route(patches, layout, b, i, site, held, tables)
+    other = random_neighbour(tables, site)
+    if ends[other] or other == site:
+        return False
+    return _route(patches, layout, b, i, site, held, tables) and _route(
+        patches, layout, b, j, other, held, tables
+    )
+
+
+@inner_machine_code
+def _relocate_leaf(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
+    """A data qubit at the rim of a tree is attached somewhere else."""
+    pairs = patches.pairs
+    leaf = np.random.randint(pairs)
+    for v in range(pairs):
+        if layout.parent[b, v] == leaf and not (leaf == layout.scalars[b, ROOT] and pairs == 2):
+            if leaf != layout.scalars[b, ROOT]:
+                return False
+    root = layout.scalars[b, ROOT]
+    if leaf == root:
+        below = 0
+        for v in range(pairs):
+            below += layout.parent[b, v] == root
+        if below != 1:
+            return False
+        # Its only child becomes the root.
+        heir = layout.scalars[b, SECOND]
+        layout.parent[b, heir] = -1
+        layout.parent[b, root] = heir
+        layout.scalars[b, ROOT] = heir
+        layout.scalars[b, SECOND] = root
+        root = heir
+    if leaf == layout.scalars[b, SECOND]:
+        for v in range(pairs):
+            if layout.parent[b, v] == root and v != leaf:
+                layout.scalars[b, SECOND] = v
+                break
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    ends = np.empty(len(tables.degree), dtype=np.int64)
+    _around(patches, layout, b, held, ends)
+    if patches.ghz and leaf == 0:
+        held[layout.site[b, 0]] = 0
+    goal = last_site(layout, b, leaf)
+    ends[layout.site[b, leaf]] = 0
+    onto = np.random.randint(pairs)
+    if onto == leaf:
+        return False
+    there = random_neighbour(tables, layout.site[b, onto])
+    if ends[there]:
+        return False
+    layout.site[b, leaf] = there
+    layout.parent[b, leaf] = onto
+    if leaf == layout.scalars[b, SECOND] and onto != root:
+        # There was no other child of the root: another edge is the centre.
+        return False
+    return _route(patches, layout, b, leaf, goal, held, tables) and _follow(
+        patches, layout, b, leaf, tables
+    )
+
+
+@inner_machine_code
+def _exchange(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
+    """Two data qubits exchange their places in the tree; their partners stay where they are."""
+    i, j = np.random.randint(patches.pairs), np.random.randint(patches.pairs)
+    if i == j:
+        return False
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    sequence = np.empty(patches.pairs, dtype=np.int64)
+    goal_i, goal_j = last_site(layout, b, i), last_site(layout, b, j)
+    site, parent = layout.site[b], layout.parent[b]
+    site[i], site[j] = site[j], site[i]
+    above_i, above_j = parent[i], parent[j]
+    for v in range(patches.pairs):
+        if v not in (i, j):
+            if parent[v] == i:
+                parent[v] = j
+            elif parent[v] == j:
+                parent[v] = i
+    parent[i] = j if above_j == i else above_j
+    parent[j] = i if above_i == j else above_i
+    for k in (ROOT, SECOND):
+        if layout.scalars[b, k] == i:
+            layout.scalars[b, k] = j
+        elif layout.scalars[b, k] == j:
+            layout.scalars[b, k] = i
+    held_before(patches, layout, b, held, sequence)
+    return (
+        _route(patches, layout, b, i, goal_i, held, tables)
+        and _route(patches, layout, b, j, goal_j, held, tables)
+        and _follow(patches, layout, b, i, tables)
+        and _follow(patches, layout, b, j, tables)
+    )
+
+
+@inner_machine_code
+def _change_detail(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
+    """Another way, another meeting point, another control, another order of decoding."""
+    i = np.random.randint(patches.pairs)
+    kind = np.random.random()
+    if patches.ghz and kind < 0.2:
+        if kind < 0.03:
+            layout.wire[STEEP] = 1 - layout.wire[STEEP]
+        elif kind < 0.06:
+            layout.wire[CENTRE] = np.random.randint(patches.blocks)
+        else:
+            one = np.random.randint(len(layout.rank))
+            other = np.random.randint(len(layout.rank))
+            layout.rank[one], layout.rank[other] = layout.rank[other], layout.rank[one]
+        return True
+    if kind < 0.5:
+        held = np.empty(len(tables.degree), dtype=np.int64)
+        sequence = np.empty(patches.pairs, dtype=np.int64)
+        held_before(patches, layout, b, held, sequence)
+        return _route(patches, layout, b, i, last_site(layout, b, i), held, tables)
+    if not has_partner(patches, b, i):
+        return False
+    if kind < 0.8:
+        meet = np.random.randint(layout.length[b, i] - 1)
+        if meet == layout.meet[b, i]:
+            return False
+        layout.meet[b, i] = meet
+        return True
+    if kind < 0.9 or patches.decoding != TREES:
+        layout.turned[b, i] = 1 - layout.turned[b, i]
+        return True
+    if kind < 0.96:
+        layout.flip[b, i] = 1 - layout.flip[b, i]
+        return bool(patches.mate[b, i] > i)
+    layout.scalars[b, ORDER] = np.random.randint(6)
+    return True
+
+
+@inner_machine_code
+def _reorder(patches: Patches, layout: Layout, b: int) -> bool:
+    """A block is made earlier or later, after its parent and before its children."""
+    old = 0
+    while layout.order[old] != b:
+        old += 1
+    low, high = 0, patches.blocks - 1
+    for k in range(patches.blocks):
+        other = layout.order[k]
+        if other == patches.source[b, 0]:
+            low = k + 1
+        if patches.source[other, 0] == b and high > k - 1:
+            high = k - 1
+    if high <= low:
+        return False
+    new = np.random.randint(low, high + 1)
+    step = 1 if new > old else -1
+    for k in range(old, new, step):
+        layout.order[k] = layout.order[k + step]
+    layout.order[new] = b
+    return new != old
+
+
+@inner_machine_code
+def _ruin(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
+    """A block goes elsewhere, sometimes with its family or its neighbours."""
+    ruined = np.zeros(patches.blocks, dtype=np.bool_)
+    ruined[b] = True
+    kind = np.random.random()
+    if kind < 0.2:
+        for c in range(b + 1, patches.blocks):
+            if patches.source[c, 0] >= 0 and ruined[patches.source[c, 0]]:
+                ruined[c] = True
+    elif kind < 0.5:
+        near = layout.site[b, 0]
+        for _ in range(2):
+            for _ in range(4):
+                near = random_neighbour(tables, near)
+            for c in range(patches.blocks):
+                for i in range(patches.pairs):
+                    ruined[c] = ruined[c] or layout.site[c, i] == near
+    if patches.ghz:
+        taken = np.zeros(len(tables.degree), dtype=np.bool_)
+        for c in range(patches.blocks):
+            taken[layout.site[c, 0]] = True
+        for c in range(patches.blocks):
+            if ruined[c] and np.random.random() < 0.7:
+                here = layout.site[c, 0]
+                for _ in range(np.random.randint(1, _LONGEST_WALK)):
+                    here = random_neighbour(tables, here)
+                if not taken[here]:
+                    taken[layout.site[c, 0]] = False
+                    layout.site[c, 0] = here
+                    taken[here] = True
+    elif ruined[0] and np.random.random() < 0.7:
+        for _ in range(np.random.randint(1, _LONGEST_WALK)):
+            layout.site[0, 0] = random_neighbour(tables, layout.site[0, 0])
+    return regrow(patches, layout, ruined, tables, 2, _REGROW_TRIES, np.random.random() < 0.3)
+
+
+@inner_machine_code
+def change(patches: Patches, layout: Layout, tables: DeviceTables) -> bool:
+    """One random change; False if it came to nothing."""
+    b = np.random.randint(patches.blocks)
+    if np.random.random() < _ON_PATH:
+        g = np.random.randint(len(patches.clones))
+        b = patches.path_block[g, np.random.randint(patches.flat.pairs)]
+    kind = np.random.random()
+    if kind < 0.24:
+        return _relocate_partner(patches, layout, b, tables)
+    if kind < 0.46:
+        return _relocate_leaf(patches, layout, b, tables)
+    if kind < 0.60:
+        return _exchange(patches, layout, b, tables)
+    if kind < 0.66:
+        return shift_centre(block_of(layout, b))
+    if kind < 0.68:
+        return reattach(block_of(layout, b), tables)
+    if kind < 0.90:
+        return _change_detail(patches, layout, b, tables)
+    if kind < 0.95:
+        return _reorder(patches, layout, b)
+    return _ruin(patches, layout, b, tables)

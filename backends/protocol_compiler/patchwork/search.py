@@ -1,0 +1,137 @@
+"""Search for the best layout, by a number of moves that a budget stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backends.protocol_compiler.building import IMPOSSIBLE
+from backends.protocol_compiler.patchwork.annealing import anneal
+from backends.protocol_compiler.patchwork.building import most_rows
+from backends.protocol_compiler.patchwork.layout import Layout, copy_layout, empty_layout
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.patchwork.starting import start
+from backends.protocol_compiler.tables import device_tables
+from backends.snapshot import DeviceSnapshot
+
+_SCOUTS = 0.35
+_FINALISTS = 0.3
+_FEWEST_SCOUTS = 8
+_HOT, _WARM, _COLD = 0.4, 0.15, 0.002
+_MOVES_OF_SCOUTS = 15_000
+"""For each block."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One annealing run, to be done by any thread.
+
+    Attributes:
+        patches: what is placed.
+        snapshot: the device.
+        layout: where it starts; None starts anew around ``centre``.
+        centre: a device qubit, -1 with ``layout``.
+        moves: how many changes are tried.
+        hot: the first temperature.
+        cold: the last one.
+        seed: of all random choices.
+    """
+
+    patches: Patches
+    snapshot: DeviceSnapshot
+    layout: Layout | None
+    centre: int
+    moves: int
+    hot: float
+    cold: float
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The end of a run.
+
+    Attributes:
+        cost: of the best layout; infinite if nothing was found.
+        layout: the best layout.
+    """
+
+    cost: float
+    layout: Layout
+
+
+Mapper = Callable[[Callable[[Task], Found], Iterable[Task]], Iterable[Found]]
+"""How tasks are done: one after the other, or by several threads; results in order."""
+
+
+def run(task: Task) -> Found:
+    """Do one annealing run."""
+    patches, tables = task.patches, device_tables(task.snapshot)
+    size = (patches.blocks, patches.pairs, task.snapshot.num_qubits)
+    layout = empty_layout(*size)
+    if task.layout is not None:
+        copy_layout(task.layout, layout)
+    else:
+        region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
+        region[sorted(task.snapshot.largest_region)] = True
+        if not start(patches, layout, task.centre, region, tables, task.seed):
+            return Found(np.inf, layout)
+    rows = np.zeros((most_rows(patches, task.snapshot.num_qubits), 5), dtype=np.int64)
+    native = np.zeros((3 * len(rows), 4), dtype=np.int64)
+    cost = anneal(
+        patches,
+        layout,
+        empty_layout(*size),
+        empty_layout(*size),
+        rows,
+        native,
+        tables,
+        task.moves,
+        task.hot,
+        task.cold,
+        task.seed,
+    )
+    return Found(cost, layout)
+
+
+def search(
+    patches: Patches, snapshot: DeviceSnapshot, moves: int, seed: int, mapper: Mapper = map
+) -> Found | None:
+    """Look for the layout with the least cost.
+
+    Short runs from all over the device, longer ones from the best of them, the longest from the
+    very best. Equal arguments give equal layouts, by any number of threads.
+
+    Args:
+        patches: what is placed.
+        snapshot: the device.
+        moves: changes tried in all.
+        seed: of all random choices.
+        mapper: does the runs.
+
+    Returns:
+        The best layout, or None if none was found.
+    """
+    draw = np.random.default_rng([seed, patches.blocks, patches.pairs])
+    centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
+
+    def runs(starts: Sequence[tuple[Layout | None, int]], share: float, hot: float) -> list[Found]:
+        each = max(1, int(share * moves / max(1, len(starts))))
+        tasks = [
+            Task(patches, snapshot, layout, centre, each, hot, _COLD, int(draw.integers(2**31)))
+            for layout, centre in starts
+        ]
+        return sorted(mapper(run, tasks), key=lambda found: found.cost)
+
+    each = _MOVES_OF_SCOUTS * patches.blocks
+    scouting = min(len(centres), max(_FEWEST_SCOUTS, int(_SCOUTS * moves / each)))
+    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT)
+    middle = runs([(f.layout, -1) for f in scouts[:4] if np.isfinite(f.cost)], _FINALISTS, _WARM)
+    best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
+    if not best or not np.isfinite(best[0].cost):
+        return None
+    last = runs([(f.layout, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2)
+    found = min([*best, *last], key=lambda f: f.cost)
+    return found if found.cost < IMPOSSIBLE else None

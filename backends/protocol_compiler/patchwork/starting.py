@@ -1,0 +1,107 @@
+"""Random layouts to start from."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
+from backends.protocol_compiler.patchwork.growing import regrow
+from backends.protocol_compiler.patchwork.layout import CENTRE, STEEP, Layout
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.routing import random_neighbour
+from backends.protocol_compiler.tables import DeviceTables
+
+_ATTEMPTS = 150
+_TRIES = 40
+_SHORTEST_STEP, _LONGEST_STEP = 3, 7
+_HOMES_TRIES = 60
+
+
+@inner_machine_code
+def shuffle_order(patches: Patches, layout: Layout) -> None:
+    """A random order of the blocks, generation after generation, larger families first."""
+    blocks = patches.blocks
+    key = np.empty(blocks, dtype=np.float64)
+    for b in range(blocks):
+        generation, up = 0, b
+        while patches.source[up, 0] >= 0:
+            up = patches.source[up, 0]
+            generation += 1
+        key[b] = 10.0 * generation + np.random.random()
+    layout.order[:] = np.argsort(key)
+
+
+@inner_machine_code
+def _homes(
+    patches: Patches,
+    layout: Layout,
+    centre: int,
+    region: NDArray[np.bool_],
+    tables: DeviceTables,
+) -> bool:
+    """Places for the inputs of a GHZ state, some steps apart from each other."""
+    layout.site[0, 0] = centre
+    taken = ~region
+    taken[centre] = True
+    for b in range(1, patches.blocks):
+        found = False
+        for _ in range(_HOMES_TRIES):
+            here = layout.site[np.random.randint(b), 0]
+            for _ in range(np.random.randint(_SHORTEST_STEP, _LONGEST_STEP + 1)):
+                here = random_neighbour(tables, here)
+            if taken[here]:
+                continue
+            beside = False
+            for k in range(tables.degree[here]):
+                beside = beside or (taken[tables.neighbours[here, k]] and region[here])
+            if beside and np.random.random() < 0.8:
+                continue
+            layout.site[b, 0] = here
+            taken[here] = True
+            found = True
+            break
+        if not found:
+            return False
+    layout.wire[CENTRE] = 0
+    layout.wire[STEEP] = np.random.randint(2)
+    return True
+
+
+@machine_code
+def start(
+    patches: Patches,
+    layout: Layout,
+    centre: int,
+    region: NDArray[np.bool_],
+    tables: DeviceTables,
+    seed: int,
+) -> bool:
+    """Write a random layout around a device qubit.
+
+    Args:
+        patches: what is placed.
+        layout: overwritten.
+        centre: a device qubit.
+        region: which device qubits may be used.
+        tables: the device.
+        seed: of all random choices.
+
+    Returns:
+        Whether there is one.
+    """
+    np.random.seed(seed)
+    ruined = np.empty(patches.blocks, dtype=np.bool_)
+    for _ in range(_ATTEMPTS):
+        shuffle_order(patches, layout)
+        ruined[:] = True
+        layout.length[:] = 0
+        layout.meet[:] = 0
+        if patches.ghz:
+            if not _homes(patches, layout, centre, region, tables):
+                continue
+        else:
+            layout.site[0, 0] = centre
+        if regrow(patches, layout, ruined, tables, 0, _TRIES, True):
+            return True
+    return False
