@@ -11,17 +11,23 @@ import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import sources_hash
+from backends.protocol_compiler.patchwork.layout import Layout
+from backends.protocol_compiler.patchwork.problem import Patches, parts
+from backends.protocol_compiler.patchwork.search import Mapper as LayoutMapper
+from backends.protocol_compiler.patchwork.search import search as search_layout
 from backends.protocol_compiler.patterns import shipped_text
 from backends.protocol_compiler.placement import Placement
 from backends.protocol_compiler.problem import Problem
-from backends.protocol_compiler.search import Found, Mapper, search
+from backends.protocol_compiler.search import Mapper, search
 from backends.snapshot import DeviceSnapshot
 
 
@@ -34,32 +40,63 @@ def cache_folder() -> Path:
 def best_placement(
     problem: Problem, snapshot: DeviceSnapshot, moves: int, seed: int, mapper: Mapper
 ) -> Placement | None:
-    """The result of :func:`search`, from this process, from disk, or found now.
+    """The result of a search, from this process, from disk, or found now.
 
     Returns:
         The placement, or None if none was found.
     """
-    name = _name(problem, snapshot, moves, seed)
+
+
+    def find() -> Placement | None:
+        found = search(problem, snapshot, moves, seed, mapper)
+        return found.place if found else None
+
+    name = _name([np.asarray(part) for part in problem], snapshot, moves, seed)
     if name not in _KNOWN:
-        _KNOWN[name] = _kept(name, lambda: search(problem, snapshot, moves, seed, mapper))
+        _KNOWN[name] = _kept(name, Placement, find)
     return _KNOWN[name]
 
 
+def best_layout(
+    patches: Patches, snapshot: DeviceSnapshot, moves: int, seed: int, mapper: LayoutMapper
+) -> Layout | None:
+    """The same for several instances.
+
+    Returns:
+        The layout, or None if none was found.
+    """
+
+    def find() -> Layout | None:
+        found = search_layout(patches, snapshot, moves, seed, mapper)
+        return found.layout if found else None
+
+    name = _name(parts(patches), snapshot, moves, seed)
+    if name not in _KNOWN_LAYOUTS:
+        _KNOWN_LAYOUTS[name] = _kept(name, Layout, find)
+    return _KNOWN_LAYOUTS[name]
+
+
 _KNOWN: dict[str, Placement | None] = {}
+_KNOWN_LAYOUTS: dict[str, Layout | None] = {}
+_Places = TypeVar("_Places", Placement, Layout)
 
 
-def _name(problem: Problem, snapshot: DeviceSnapshot, moves: int, seed: int) -> str:
+def _name(
+    parts_of_problem: Sequence[NDArray[np.generic]],
+    snapshot: DeviceSnapshot,
+    moves: int,
+    seed: int,
+) -> str:
     """All that a search depends on, as a hash."""
     content = hashlib.sha256(f"{sources_hash()} {snapshot.fingerprint} {moves} {seed}".encode())
     content.update(shipped_text().encode())
-    for part in problem:
-        array = np.asarray(part)
+    for array in parts_of_problem:
         content.update(f"{array.shape} {array.dtype}".encode())
         content.update(array.tobytes())
     return content.hexdigest()
 
 
-def _kept(name: str, find: Callable[[], Found | None]) -> Placement | None:
+def _kept(name: str, kind: type[_Places], find: Callable[[], _Places | None]) -> _Places | None:
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,34 +104,32 @@ def _kept(name: str, find: Callable[[], Found | None]) -> Placement | None:
         lock.acquire()
     except OSError:
         # A cache that cannot be written costs time, nothing else.
-        found = find()
-        return found.place if found else None
+        return find()
     try:
         # Several processes that want the same placement wait for the first.
         file = folder / f"{name}.npz"
-        known, place = _read(file)
+        known, place = _read(file, kind)
         if not known:
-            found = find()
-            place = found.place if found else None
+            place = find()
             _write(file, place)
         return place
     finally:
         lock.release()
 
 
-def _read(file: Path) -> tuple[bool, Placement | None]:
+def _read(file: Path, kind: type[_Places]) -> tuple[bool, _Places | None]:
     """Whether the file holds a result, and the result."""
     try:
         with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
             fields = {name: kept[name] for name in kept.files}
     except (OSError, ValueError, zipfile.BadZipFile):
         return False, None  # not there, or cut off: found again and written over
-    if set(fields) == set(Placement._fields):
-        return True, Placement(**fields)
+    if set(fields) == set(kind._fields):
+        return True, kind(**fields)
     return set(fields) == {"nothing"}, None
 
 
-def _write(file: Path, place: Placement | None) -> None:
+def _write(file: Path, place: Placement | Layout | None) -> None:
     fields = place._asdict() if place is not None else {"nothing": np.zeros(1)}
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as part:
         np.savez_compressed(part, **fields)

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from qiskit.circuit import QuantumCircuit
 
 from backends.errors import DoesNotFit
-from backends.protocol_compiler.cached import best_placement
+from backends.protocol_compiler.cached import best_layout, best_placement
 from backends.protocol_compiler.emission import emit
 from backends.protocol_compiler.other_entanglers import SPOKEN, as_if_cz, translated
+from backends.protocol_compiler.patchwork.emission import emit_patches
+from backends.protocol_compiler.patchwork.recognition import recognise_patches
 from backends.protocol_compiler.recognition import NotRecognised, recognise
 from backends.pulse_trains import DECOUPLINGS, Decoupling
 from backends.snapshot import DeviceSnapshot
@@ -45,17 +47,36 @@ def compile_protocol(
     if snapshot.entangler not in SPOKEN:
         made = compile_protocol(circuits, as_if_cz(snapshot), moves, seed, workers, decoupling)
         return [translated(circuit, snapshot) for circuit in made]
+    if sum(i.name == "encrypt" for i in circuits[0].data) != 1 or _is_ghz(circuits[0]):
+        several = recognise_patches(circuits)
+        with _pool(workers) as pool:
+            layout = best_layout(several[0].problem, snapshot, moves, seed, pool.map)
+        if layout is None:
+            raise _no_room(circuits[0].num_qubits, snapshot, moves)
+        return list(emit_patches(several, layout, snapshot))
     recognised = recognise(circuits)
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with _pool(workers) as pool:
         problem = recognised[0].problem._replace(decoupling=DECOUPLINGS.index(decoupling))
         place = best_placement(problem, snapshot, moves, seed, pool.map)
     if place is None:
-        raise DoesNotFit(
-            f"no placement of {len(recognised[0].qubits)} qubits was found on device "
-            f"'{snapshot.name}' in {moves:,} moves; give more moves, a smaller n, or strategy "
-            "'stock'"
-        )
+        raise _no_room(len(recognised[0].qubits), snapshot, moves)
     return [emit(one, place, snapshot) for one in recognised]
+
+
+def _is_ghz(circuit: QuantumCircuit) -> bool:
+    """Whether the inputs are numbered: a GHZ state, even of one qubit."""
+    return any(register.name == "A0" for register in circuit.qregs)
+
+
+def _pool(workers: int | None) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers or os.cpu_count() or 1)
+
+
+def _no_room(qubits: int, snapshot: DeviceSnapshot, moves: int) -> DoesNotFit:
+    return DoesNotFit(
+        f"no placement of {qubits} qubits was found on device '{snapshot.name}' in {moves:,} "
+        "moves; give more moves, a smaller n, or strategy 'stock'"
+    )
 
 
 __all__ = ["NotRecognised", "compile_protocol"]

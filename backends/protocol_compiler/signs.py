@@ -110,7 +110,7 @@ def absorb(operations: list[Operation], pauli: dict[int, tuple[bool, bool]]) -> 
         if operation.timed:
             operation.after += [("x", qubit) for qubit in on]
             continue
-        before = _taken_back(operation, on)
+        before = taken_back(operation, on)
         for k, qubit in enumerate(operation.qubits):
             if before[k] in (1, 2):
                 wanted.add(qubit)
@@ -128,7 +128,7 @@ def _put_z(operations: Sequence[Operation], qubit: int, front: list[Operation]) 
         last.after.append(("z", qubit))
 
 
-def _taken_back(operation: Operation, on: set[int]) -> stim.PauliString:
+def taken_back(operation: Operation, on: set[int]) -> stim.PauliString:
     """X on some qubits of an operation, as the Pauli before it."""
     tableau = stim.Tableau(len(operation.qubits))
     for name in operation.names:
