@@ -21,11 +21,14 @@ from backends.protocol_compiler.routing import random_neighbour, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_TRANSFER = 8
-_GO_ON = 0.55
+_STAY = 0.3
 _SKIP = 0.2
 _GROWTH_TRIES = 12
 _TURN = 0.7
-_CANDIDATES = 4
+_CANDIDATES = 10
+_WALLED_IN = 10.0
+_MOVED = 0.7
+_LONGEST_WALK = 6
 
 
 @inner_machine_code
@@ -130,6 +133,32 @@ def _nearest_room(
 
 
 @inner_machine_code
+def _home(origin: int, held: NDArray[np.int64], tables: DeviceTables) -> int:
+    """Where the input of a block goes: near where it comes from, more or less."""
+    sites = len(tables.degree)
+    if np.random.random() < _STAY:
+        return origin
+    depth = np.zeros(sites, dtype=np.int64)
+    seen = np.zeros(sites, dtype=np.bool_)
+    queue = np.empty(sites, dtype=np.int64)
+    queue[0], head, tail = origin, 0, 1
+    seen[origin] = True
+    while head < tail and depth[queue[head]] < _LONGEST_TRANSFER:
+        here = queue[head]
+        head += 1
+        shift = np.random.randint(tables.degree[here])
+        for k in range(tables.degree[here]):
+            there = tables.neighbours[here, (k + shift) % tables.degree[here]]
+            if not seen[there] and not held[there]:
+                seen[there] = True
+                depth[there] = depth[here] + 1
+                queue[tail] = there
+                tail += 1
+    nearness = 2.0 ** np.random.randint(4)
+    return queue[min(tail - 1, int(-np.log(np.random.random() + 1e-9) * nearness))]
+
+
+@inner_machine_code
 def place_block(
     patches: Patches,
     layout: Layout,
@@ -157,13 +186,7 @@ def place_block(
     origin = -1
     if patches.source[b, 0] >= 0:
         origin = layout.site[patches.source[b, 0], patches.source[b, 1]]
-        home = origin
-        for _ in range(_LONGEST_TRANSFER):
-            if np.random.random() > _GO_ON:
-                break
-            there = random_neighbour(tables, home)
-            if not held[there]:
-                home = there
+        home = _home(origin, held, tables)
         if home != origin and ends[home]:
             return False
         layout.site[b, 0] = home
@@ -236,6 +259,8 @@ def _room(
                 need[s] = 2 * (patches.pairs - 1) * patches.descendants[c]
                 queue[tail] = s
                 tail += 1
+    opened = tail
+    got = np.zeros(sites, dtype=np.int64)
     head, total = 0, 0.0
     while head < tail:
         here = queue[head]
@@ -247,9 +272,13 @@ def _room(
                 nearest[there] = owner
                 queue[tail] = there
                 tail += 1
-                if need[owner] > 0:
-                    need[owner] -= 1
+                got[owner] += 1
+                if got[owner] <= need[owner]:
                     total += 1.0
+    least = 2 * (patches.pairs - 1)
+    for k in range(opened):
+        if got[queue[k]] < least:
+            total -= _WALLED_IN * (least - got[queue[k]])
     return total
 
 
@@ -347,3 +376,22 @@ def regrow(
             held[:] = saved
             enter(patches, layout, c, held, sequence)
     return True
+
+
+@inner_machine_code
+def move_inputs(
+    patches: Patches, layout: Layout, ruined: NDArray[np.bool_], tables: DeviceTables
+) -> None:
+    """Take the inputs of ruined blocks of a GHZ state some steps away."""
+    taken = np.zeros(len(tables.degree), dtype=np.bool_)
+    for c in range(patches.blocks):
+        taken[layout.site[c, 0]] = True
+    for c in range(patches.blocks):
+        if ruined[c] and np.random.random() < _MOVED:
+            here = layout.site[c, 0]
+            for _ in range(np.random.randint(1, _LONGEST_WALK)):
+                here = random_neighbour(tables, here)
+            if not taken[here]:
+                taken[layout.site[c, 0]] = False
+                layout.site[c, 0] = here
+                taken[here] = True

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.moves import reattach, shift_centre
-from backends.protocol_compiler.patchwork.growing import regrow, used_after
+from backends.protocol_compiler.patchwork.growing import move_inputs, regrow, used_after
 from backends.protocol_compiler.patchwork.layout import (
     CENTRE,
     STEEP,
@@ -294,18 +294,7 @@ def _ruin(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> boo
                 for i in range(patches.pairs):
                     ruined[c] = ruined[c] or layout.site[c, i] == near
     if patches.ghz:
-        taken = np.zeros(len(tables.degree), dtype=np.bool_)
-        for c in range(patches.blocks):
-            taken[layout.site[c, 0]] = True
-        for c in range(patches.blocks):
-            if ruined[c] and np.random.random() < 0.7:
-                here = layout.site[c, 0]
-                for _ in range(np.random.randint(1, _LONGEST_WALK)):
-                    here = random_neighbour(tables, here)
-                if not taken[here]:
-                    taken[layout.site[c, 0]] = False
-                    layout.site[c, 0] = here
-                    taken[here] = True
+        move_inputs(patches, layout, ruined, tables)
     elif ruined[0] and np.random.random() < 0.7:
         for _ in range(np.random.randint(1, _LONGEST_WALK)):
             layout.site[0, 0] = random_neighbour(tables, layout.site[0, 0])

@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
-from backends.protocol_compiler.patchwork.growing import regrow
-from backends.protocol_compiler.patchwork.layout import CENTRE, STEEP, Layout
+from backends.protocol_compiler.patchwork.growing import move_inputs, regrow
+from backends.protocol_compiler.patchwork.layout import CENTRE, STEEP, Layout, last_site
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
-_ATTEMPTS = 150
-_TRIES = 40
+_ATTEMPTS = 12
+_ROUNDS = 150
+_TRIES = 60
+_RUIN_PARENT = 0.5
+_WALK, _MOST_WALKS = 4, 5
 _SHORTEST_STEP, _LONGEST_STEP = 3, 7
 _HOMES_TRIES = 60
 
@@ -102,6 +105,42 @@ def start(
                 continue
         else:
             layout.site[0, 0] = centre
-        if regrow(patches, layout, ruined, tables, 0, _TRIES, True):
-            return True
+        for _ in range(_ROUNDS):
+            if regrow(patches, layout, ruined, tables, 0, _TRIES, True):
+                return True
+            _make_room(patches, layout, ruined, tables)
     return False
+
+
+@inner_machine_code
+def _make_room(
+    patches: Patches, layout: Layout, ruined: NDArray[np.bool_], tables: DeviceTables
+) -> None:
+    """Ruin some of what stands around the first block that found no place."""
+    first = 0
+    for k in range(patches.blocks - 1, -1, -1):
+        if ruined[layout.order[k]]:
+            first = layout.order[k]
+    parent = patches.source[first, 0]
+    centre = layout.site[first, 0]
+    if parent >= 0:
+        centre = layout.site[parent, patches.source[first, 1]]
+        if np.random.random() < _RUIN_PARENT:
+            ruined[parent] = True
+    elif not patches.ghz:
+        return
+    for _ in range(np.random.randint(1, _MOST_WALKS)):
+        near = centre
+        for _ in range(_WALK):
+            near = random_neighbour(tables, near)
+            for c in range(patches.blocks):
+                if ruined[c]:
+                    continue
+                for i in range(patches.pairs):
+                    if layout.site[c, i] == near or last_site(layout, c, i) == near:
+                        ruined[c] = True
+    for c in range(patches.blocks):
+        if patches.source[c, 0] >= 0 and ruined[patches.source[c, 0]]:
+            ruined[c] = True
+    if patches.ghz:
+        move_inputs(patches, layout, ruined, tables)
