@@ -291,20 +291,20 @@ def regrow(
     repairs: int,
     tries: int,
     careful: bool,
-) -> bool:
+) -> int:
     """Put all ruined blocks somewhere else, and mend what that breaks.
 
     Args:
         patches: what is placed.
         layout: updated.
-        ruined: blocks to be placed anew; cleared as they are.
+        ruined: blocks to be placed anew; afterwards those that found no place.
         tables: the device.
         repairs: how many other blocks may be placed anew if they are in the way.
         tries: how often each block is tried.
         careful: whether the candidate that leaves most room is taken, not the first.
 
     Returns:
-        Whether everything has a place.
+        How many blocks found no place, those that follow on them included.
     """
     sites = len(tables.degree)
     held = np.empty(sites, dtype=np.int64)
@@ -316,11 +316,15 @@ def regrow(
     best_length = layout.length[0].copy()
     best_meet = layout.meet[0].copy()
     sequence = np.empty(patches.pairs, dtype=np.int64)
-    if hold_inputs(patches, layout, held) > 0:
-        return False
+    hold_inputs(patches, layout, held)
+    left = 0
     for k in range(patches.blocks):
         c = layout.order[k]
         source, pair = patches.source[c]
+        if source >= 0 and ruined[source]:
+            ruined[c] = True
+            left += 1
+            continue
         redo = ruined[c]
         if not redo and source >= 0:
             origin = layout.site[source, pair]
@@ -330,15 +334,16 @@ def regrow(
         if not redo:
             if enter(patches, layout, c, held, sequence) == 0:
                 continue
-            if repairs == 0:
-                return False
-            repairs -= 1
             held[:] = saved
+            if repairs == 0:
+                ruined[c] = True
+                left += 1
+                continue
+            repairs -= 1
         kept = held.copy()
         used_after(patches, layout, c, ruined, kept)
         if patches.ghz:
             kept[layout.site[c, 0]] = 1
-        was_ruined = ruined[c]
         ruined[c] = False
         best, found = -1.0, 0
         for _ in range(tries):
@@ -364,8 +369,10 @@ def regrow(
             if found >= _CANDIDATES:
                 break
         if found == 0:
-            ruined[c] = was_ruined
-            return False
+            ruined[c] = True
+            left += 1
+            held[:] = saved
+            continue
         if careful:
             layout.site[c] = best_site
             layout.parent[c] = best_parent
@@ -375,7 +382,7 @@ def regrow(
             layout.meet[c] = best_meet
             held[:] = saved
             enter(patches, layout, c, held, sequence)
-    return True
+    return left
 
 
 @inner_machine_code
@@ -395,3 +402,26 @@ def move_inputs(
                 taken[layout.site[c, 0]] = False
                 layout.site[c, 0] = here
                 taken[here] = True
+
+
+@inner_machine_code
+def reorder(patches: Patches, layout: Layout, b: int) -> bool:
+    """A block is made earlier or later, after its parent and before its children."""
+    old = 0
+    while layout.order[old] != b:
+        old += 1
+    low, high = 0, patches.blocks - 1
+    for k in range(patches.blocks):
+        other = layout.order[k]
+        if other == patches.source[b, 0]:
+            low = k + 1
+        if patches.source[other, 0] == b and high > k - 1:
+            high = k - 1
+    if high <= low:
+        return False
+    new = np.random.randint(low, high + 1)
+    step = 1 if new > old else -1
+    for k in range(old, new, step):
+        layout.order[k] = layout.order[k + step]
+    layout.order[new] = b
+    return new != old

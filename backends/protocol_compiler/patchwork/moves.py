@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.moves import reattach, shift_centre
-from backends.protocol_compiler.patchwork.growing import move_inputs, regrow, used_after
+from backends.protocol_compiler.patchwork.growing import move_inputs, regrow, reorder, used_after
 from backends.protocol_compiler.patchwork.layout import (
     CENTRE,
     STEEP,
@@ -253,29 +253,6 @@ def _change_detail(patches: Patches, layout: Layout, b: int, tables: DeviceTable
 
 
 @inner_machine_code
-def _reorder(patches: Patches, layout: Layout, b: int) -> bool:
-    """A block is made earlier or later, after its parent and before its children."""
-    old = 0
-    while layout.order[old] != b:
-        old += 1
-    low, high = 0, patches.blocks - 1
-    for k in range(patches.blocks):
-        other = layout.order[k]
-        if other == patches.source[b, 0]:
-            low = k + 1
-        if patches.source[other, 0] == b and high > k - 1:
-            high = k - 1
-    if high <= low:
-        return False
-    new = np.random.randint(low, high + 1)
-    step = 1 if new > old else -1
-    for k in range(old, new, step):
-        layout.order[k] = layout.order[k + step]
-    layout.order[new] = b
-    return new != old
-
-
-@inner_machine_code
 def _ruin(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
     """A block goes elsewhere, sometimes with its family or its neighbours."""
     ruined = np.zeros(patches.blocks, dtype=np.bool_)
@@ -298,7 +275,8 @@ def _ruin(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> boo
     elif ruined[0] and np.random.random() < 0.7:
         for _ in range(np.random.randint(1, _LONGEST_WALK)):
             layout.site[0, 0] = random_neighbour(tables, layout.site[0, 0])
-    return regrow(patches, layout, ruined, tables, 2, _REGROW_TRIES, np.random.random() < 0.3)
+    careful = np.random.random() < 0.3
+    return regrow(patches, layout, ruined, tables, 2, _REGROW_TRIES, careful) == 0
 
 
 @inner_machine_code
@@ -322,5 +300,5 @@ def change(patches: Patches, layout: Layout, tables: DeviceTables) -> bool:
     if kind < 0.90:
         return _change_detail(patches, layout, b, tables)
     if kind < 0.95:
-        return _reorder(patches, layout, b)
+        return reorder(patches, layout, b)
     return _ruin(patches, layout, b, tables)

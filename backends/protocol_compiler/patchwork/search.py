@@ -76,7 +76,7 @@ def run(task: Task) -> Found:
     else:
         region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
         region[sorted(task.snapshot.largest_region)] = True
-        if not start(patches, layout, task.centre, region, tables, task.seed):
+        if not start(patches, layout, empty_layout(*size), task.centre, region, tables, task.seed):
             return Found(np.inf, layout)
     rows = np.zeros((most_rows(patches, task.snapshot.num_qubits), 5), dtype=np.int64)
     native = np.zeros((3 * len(rows), 4), dtype=np.int64)

@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
-from backends.protocol_compiler.patchwork.growing import move_inputs, regrow
-from backends.protocol_compiler.patchwork.layout import CENTRE, STEEP, Layout, last_site
+from backends.protocol_compiler.patchwork.growing import move_inputs, regrow, reorder
+from backends.protocol_compiler.patchwork.layout import CENTRE, STEEP, Layout, copy_layout, last_site
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
-_ATTEMPTS = 12
+_ATTEMPTS = 3
 _ROUNDS = 150
 _TRIES = 60
 _RUIN_PARENT = 0.5
+_WORSE = 0.05
 _WALK, _MOST_WALKS = 4, 5
 _SHORTEST_STEP, _LONGEST_STEP = 3, 7
 _HOMES_TRIES = 60
@@ -75,6 +76,7 @@ def _homes(
 def start(
     patches: Patches,
     layout: Layout,
+    spare: Layout,
     centre: int,
     region: NDArray[np.bool_],
     tables: DeviceTables,
@@ -85,6 +87,7 @@ def start(
     Args:
         patches: what is placed.
         layout: overwritten.
+        spare: room for a layout; overwritten.
         centre: a device qubit.
         region: which device qubits may be used.
         tables: the device.
@@ -95,6 +98,7 @@ def start(
     """
     np.random.seed(seed)
     ruined = np.empty(patches.blocks, dtype=np.bool_)
+    was = np.empty(patches.blocks, dtype=np.bool_)
     for _ in range(_ATTEMPTS):
         shuffle_order(patches, layout)
         ruined[:] = True
@@ -105,10 +109,19 @@ def start(
                 continue
         else:
             layout.site[0, 0] = centre
-        for _ in range(_ROUNDS):
-            if regrow(patches, layout, ruined, tables, 0, _TRIES, True):
+        left = regrow(patches, layout, ruined, tables, 0, _TRIES, True)
+        for _ in range(_ROUNDS * patches.blocks):
+            if left == 0:
                 return True
+            copy_layout(layout, spare)
+            was[:] = ruined
             _make_room(patches, layout, ruined, tables)
+            now = regrow(patches, layout, ruined, tables, 0, _TRIES, True)
+            if now <= left or np.random.random() < _WORSE ** (now - left):
+                left = now
+            else:
+                copy_layout(spare, layout)
+                ruined[:] = was
     return False
 
 
@@ -116,11 +129,15 @@ def start(
 def _make_room(
     patches: Patches, layout: Layout, ruined: NDArray[np.bool_], tables: DeviceTables
 ) -> None:
-    """Ruin some of what stands around the first block that found no place."""
+    """Ruin some of what stands around a block that found no place."""
+    shift = np.random.randint(patches.blocks)
     first = 0
-    for k in range(patches.blocks - 1, -1, -1):
-        if ruined[layout.order[k]]:
-            first = layout.order[k]
+    for k in range(patches.blocks):
+        b = (k + shift) % patches.blocks
+        if ruined[b] and (patches.source[b, 0] < 0 or not ruined[patches.source[b, 0]]):
+            first = b
+            break
+    reorder(patches, layout, first)
     parent = patches.source[first, 0]
     centre = layout.site[first, 0]
     if parent >= 0:
