@@ -46,7 +46,6 @@ def best_placement(
         The placement, or None if none was found.
     """
 
-
     def find() -> Placement | None:
         found = search(problem, snapshot, moves, seed, mapper)
         return found.place if found else None

@@ -19,7 +19,6 @@ from backends.protocol_compiler.search import search
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
-from experiments.ghz import GhzPoint
 from experiments.iterated import IteratedPoint
 from experiments.protocol import STRATEGIES, Cloning
 
@@ -205,17 +204,16 @@ def test_where_the_stock_transpiler_does_better_its_circuits_are_sent(monkeypatc
 @pytest.mark.parametrize(
     "one",
     [
-        GhzPoint(2),
-        IteratedPoint(2, (1, 1), 1, strategy="frame"),
+        IteratedPoint(3, (1, 1), 1),
     ],
-    ids=["ghz", "iterated"],
+    ids=["odd"],
 )
 def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said(one):
     best = compile_point(one.settings(), one.linear_estimator.value, DEVICE, (0,), Search(FEW))
     assert best.compiler == "stock"
     assert best.remark.startswith("compiled by the stock transpiler: ")
     with pytest.raises(NotRecognised):
-        recognise([s.circuit for s in one.settings()])
+        compile_protocol([s.circuit for s in one.settings()], DEVICE, FEW, 0, 1)
 
 
 def test_a_device_without_room_says_so():

@@ -56,14 +56,40 @@ def test_a_run_keeps_to_its_plan_and_a_second_resume_changes_nothing(invoke, fil
     assert json.loads(again.stdout) == rows
 
 
-def test_other_experiments_say_that_the_stock_transpiler_made_them(invoke, tmp_path):
-    (tmp_path / "ghz.yaml").write_text(
-        "experiment: {kind: ghz, r: 2}\ncompile: {strategy: protocol, moves: 1000}\n",
+def test_what_the_compiler_does_not_know_is_said(invoke, tmp_path):
+    (tmp_path / "state.yaml").write_text(
+        "experiment: {kind: entanglement, n: 2, input: '+'}\n"
+        "compile: {strategy: protocol, moves: 1000}\n",
         encoding="utf-8",
     )
-    done = invoke("plan", "ghz.yaml")
+    done = invoke("plan", "state.yaml")
     assert done.exit_code == 0, done.output
-    assert "compiled by the stock transpiler: registers" in done.stdout
+    assert "compiled by the stock transpiler: the input is not" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("experiment", "label", "names"),
+    [
+        ("{kind: ghz, r: 2}", "r02-n02-clone1-unitary-parity", ("A0", "S11", "N02")),
+        (
+            "{kind: iterated, generations: [[1, 1]], decrypt: {strategy: frame}}",
+            "n02-g1-1-l1-clone1-frame-parity",
+            ("R", "A", "S1", "N1_02"),
+        ),
+    ],
+    ids=["ghz", "iterated"],
+)
+def test_several_instances_are_planned_and_drawn(invoke, tmp_path, experiment, label, names):
+    (tmp_path / "several.yaml").write_text(
+        f"experiment: {experiment}\ncompile: {{strategy: protocol, moves: 20000}}\n",
+        encoding="utf-8",
+    )
+    done = invoke("plan", "several.yaml", "--draw", "drawn")
+    assert done.exit_code == 0, done.output
+    assert f"{label}: protocol compiler, predicted 0." in done.stdout
+    drawing = (tmp_path / "drawn" / f"{label}.svg").read_text(encoding="utf-8")
+    for name in names:
+        assert f">{name}</text>" in drawing
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,18 @@ def _bring(rows: NDArray[np.int64], at: int, layout: Layout, b: int) -> int:
     return at
 
 
+@inner_machine_code
+def _mates_apart(patches: Patches, layout: Layout, tables: DeviceTables) -> int:
+    """How many key qubits that are read together do not stand beside each other."""
+    apart = 0
+    for b in range(patches.blocks):
+        for i in range(patches.pairs):
+            j = patches.mate[b, i]
+            if j > i and not stand_beside(tables, last_site(layout, b, i), last_site(layout, b, j)):
+                apart += 1
+    return apart
+
+
 @machine_code
 def build(
     patches: Patches,
@@ -78,7 +90,7 @@ def build(
     held = np.empty(len(tables.degree), dtype=np.int64)
     sequence = np.empty(pairs, dtype=np.int64)
     final_sites(patches, layout, lists)
-    wrong = hold_inputs(patches, layout, held)
+    wrong = hold_inputs(patches, layout, held) + _mates_apart(patches, layout, tables)
     at = 0
     if patches.ghz:
         at = spread(rows, at, patches, layout, tables)

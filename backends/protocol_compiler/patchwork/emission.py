@@ -88,7 +88,7 @@ class _Writer:
         self._simulator.set_num_qubits(snapshot.num_qubits)
         self._done: list[Operation | _Fence] = []
         self._sites: tuple[int, ...] = ()
-        self._decoded: list[Operation] = []
+        self._decoded: list[Operation | _Fence] = []
 
     def add(self, segment: _Segment) -> None:
         """Append what comes before a fence, and mend its signs."""
@@ -127,23 +127,16 @@ class _Writer:
             kept = sorted(set(range(patches.qubits)) - set(noise))
             expected = self._expected(self._recognised.decoded, kept)
             support = clones
-        floor = _Fence(tuple(range(self._snapshot.num_qubits)), "")
-        self._decoded = [floor, *segment.operations]  # type: ignore[list-item]
-        self._mend(self._decoded, expected, support)  # type: ignore[arg-type]
-        del self._decoded[0]
+        self._decoded = [*segment.operations]
+        self._mend(self._decoded, expected, support)
 
     def circuit(self) -> QuantumCircuit:
         """Everything, readout included."""
         logical, recognised = self._logical, self._recognised
         out = QuantumCircuit(QuantumRegister(self._snapshot.num_qubits, "q"), *logical.cregs)
-        for one in self._done:
-            if isinstance(one, _Fence):
-                out.barrier(one.qubits, label=one.label)
-            else:
-                _write(out, one)
+        _write(out, self._done)
         self._as_they_are(out, logical.data[recognised.encrypted : recognised.encrypted + 1])
-        for operation in self._decoded:
-            _write(out, operation)
+        _write(out, self._decoded)
         self._as_they_are(out, logical.data[recognised.decoded :])
         return out
 
@@ -179,9 +172,7 @@ class _Writer:
             string[qubit] = letter
         return string
 
-    def _as_they_are(
-        self, out: QuantumCircuit, instructions: Iterable[CircuitInstruction]
-    ) -> None:
+    def _as_they_are(self, out: QuantumCircuit, instructions: Iterable[CircuitInstruction]) -> None:
         """Write instructions of the logical circuit at the places of their qubits."""
         for instruction in instructions:
             on = [self._sites[self._logical.find_bit(q).index] for q in instruction.qubits]
@@ -195,14 +186,16 @@ class _Writer:
                 out.append(instruction.operation, on, bits)
 
 
-def _write(out: QuantumCircuit, operation: Operation) -> None:
-    for step in operation.steps():
-        getattr(out, step.name)(*step.qubits)
+def _write(out: QuantumCircuit, operations: Iterable[Operation | _Fence]) -> None:
+    for one in operations:
+        if isinstance(one, _Fence):
+            out.barrier(one.qubits, label=one.label)
+            continue
+        for step in one.steps():
+            getattr(out, step.name)(*step.qubits)
 
 
-def _absorb(
-    operations: list[Operation | _Fence], pauli: dict[int, tuple[bool, bool]]
-) -> None:
+def _absorb(operations: list[Operation | _Fence], pauli: dict[int, tuple[bool, bool]]) -> None:
     """Write a Pauli that is due after some operations into them.
 
     Z is free anywhere. X moves back to the last pulse on its qubit. Beyond a fence with the qubit
@@ -248,9 +241,7 @@ def _segments(
 ) -> Iterator[_Segment]:
     """Native operations up to each fence; encryption and decryption are last."""
     patches, tables = recognised.problem, device_tables(snapshot)
-    rows: NDArray[np.int64] = np.zeros(
-        (most_rows(patches, snapshot.num_qubits), 5), dtype=np.int64
-    )
+    rows: NDArray[np.int64] = np.zeros((most_rows(patches, snapshot.num_qubits), 5), dtype=np.int64)
     native = np.zeros((3 * len(rows), 4), dtype=np.int64)
     lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
     count = build(patches, layout, tables, rows, lists)

@@ -17,6 +17,7 @@ from backends.protocol_compiler.patchwork.layout import (
 )
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.placement import NODES, ROOT, SECOND
+from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
 
@@ -92,6 +93,17 @@ def _grow_tree(
     if np.random.random() < _TURN:
         shift_centre(block_of(layout, b))
     return True
+
+
+@inner_machine_code
+def clone_site(patches: Patches, layout: Layout, b: int, otherwise: int) -> int:
+    """Where the clone that a block of a GHZ state gives back stands: its key is gathered there."""
+    if patches.ghz:
+        for g in range(len(patches.clones)):
+            for i in range(patches.pairs):
+                if patches.data[b, i] == patches.clones[g]:
+                    return layout.site[b, i]
+    return otherwise
 
 
 @inner_machine_code
@@ -204,7 +216,10 @@ def place_block(
         if target[i] >= 0 or not has_partner(patches, b, i):
             continue
         mate = patches.mate[b, i]
-        if not _nearest_room(layout.site[b, i], mate >= 0, held, ends, goal, tables):
+        near = layout.site[b, i]
+        if mate >= 0 and patches.decoding == TREES:
+            near = clone_site(patches, layout, b, near)
+        if not _nearest_room(near, mate >= 0, held, ends, goal, tables):
             return False
         target[i] = goal[0]
         ends[goal[0]] = 1

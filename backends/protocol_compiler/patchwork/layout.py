@@ -1,4 +1,4 @@
-"""Where all blocks stand, in which order they are made, and whether they get in each other's way."""
+"""Where all blocks stand, in which order they are made, and whether they block each other."""
 
 from __future__ import annotations
 
@@ -161,7 +161,9 @@ def enter(
             for j in range(pairs):
                 if j == i:
                     continue
-                if s == layout.site[b, j] or (has_partner(patches, b, j) and s == last_site(layout, b, j)):
+                if s == layout.site[b, j] or (
+                    has_partner(patches, b, j) and s == last_site(layout, b, j)
+                ):
                     if mine:
                         wrong += 1
                     else:

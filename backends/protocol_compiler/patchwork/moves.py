@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.moves import reattach, shift_centre
-from backends.protocol_compiler.patchwork.growing import move_inputs, regrow, reorder, used_after
+from backends.protocol_compiler.patchwork.growing import (
+    clone_site,
+    move_inputs,
+    regrow,
+    reorder,
+    used_after,
+)
 from backends.protocol_compiler.patchwork.layout import (
     CENTRE,
     STEEP,
@@ -115,6 +121,8 @@ def _relocate_partner(patches: Patches, layout: Layout, b: int, tables: DeviceTa
         site = random_neighbour(tables, clone)
     else:
         site = layout.site[b, i] if np.random.random() < 0.5 else last_site(layout, b, i)
+        if patches.decoding == TREES and j >= 0 and np.random.random() < 0.5:
+            site = clone_site(patches, layout, b, site)
         for _ in range(np.random.randint(1, _LONGEST_WALK + 1)):
             site = random_neighbour(tables, site)
     if ends[site]:
@@ -135,9 +143,8 @@ def _relocate_leaf(patches: Patches, layout: Layout, b: int, tables: DeviceTable
     pairs = patches.pairs
     leaf = np.random.randint(pairs)
     for v in range(pairs):
-        if layout.parent[b, v] == leaf and not (leaf == layout.scalars[b, ROOT] and pairs == 2):
-            if leaf != layout.scalars[b, ROOT]:
-                return False
+        if layout.parent[b, v] == leaf and leaf != layout.scalars[b, ROOT]:
+            return False
     root = layout.scalars[b, ROOT]
     if leaf == root:
         below = 0

@@ -129,9 +129,7 @@ def _recognised(
     return RecognisedPatches(circuit, encrypted, decoded, stage_of, problem)
 
 
-def _instances(
-    circuit: QuantumCircuit, index: dict[Qubit, int], encrypted: int
-) -> list[_Instance]:
+def _instances(circuit: QuantumCircuit, index: dict[Qubit, int], encrypted: int) -> list[_Instance]:
     partner_of = {}
     registers = {register.name: register for register in circuit.qregs}
     if others := {name[:1] for name in registers} - set("RASN"):

@@ -22,6 +22,10 @@ _FEWEST_SCOUTS = 8
 _HOT, _WARM, _COLD = 0.4, 0.15, 0.002
 _MOVES_OF_SCOUTS = 15_000
 """For each block."""
+_FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
+"""A start that finds no room for everything goes on for as long as some moves take."""
+_BLOCKS_OF_A_MOVE = 3
+"""Moves of more blocks take longer: fewer are made for the same budget."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,8 @@ def run(task: Task) -> Found:
     else:
         region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
         region[sorted(task.snapshot.largest_region)] = True
-        if not start(patches, layout, empty_layout(*size), task.centre, region, tables, task.seed):
+        spare, rounds = empty_layout(*size), _FEWEST_ROUNDS + task.moves // _MOVES_OF_ROUND
+        if not start(patches, layout, spare, task.centre, region, tables, rounds, task.seed):
             return Found(np.inf, layout)
     rows = np.zeros((most_rows(patches, task.snapshot.num_qubits), 5), dtype=np.int64)
     native = np.zeros((3 * len(rows), 4), dtype=np.int64)
@@ -107,13 +112,14 @@ def search(
     Args:
         patches: what is placed.
         snapshot: the device.
-        moves: changes tried in all.
+        moves: the budget: changes tried in all, fewer if there are many blocks.
         seed: of all random choices.
         mapper: does the runs.
 
     Returns:
         The best layout, or None if none was found.
     """
+    moves = max(1, moves * _BLOCKS_OF_A_MOVE // max(_BLOCKS_OF_A_MOVE, patches.blocks))
     draw = np.random.default_rng([seed, patches.blocks, patches.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
 

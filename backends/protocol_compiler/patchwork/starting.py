@@ -7,19 +7,25 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.patchwork.growing import move_inputs, regrow, reorder
-from backends.protocol_compiler.patchwork.layout import CENTRE, STEEP, Layout, copy_layout, last_site
+from backends.protocol_compiler.patchwork.layout import (
+    CENTRE,
+    STEEP,
+    Layout,
+    copy_layout,
+    last_site,
+)
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
-_ATTEMPTS = 3
-_ROUNDS = 150
-_TRIES = 60
-_RUIN_PARENT = 0.5
-_WORSE = 0.05
-_WALK, _MOST_WALKS = 4, 5
+_ATTEMPTS = 2
+_TRIES = 30
+_RUIN_PARENT = 0.3
+_WORSE = 0.1
+_WALK, _MOST_WALKS = 3, 4
+_CAREFUL = 0.5
 _SHORTEST_STEP, _LONGEST_STEP = 3, 7
-_HOMES_TRIES = 60
+_HOMES_TRIES = 30
 
 
 @inner_machine_code
@@ -80,6 +86,7 @@ def start(
     centre: int,
     region: NDArray[np.bool_],
     tables: DeviceTables,
+    rounds: int,
     seed: int,
 ) -> bool:
     """Write a random layout around a device qubit.
@@ -91,6 +98,7 @@ def start(
         centre: a device qubit.
         region: which device qubits may be used.
         tables: the device.
+        rounds: how often some blocks are placed anew to make room for others.
         seed: of all random choices.
 
     Returns:
@@ -110,13 +118,14 @@ def start(
         else:
             layout.site[0, 0] = centre
         left = regrow(patches, layout, ruined, tables, 0, _TRIES, True)
-        for _ in range(_ROUNDS * patches.blocks):
+        for _ in range(rounds):
             if left == 0:
                 return True
             copy_layout(layout, spare)
             was[:] = ruined
             _make_room(patches, layout, ruined, tables)
-            now = regrow(patches, layout, ruined, tables, 0, _TRIES, True)
+            careful = np.random.random() < _CAREFUL
+            now = regrow(patches, layout, ruined, tables, 0, _TRIES, careful)
             if now <= left or np.random.random() < _WORSE ** (now - left):
                 left = now
             else:
@@ -151,11 +160,12 @@ def _make_room(
         for _ in range(_WALK):
             near = random_neighbour(tables, near)
             for c in range(patches.blocks):
-                if ruined[c]:
-                    continue
+                hit = False
                 for i in range(patches.pairs):
-                    if layout.site[c, i] == near or last_site(layout, c, i) == near:
-                        ruined[c] = True
+                    hit = hit or layout.site[c, i] == near or last_site(layout, c, i) == near
+                # Large families are moved seldom.
+                if hit and np.random.random() * patches.descendants[c] < 1.0:
+                    ruined[c] = True
     for c in range(patches.blocks):
         if patches.source[c, 0] >= 0 and ruined[patches.source[c, 0]]:
             ruined[c] = True

@@ -66,14 +66,11 @@ def _ghz_stabilizers(r: int) -> Iterator[str]:
     yield "Z" * (r - r % 2) + "I" * (r % 2)
     yield "I" * (r % 2) + "Z" * (r - r % 2)
     if 2**r <= 2 * _MOST:
-        known = {"X" * r, "YY" + "X" * (r - 2), "Z" * (r - r % 2) + "I" * (r % 2)}
-        known.add("I" * (r % 2) + "Z" * (r - r % 2))
+        known = {"X" * r, "YY" + "X" * (r - 2), "I" * r}
+        known |= {"Z" * (r - r % 2) + "I" * (r % 2), "I" * (r % 2) + "Z" * (r - r % 2)}
         for pair, other in (("IZ", "Z"), ("XY", "Y")):
-            for letters in product(pair, repeat=r):
-                string = "".join(letters)
-                if string.count(other) % 2 == 0 and "Z" * (pair == "IZ") in string:
-                    if string not in known:
-                        yield string
+            strings = ("".join(letters) for letters in product(pair, repeat=r))
+            yield from (s for s in strings if s.count(other) % 2 == 0 and s not in known)
         return
     draw = np.random.default_rng(r)
     for pair in ("IZ", "XY"):

@@ -1,0 +1,200 @@
+"""Several instances on one device: proved, scored rightly, repeatable, and the protocol in text."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import stim
+from exported import Program, parity_mean
+from qiskit import qasm3
+
+from backends.certificate import certify
+from backends.devices import load_device
+from backends.errors import DoesNotFit
+from backends.prediction import predicted_setting
+from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
+from backends.protocol_compiler.patchwork.recognition import recognise_patches
+from backends.protocol_compiler.patchwork.search import search
+from backends.protocol_compiler.score import setting_score
+from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from experiments.ghz import GhzPoint
+from experiments.iterated import IteratedPoint
+
+DEVICE = load_device("fake_kingston")
+FEW = 3_000
+GHZ_FRAME = GhzPoint(3, strategy="frame", estimator="stabilizers")
+NINE = IteratedPoint(2, (1, 3), 1, strategy="frame")
+POINTS = {
+    "ghz-1": GhzPoint(1),
+    "ghz-2-feedforward": GhzPoint(2, strategy="feedforward"),
+    "ghz-2-input-clone": GhzPoint(2, clone=0),
+    "ghz-3": GhzPoint(3),
+    "ghz-3-frame": GHZ_FRAME,
+    "ghz-2-n3": GhzPoint(2, n=3),
+    "9": NINE,
+    "9-unitary": IteratedPoint(2, (1, 3), 1),
+    "9-feedforward": IteratedPoint(2, (1, 3), 1, strategy="feedforward"),
+    "5-of-two": IteratedPoint(2, (1, 2), 1, path=(0, 2), clone=2, strategy="frame"),
+    "decrypted-early": IteratedPoint(2, (1, 2), 0, strategy="frame"),
+    "virtual-2": IteratedPoint(2, (1, 1, 1), 2, strategy="frame"),
+    "virtual-2-unitary": IteratedPoint(2, (1, 1, 1), 2),
+    "virtual-2-bell": IteratedPoint(2, (1, 1, 1), 2, strategy="frame", estimator="bsm"),
+    "virtual-1-n4": IteratedPoint(4, (1, 1), 1, strategy="frame"),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def compiled(one, device=DEVICE, seed=0, moves=FEW, workers=1):
+    logical = one.settings()
+    return logical, compile_protocol([s.circuit for s in logical], device, moves, seed, workers)
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_every_circuit_is_native_proved_and_predicted_as_scored(name):
+    one = POINTS[name]
+    moves = 10 * FEW if one.strategy == "unitary" else FEW
+    logical, circuits = compiled(one, moves=moves)
+    for setting, circuit in zip(logical, circuits, strict=True):
+        certificate = certify(setting.circuit, circuit)
+        assert certificate.status == "proved", certificate.remark
+        used = {i.name for i in circuit.data}
+        assert used <= {"rz", "sx", "x", "cz", "measure", "barrier", "if_else"}
+        for instruction in circuit.data:
+            if instruction.name == "cz":
+                pair = tuple(circuit.find_bit(q).index for q in instruction.qubits)
+                assert pair in DEVICE.working_couplers
+        predicted = predicted_setting(setting, circuit, DEVICE)
+        assert 0.5 < predicted < 1
+        if not setting.label.startswith("k"):
+            success, _ = setting_score(setting, circuit, DEVICE)
+            assert success == pytest.approx(predicted, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["9", "virtual-2-unitary"])
+def test_the_search_scores_what_is_sent(name):
+    logical = POINTS[name].settings()
+    recognised = recognise_patches([s.circuit for s in logical])
+    found = search(recognised[0].problem, DEVICE, 10 * FEW, 5)
+    _, circuits = compiled(POINTS[name], seed=5, moves=10 * FEW)
+    losses = [
+        setting_score(s, c, DEVICE)[1][0].total for s, c in zip(logical, circuits, strict=True)
+    ]
+    # The search leaves out the pulses of the readout, and what others wait for them.
+    assert sum(losses) == pytest.approx(found.cost, abs=0.02)
+    assert sum(losses) >= found.cost - 1e-9
+
+
+def test_a_ghz_state_is_scored_by_the_mean_of_its_stabilizers():
+    one = GhzPoint(3, estimator="stabilizers")
+    logical = one.settings()
+    recognised = recognise_patches([s.circuit for s in logical])
+    found = search(recognised[0].problem, DEVICE, 10 * FEW, 1)
+    _, circuits = compiled(one, seed=1, moves=10 * FEW)
+    means = [x.mean for s, c in zip(logical, circuits, strict=True) for x in score(s, c)]
+    # Three diagonal stabilizers and four others; the search gives all of them equal weight.
+    assert recognised[0].problem.strings == len(means) == 7
+    assert -3 * math.log(np.mean(means)) == pytest.approx(found.cost, abs=0.02)
+
+
+def score(setting, circuit):
+    return setting_score(setting, circuit, DEVICE)[1]
+
+
+@pytest.mark.parametrize("name", ["ghz-2-feedforward", "9"])
+def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(name, tmp_path, monkeypatch):
+    found = []
+    for workers in (1, 2):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
+        monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN_LAYOUTS", {})
+        found.append(compiled(POINTS[name], seed=3, workers=workers)[1])
+    assert found[0] == found[1]
+    assert compiled(POINTS[name], seed=4)[1] != found[0]
+
+
+def test_settings_and_parities_share_a_layout_that_is_kept(tmp_path, monkeypatch):
+    first = compiled(NINE)[1]
+    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN_LAYOUTS", {})
+
+    def fails(*_):
+        raise AssertionError("searched again")
+
+    monkeypatch.setattr("backends.protocol_compiler.cached.search_layout", fails)
+    assert compiled(NINE)[1] == first
+    kept = [[i for i in c.data if i.name == "barrier"] for c in first]
+    assert len({tuple(hash(tuple(i.qubits)) for i in one) for one in kept}) == 1
+
+
+@pytest.mark.parametrize("name", ["ghz-2-n3", "ghz-3-frame", "9", "virtual-2-unitary"])
+def test_exported_circuits_are_the_protocol_by_another_simulator(name):
+    one = POINTS[name]
+    logical, circuits = compiled(one, moves=10 * FEW)
+    size = one.num_qubits
+    keys = [k for k, q in enumerate(logical[0].circuit.qubits) if register_of(logical[0], q) == "N"]
+    for setting, circuit in zip(logical, circuits, strict=True):
+        program = Program(qasm3.dumps(circuit))
+        end = program.stages(size)[0]
+        assert next(k for k, o in enumerate(program.operations) if o[0] == "measure") > end
+        place = program.operations[end][1]
+        # Each Bell pair once; its key qubit meets no other until encryption is over.
+        ready = {program.operations[k][1][1]: k for k in program.stages(2) if k < end}
+        for key in keys:
+            assert place[key] not in program.entangled_between(ready[place[key]], end)
+        state = program.tableau(end)
+        for a, b in itertools.combinations([q for k, q in enumerate(place) if k not in keys], 2):
+            # Nobody who holds two qubits without a key holds anything.
+            string = stim.PauliString(program.num_qubits)
+            string[a], string[b] = "Z", "Z"
+            assert state.peek_observable_expectation(string) == 0
+        qubit_of = program.read()
+        last = program.tableau(len(program.operations)) if is_clifford(program) else None
+        for check in setting.checks:
+            if last is None:
+                continue
+            string = stim.PauliString(program.num_qubits)
+            for bit in check.bits:
+                string[qubit_of[bit]] = "Z"
+            assert last.peek_observable_expectation(string) == 1 - 2 * check.parity
+
+
+def register_of(setting, qubit):
+    return setting.circuit.find_bit(qubit).registers[0][0].name[:1]
+
+
+def is_clifford(program):
+    turns = [o[2] / (math.pi / 2) for o in program.operations if o[0] == "rz"]
+    return all(abs(t - round(t)) < 1e-9 for t in turns)
+
+
+def test_a_small_ghz_state_comes_back_densely():
+    logical, circuits = compiled(GhzPoint(2), moves=10 * FEW)
+    for setting, circuit in zip(logical, circuits, strict=True):
+        program = Program(qasm3.dumps(circuit))
+        state = program.dense(len(program.operations))
+        qubit_of = program.read()
+        for check in setting.checks:
+            mean = parity_mean(state, [qubit_of[b] for b in check.bits])
+            assert mean == pytest.approx(1 - 2 * check.parity, abs=1e-9)
+
+
+def test_a_device_without_room_says_so():
+    good = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
+    couplers = tuple(
+        CouplerCalibration(pair, 2e-3, 68e-9)
+        for a in range(17)
+        for pair in ((a, a + 1), (a + 1, a))
+    )
+    line = DeviceSnapshot("line", None, "cz", (good,) * 18, couplers)
+    with pytest.raises(DoesNotFit, match="no placement of 18 qubits was found on device 'line'"):
+        compiled(NINE, device=line, moves=300)
+
+
+def test_a_product_state_is_no_ghz_state():
+    circuit = GhzPoint(2).settings()[0].circuit.copy()
+    del circuit.data[1]
+    with pytest.raises(NotRecognised, match="neither half of a Bell pair nor a GHZ state"):
+        recognise_patches([circuit])
