@@ -166,7 +166,7 @@ def _home(origin: int, held: NDArray[np.int64], tables: DeviceTables) -> int:
                 depth[there] = depth[here] + 1
                 queue[tail] = there
                 tail += 1
-    nearness = 2.0 ** np.random.randint(4)
+    nearness = 2.0 ** np.random.randint(6)
     return queue[min(tail - 1, int(-np.log(np.random.random() + 1e-9) * nearness))]
 
 
