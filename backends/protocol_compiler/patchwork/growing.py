@@ -14,6 +14,7 @@ from backends.protocol_compiler.patchwork.layout import (
     has_partner,
     hold_inputs,
     last_site,
+    stand_beside,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.placement import NODES, ROOT, SECOND
@@ -110,12 +111,16 @@ def clone_site(patches: Patches, layout: Layout, b: int, otherwise: int) -> int:
 def _nearest_room(
     start: int,
     together: bool,
+    beside: bool,
     held: NDArray[np.int64],
     ends: NDArray[np.int64],
     goal: NDArray[np.int64],
     tables: DeviceTables,
 ) -> bool:
-    """A place nearby that can be kept, or two neighbouring ones; they are written to ``goal``."""
+    """A place nearby that can be kept, or two neighbouring ones; they are written to ``goal``.
+
+    With ``beside`` the first of them has to stand beside ``start``.
+    """
     sites = len(tables.degree)
     seen = np.zeros(sites, dtype=np.bool_)
     queue = np.empty(sites, dtype=np.int64)
@@ -124,6 +129,8 @@ def _nearest_room(
     while head < tail:
         here = queue[head]
         head += 1
+        if beside and here != start and not stand_beside(tables, here, start):
+            return False
         if here != start and not ends[here] and np.random.random() > _SKIP:
             goal[0] = here
             if not together:
@@ -217,9 +224,10 @@ def place_block(
             continue
         mate = patches.mate[b, i]
         near = layout.site[b, i]
-        if mate >= 0 and patches.decoding == TREES:
+        beside = mate >= 0 and patches.decoding == TREES and patches.ghz == 1
+        if beside:
             near = clone_site(patches, layout, b, near)
-        if not _nearest_room(near, mate >= 0, held, ends, goal, tables):
+        if not _nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
             return False
         target[i] = goal[0]
         ends[goal[0]] = 1

@@ -121,9 +121,12 @@ def _relocate_partner(patches: Patches, layout: Layout, b: int, tables: DeviceTa
         site = random_neighbour(tables, clone)
     else:
         site = layout.site[b, i] if np.random.random() < 0.5 else last_site(layout, b, i)
-        if patches.decoding == TREES and j >= 0 and np.random.random() < 0.5:
-            site = clone_site(patches, layout, b, site)
-        for _ in range(np.random.randint(1, _LONGEST_WALK + 1)):
+        steps = np.random.randint(1, _LONGEST_WALK + 1)
+        if patches.decoding == TREES and j >= 0 and np.random.random() < 0.6:
+            near = clone_site(patches, layout, b, site)
+            steps = 1 if near != site else steps
+            site = near
+        for _ in range(steps):
             site = random_neighbour(tables, site)
     if ends[site]:
         return False

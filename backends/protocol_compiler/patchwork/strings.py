@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from experiments.protocol import pauli_frame
 
-_MOST = 12
+_MOST = 8
 """Stabilizers of a GHZ state of each kind: diagonal ones and those with X or Y everywhere."""
 
 
