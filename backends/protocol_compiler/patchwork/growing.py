@@ -25,6 +25,7 @@ from backends.protocol_compiler.tables import DeviceTables
 _LONGEST_TRANSFER = 8
 _STAY = 0.3
 _SKIP = 0.2
+_NEAREST, _CORNERS = 0.5, 8
 _GROWTH_TRIES = 12
 _TURN = 0.7
 _CANDIDATES = 10
@@ -126,29 +127,37 @@ def _nearest_room(
     queue = np.empty(sites, dtype=np.int64)
     queue[0], head, tail = start, 0, 1
     seen[start] = True
+    # A corner that is good for nothing else, rather than the nearest place, now and then.
+    choices, fewest = (1 if np.random.random() < _NEAREST else _CORNERS), sites
     while head < tail:
         here = queue[head]
         head += 1
         if beside and here != start and not stand_beside(tables, here, start):
             return False
-        if here != start and not ends[here] and np.random.random() > _SKIP:
-            goal[0] = here
-            if not together:
+        room = here != start and not ends[here] and np.random.random() > _SKIP
+        shift = np.random.randint(tables.degree[here])
+        if room and not together:
+            free = 0
+            for k in range(tables.degree[here]):
+                free += not ends[tables.neighbours[here, k]]
+            if free < fewest:
+                goal[0], fewest = here, free
+            choices -= 1
+            if choices == 0:
                 return True
-            shift = np.random.randint(tables.degree[here])
+        elif room:
             for k in range(tables.degree[here]):
                 there = tables.neighbours[here, (k + shift) % tables.degree[here]]
                 if not ends[there] and there != start:
-                    goal[1] = there
+                    goal[0], goal[1] = here, there
                     return True
-        shift = np.random.randint(tables.degree[here])
         for k in range(tables.degree[here]):
             there = tables.neighbours[here, (k + shift) % tables.degree[here]]
             if not seen[there] and not held[there]:
                 seen[there] = True
                 queue[tail] = there
                 tail += 1
-    return False
+    return fewest < sites
 
 
 @inner_machine_code
