@@ -17,7 +17,7 @@ from backends.protocol_compiler.patchwork.layout import (
     stand_beside,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import NODES, ROOT, SECOND
+from backends.protocol_compiler.placement import NODES, ORDER, ROOT, SECOND
 from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
@@ -226,6 +226,8 @@ def place_block(
     goal = np.empty(2, dtype=np.int64)
     target = np.empty(pairs, dtype=np.int64)
     target[:] = -1
+    nearer = np.zeros(pairs, dtype=np.int64)
+    layout.scalars[b, ORDER] = 0
     shift = np.random.randint(pairs)
     for k in range(pairs):
         i = (k + shift) % pairs
@@ -239,8 +241,10 @@ def place_block(
         if not _nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
             return False
         target[i] = goal[0]
+        nearer[i] = i
         ends[goal[0]] = 1
         if mate >= 0:
+            nearer[mate] = i
             target[mate] = goal[1]
             ends[goal[1]] = 1
     taken = held.copy()
@@ -254,7 +258,9 @@ def place_block(
         if target[i] >= 0:
             place.length[i] = 0
             place.turned[i] = np.random.randint(2)
-            place.flip[i] = np.random.randint(2)
+            # The first tree goes across the near key qubit to the far one, which holds its bit.
+            lower = min(i, patches.mate[b, i]) if patches.mate[b, i] >= 0 else i
+            place.flip[i] = lower != nearer[i]
             if not route_avoiding(place, i, target[i], taken, tables, 1.0):
                 return False
     if origin >= 0:

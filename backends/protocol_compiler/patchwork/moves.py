@@ -252,12 +252,14 @@ def _change_detail(patches: Patches, layout: Layout, b: int, tables: DeviceTable
             return False
         layout.meet[b, i] = meet
         return True
-    if kind < 0.9 or patches.decoding != TREES:
+    if kind < 0.87 or patches.decoding != TREES:
         layout.turned[b, i] = 1 - layout.turned[b, i]
         return True
-    if kind < 0.96:
-        layout.flip[b, i] = 1 - layout.flip[b, i]
-        return bool(patches.mate[b, i] > i)
+    if kind < 0.95:
+        lower = min(i, patches.mate[b, i])
+        if lower >= 0:
+            layout.flip[b, lower] = 1 - layout.flip[b, lower]
+        return lower >= 0
     layout.scalars[b, ORDER] = np.random.randint(6)
     return True
 
