@@ -47,6 +47,7 @@ POINTS = {
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN_LAYOUTS", {})
 
 
 def compiled(one, device=DEVICE, seed=0, moves=FEW, workers=1):
@@ -57,7 +58,7 @@ def compiled(one, device=DEVICE, seed=0, moves=FEW, workers=1):
 @pytest.mark.parametrize("name", POINTS)
 def test_every_circuit_is_native_proved_and_predicted_as_scored(name):
     one = POINTS[name]
-    moves = 10 * FEW if one.strategy == "unitary" else FEW
+    moves = 5 * FEW if one.strategy == "unitary" else FEW
     logical, circuits = compiled(one, moves=moves)
     for setting, circuit in zip(logical, circuits, strict=True):
         certificate = certify(setting.circuit, circuit)
@@ -79,8 +80,8 @@ def test_every_circuit_is_native_proved_and_predicted_as_scored(name):
 def test_the_search_scores_what_is_sent(name):
     logical = POINTS[name].settings()
     recognised = recognise_patches([s.circuit for s in logical])
-    found = search(recognised[0].problem, DEVICE, 10 * FEW, 5)
-    _, circuits = compiled(POINTS[name], seed=5, moves=10 * FEW)
+    found = search(recognised[0].problem, DEVICE, 5 * FEW, 5)
+    _, circuits = compiled(POINTS[name], seed=5, moves=5 * FEW)
     losses = [
         setting_score(s, c, DEVICE)[1][0].total for s, c in zip(logical, circuits, strict=True)
     ]
@@ -93,8 +94,8 @@ def test_a_ghz_state_is_scored_by_the_mean_of_its_stabilizers():
     one = GhzPoint(3, estimator="stabilizers")
     logical = one.settings()
     recognised = recognise_patches([s.circuit for s in logical])
-    found = search(recognised[0].problem, DEVICE, 10 * FEW, 1)
-    _, circuits = compiled(one, seed=1, moves=10 * FEW)
+    found = search(recognised[0].problem, DEVICE, 5 * FEW, 1)
+    _, circuits = compiled(one, seed=1, moves=5 * FEW)
     means = [x.mean for s, c in zip(logical, circuits, strict=True) for x in score(s, c)]
     # Three diagonal stabilizers and four others; the search gives all of them equal weight.
     assert recognised[0].problem.strings == len(means) == 7
@@ -132,7 +133,7 @@ def test_settings_and_parities_share_a_layout_that_is_kept(tmp_path, monkeypatch
 @pytest.mark.parametrize("name", ["ghz-2-n3", "ghz-3-frame", "9", "virtual-2-unitary"])
 def test_exported_circuits_are_the_protocol_by_another_simulator(name):
     one = POINTS[name]
-    logical, circuits = compiled(one, moves=10 * FEW)
+    logical, circuits = compiled(one, moves=5 * FEW)
     size = one.num_qubits
     keys = [k for k, q in enumerate(logical[0].circuit.qubits) if register_of(logical[0], q) == "N"]
     for setting, circuit in zip(logical, circuits, strict=True):
@@ -171,7 +172,7 @@ def is_clifford(program):
 
 
 def test_a_small_ghz_state_comes_back_densely():
-    logical, circuits = compiled(GhzPoint(2), moves=10 * FEW)
+    logical, circuits = compiled(GhzPoint(2), moves=5 * FEW)
     for setting, circuit in zip(logical, circuits, strict=True):
         program = Program(qasm3.dumps(circuit))
         state = program.dense(len(program.operations))
