@@ -40,6 +40,7 @@ POINTS = {
     "virtual-2": IteratedPoint(2, (1, 1, 1), 2, strategy="frame"),
     "virtual-2-unitary": IteratedPoint(2, (1, 1, 1), 2),
     "virtual-2-bell": IteratedPoint(2, (1, 1, 1), 2, strategy="frame", estimator="bsm"),
+    "virtual-1-n3-unitary": IteratedPoint(3, (1, 1), 1),
     "virtual-1-n4": IteratedPoint(4, (1, 1), 1, strategy="frame"),
 }
 
@@ -70,7 +71,7 @@ def test_every_circuit_is_native_proved_and_predicted_as_scored(name):
                 pair = tuple(circuit.find_bit(q).index for q in instruction.qubits)
                 assert pair in DEVICE.working_couplers
         predicted = predicted_setting(setting, circuit, DEVICE)
-        assert 0.5 < predicted < 1
+        assert 0.4 < predicted < 1
         if not setting.label.startswith("k"):
             success, _ = setting_score(setting, circuit, DEVICE)
             assert success == pytest.approx(predicted, abs=1e-9)

@@ -1,6 +1,7 @@
 """Circuits of the protocol compiler are native, proved, scored rightly, and repeatable."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from backends.protocol_compiler.search import search
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
-from experiments.iterated import IteratedPoint
+from experiments.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 
 DEVICE = load_device("fake_kingston")
@@ -201,19 +202,20 @@ def test_where_the_stock_transpiler_does_better_its_circuits_are_sent(monkeypatc
     assert "predicted to do better" in best.remark
 
 
-@pytest.mark.parametrize(
-    "one",
-    [
-        IteratedPoint(3, (1, 1), 1),
-    ],
-    ids=["odd"],
-)
-def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said(one):
-    best = compile_point(one.settings(), one.linear_estimator.value, DEVICE, (0,), Search(FEW))
+def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said():
+    one = GhzPoint(2)
+    settings = []
+    for setting in one.settings():
+        circuit = setting.circuit.copy()
+        circuit.delay(100, 3, unit="ns")
+        settings.append(replace(setting, circuit=circuit))
+    best = compile_point(settings, one.linear_estimator.value, DEVICE, (0,), Search(FEW))
     assert best.compiler == "stock"
-    assert best.remark.startswith("compiled by the stock transpiler: ")
+    assert best.remark == (
+        "compiled by the stock transpiler: there is more than the protocol: delay"
+    )
     with pytest.raises(NotRecognised):
-        compile_protocol([s.circuit for s in one.settings()], DEVICE, FEW, 0, 1)
+        compile_protocol([s.circuit for s in settings], DEVICE, FEW, 0, 1)
 
 
 def test_a_device_without_room_says_so():

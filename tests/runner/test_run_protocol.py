@@ -56,17 +56,6 @@ def test_a_run_keeps_to_its_plan_and_a_second_resume_changes_nothing(invoke, fil
     assert json.loads(again.stdout) == rows
 
 
-def test_what_the_compiler_does_not_know_is_said(invoke, tmp_path):
-    (tmp_path / "state.yaml").write_text(
-        "experiment: {kind: entanglement, n: 2, input: '+'}\n"
-        "compile: {strategy: protocol, moves: 1000}\n",
-        encoding="utf-8",
-    )
-    done = invoke("plan", "state.yaml")
-    assert done.exit_code == 0, done.output
-    assert "compiled by the stock transpiler: the input is not" in done.stdout
-
-
 @pytest.mark.parametrize(
     ("experiment", "label", "names"),
     [

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.moves import reattach, shift_centre
 from backends.protocol_compiler.patchwork.growing import (
-    clone_site,
     move_inputs,
     regrow,
     reorder,
@@ -27,6 +26,7 @@ from backends.protocol_compiler.patchwork.layout import (
     held_before,
     last_site,
 )
+from backends.protocol_compiler.patchwork.placing import clone_site
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.placement import ORDER, ROOT, SECOND
 from backends.protocol_compiler.problem import TREES

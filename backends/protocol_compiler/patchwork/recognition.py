@@ -18,13 +18,16 @@ from qiskit.circuit.controlflow import ControlFlowOp
 
 from backends.protocol_compiler.frames import AXES
 from backends.protocol_compiler.lowering import GATE, LOCAL
+from backends.protocol_compiler.parts import NotRecognised
 from backends.protocol_compiler.patchwork.problem import NO_BLOCK, Patches, same
 from backends.protocol_compiler.patchwork.strings import first_letters
 from backends.protocol_compiler.problem import ROWS, TREES, Problem
-from backends.protocol_compiler.recognition import AXES_OF, KNOWN, LOCAL_CODES, NotRecognised
+from backends.protocol_compiler.recognition import AXES_OF, KNOWN, LOCAL_CODES
 from experiments.clifford import steps
 from experiments.protocol import recovery_strings
 from experiments.stabilizers import StabilizerState
+
+_LOSSES = frozenset({"delay", "reset"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,7 @@ def _gates_first(circuit: QuantumCircuit) -> tuple[QuantumCircuit, int, int]:
     names = [(i.name, i.label) for i in circuit.data]
     if ("barrier", "encryption") not in names:
         raise NotRecognised("no stage is called encryption")
-    if others := {i.name for i in circuit.data} - KNOWN:
+    if others := {i.name for i in circuit.data} - (KNOWN - _LOSSES):
         raise NotRecognised(f"there is more than the protocol: {', '.join(sorted(others))}")
     encrypted = names.index(("barrier", "encryption"))
     if ("encrypt", None) in names[encrypted:]:
