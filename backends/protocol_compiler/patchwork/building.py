@@ -21,7 +21,7 @@ from backends.protocol_compiler.patchwork.layout import (
 )
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.wire import spread
-from backends.protocol_compiler.placement import LONGEST_PATH, ORDER, Placement
+from backends.protocol_compiler.placement import LONGEST_PATH, Placement
 from backends.protocol_compiler.problem import ROWS
 from backends.protocol_compiler.propagation import propagate
 from backends.protocol_compiler.tables import DeviceTables
@@ -154,7 +154,7 @@ def _gather_keys(
     flat = Placement(
         np.empty(size, dtype=np.int64),
         np.empty(size, dtype=np.int64),
-        np.zeros(4, dtype=np.int64),
+        layout.scalars[0].copy(),
         np.empty((size, LONGEST_PATH), dtype=np.int64),
         np.empty(size, dtype=np.int64),
         np.zeros(size, dtype=np.int64),
@@ -179,6 +179,7 @@ def _gather_keys(
         tables.gate_seconds,
         neighbours,
         degree,
+        tables.trains,
     )
     missing = 0
     for g in range(len(patches.clones)):
@@ -193,7 +194,7 @@ def _gather_keys(
                 flat.length[k] = 2
                 if k > 0:
                     closed[flat.path[k, 1]] = False
-        flat.scalars[ORDER] = layout.scalars[patches.path_block[g, size - 1], ORDER]
+        flat.scalars[:] = layout.scalars[patches.path_block[g, size - 1]]
         closed[lists[patches.clones[g]]] = False
         for s in range(sites):
             degree[s] = 0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import LONGEST_PATH, Placement
+from backends.protocol_compiler.placement import LONGEST_PATH, Placement, empty_placement
 from backends.protocol_compiler.tables import DeviceTables
 
 CENTRE, STEEP = 0, 1
@@ -27,7 +27,7 @@ class Layout(NamedTuple):
     Attributes:
         site: shape (blocks, nodes at most); see :class:`Placement`, as for the next ones.
         parent: shape (blocks, nodes at most).
-        scalars: shape (blocks, 4).
+        scalars: shape (blocks, 6).
         path: shape (blocks, pairs, LONGEST_PATH).
         length: shape (blocks, pairs).
         meet: shape (blocks, pairs).
@@ -59,7 +59,7 @@ def empty_layout(blocks: int, pairs: int, sites: int) -> Layout:
     return Layout(
         site=np.full((blocks, nodes), -1, dtype=np.int64),
         parent=np.full((blocks, nodes), -1, dtype=np.int64),
-        scalars=np.zeros((blocks, 4), dtype=np.int64),
+        scalars=np.tile(empty_placement(1).scalars, (blocks, 1)),
         path=np.full((blocks, pairs, LONGEST_PATH), -1, dtype=np.int64),
         length=np.zeros((blocks, pairs), dtype=np.int64),
         meet=np.zeros((blocks, pairs), dtype=np.int64),

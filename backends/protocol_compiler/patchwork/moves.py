@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
+from backends.protocol_compiler.decoding import TREE_ORDERS
 from backends.protocol_compiler.moves import reattach, shift_centre
 from backends.protocol_compiler.patchwork.growing import (
     move_inputs,
@@ -28,12 +29,13 @@ from backends.protocol_compiler.patchwork.layout import (
 )
 from backends.protocol_compiler.patchwork.placing import clone_site
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import ORDER, ROOT, SECOND
+from backends.protocol_compiler.placement import DETOUR, ORDER, ROOT, SECOND, TIES
 from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_WALK = 5
+_LONGEST_DETOUR, _TIE_BITS = 8, 10
 _ON_PATH = 0.4
 _REGROW_TRIES = 6
 
@@ -260,7 +262,12 @@ def _change_detail(patches: Patches, layout: Layout, b: int, tables: DeviceTable
         if lower >= 0:
             layout.flip[b, lower] = 1 - layout.flip[b, lower]
         return lower >= 0
-    layout.scalars[b, ORDER] = np.random.randint(6)
+    if kind < 0.98:
+        layout.scalars[b, ORDER] = np.random.randint(2 * len(TREE_ORDERS))
+    elif kind < 0.99:
+        layout.scalars[b, DETOUR] = np.random.randint(1, _LONGEST_DETOUR + 1)
+    else:
+        layout.scalars[b, TIES] ^= 1 << np.random.randint(_TIE_BITS)
     return True
 
 
