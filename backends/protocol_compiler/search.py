@@ -22,9 +22,9 @@ LAYER_PRICE = 0.006
 """What a two-qubit layer is worth beside the score, in units of the cost: 0.2 % of each of three
 correlators. A model knows some of what goes wrong; the rest grows with depth."""
 
-_SCOUTS, _FROM_PATTERNS, _FINALISTS, _LAST = 0.2, 0.15, 0.35, 0.3
+_SCOUTS, _FROM_PATTERNS, _FINALISTS, _LAST = 0.1, 0.3, 0.3, 0.3
 """Shares of the moves."""
-_EMBEDDINGS = 12
+_EMBEDDINGS = 24
 _FEWEST_SCOUTS = 8
 
 
