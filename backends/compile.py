@@ -30,7 +30,7 @@ from experiments.settings import Setting
 Compiler = Literal["stock", "protocol"]
 
 
-MOVES_PER_SECOND = 100_000
+MOVES_PER_SECOND = 200_000
 """What a second of budget stands for: about what two cores of a laptop of 2024 do."""
 
 

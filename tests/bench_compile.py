@@ -27,9 +27,9 @@ from bench_compile_cases import (
     Goal,
     cases,
     device,
+    elsewhere,
     goal,
     is_large,
-    mended,
     published,
     with_probability_e,
 )
@@ -143,10 +143,10 @@ def measured(
     met = None
     if wanted:
         met = compiled.predicted >= wanted.value and (not wanted.layers or deep <= wanted.layers)
-    elsewhere = {}
+    scored = {}
     for other in others:
-        calibration = mended(device(other))
-        elsewhere[other] = (
+        calibration = elsewhere(other, snapshot)
+        scored[other] = (
             rescored(point, compiled, calibration),
             rescored(point, stock, calibration),
         )
@@ -165,7 +165,7 @@ def measured(
         met,
         published(point),
         elapsed,
-        elsewhere,
+        scored,
     )
 
 
@@ -330,7 +330,7 @@ def main() -> int:
         "--score-on",
         default="",
         type=names,
-        help="score them there too, broken couplers taken as median",
+        help="score them there too, what is broken taken as median; drift:K is day K of a model",
     )
     given = parser.parse_args()
     rows = []

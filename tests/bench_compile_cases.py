@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
 
 from backends.devices import load_device
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
@@ -177,10 +179,60 @@ def with_probability_e(snapshot: DeviceSnapshot) -> DeviceSnapshot:
 
 
 def mended(snapshot: DeviceSnapshot) -> DeviceSnapshot:
-    """The same device with the median of what works in place of every coupler that does not."""
+    """The same device with the median of what works in place of all that does not."""
     working = snapshot.working_couplers.values()
     middle = statistics.median(c.error for c in working)
-    broken = [c for c in snapshot.couplers if c.qubits not in snapshot.working_couplers]
     length = statistics.median(c.gate_seconds for c in working)
-    couplers = [replace(c, error=middle, gate_seconds=length) for c in broken]
-    return replace(snapshot, couplers=tuple(sorted([*working, *couplers], key=lambda c: c.qubits)))
+    good = [q for q in snapshot.qubits if q.works and q.t1_seconds and q.t2_seconds]
+    typical = QubitCalibration(
+        *(statistics.median(getattr(q, f.name) or 0.0 for q in good) for f in fields(good[0]))
+    )
+    couplers = [
+        c if c.error < 1 else replace(c, error=middle, gate_seconds=length)
+        for c in snapshot.couplers
+    ]
+    qubits = [q if q in good else typical for q in snapshot.qubits]
+    return replace(snapshot, qubits=tuple(qubits), couplers=tuple(couplers))
+
+
+def drifted(snapshot: DeviceSnapshot, seed: int, spread: float = 0.4) -> DeviceSnapshot:
+    """Another day of the same device, by a model: every value times a log-normal factor.
+
+    Args:
+        snapshot: the calibration.
+        seed: of the day.
+        spread: standard deviation of the natural logarithm of the factors.
+    """
+    draw = np.random.default_rng(seed)
+
+    def factor() -> float:
+        return float(np.exp(spread * draw.standard_normal()))
+
+    qubits = []
+    for qubit in snapshot.qubits:
+        t1, t2 = factor(), factor()
+        gate, readout = factor(), factor()
+        qubits.append(
+            replace(
+                qubit,
+                t1_seconds=qubit.t1_seconds and qubit.t1_seconds * t1,
+                t2_seconds=qubit.t2_seconds and qubit.t2_seconds * t2,
+                gate_error=min(1.0, qubit.gate_error * gate) if qubit.works else qubit.gate_error,
+                readout_error=min(0.5, qubit.readout_error * readout)
+                if qubit.works
+                else qubit.readout_error,
+            )
+        )
+    of_pair: dict[tuple[int, ...], float] = {}
+    couplers = []
+    for coupler in snapshot.couplers:
+        times = of_pair.setdefault(tuple(sorted(coupler.qubits)), factor())
+        error = coupler.error if coupler.error >= 1 else min(0.75, coupler.error * times)
+        couplers.append(replace(coupler, error=error))
+    return replace(snapshot, qubits=tuple(qubits), couplers=tuple(couplers))
+
+
+def elsewhere(name: str, home: DeviceSnapshot) -> DeviceSnapshot:
+    """A calibration to score circuits on: another device, or ``drift:K``, day K of the model."""
+    kind, _, seed = name.partition(":")
+    return drifted(home, int(seed)) if kind == "drift" else mended(device(name))
