@@ -25,6 +25,10 @@ from backends.protocol_compiler.propagation import (
 )
 from backends.protocol_compiler.tables import CZ, ECR, DeviceTables
 
+LAYER_PRICE = 0.006
+"""What a two-qubit layer is worth beside the score, in units of the cost: 0.2 % of each of three
+correlators. A model knows some of what goes wrong; the rest grows with depth."""
+
 
 class Room(NamedTuple):
     """Scratch memory of one pass, an entry for each device qubit.

@@ -12,15 +12,12 @@ from backends.protocol_compiler.annealing import anneal
 from backends.protocol_compiler.building import IMPOSSIBLE
 from backends.protocol_compiler.patterns import Patterns, embedded, key_of, shipped
 from backends.protocol_compiler.placement import Placement, copy_placement, empty_placement
+from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.problem import TREES, Problem
 from backends.protocol_compiler.starting import start
 from backends.protocol_compiler.tables import device_tables
 from backends.pulse_trains import DECOUPLINGS
 from backends.snapshot import DeviceSnapshot
-
-LAYER_PRICE = 0.006
-"""What a two-qubit layer is worth beside the score, in units of the cost: 0.2 % of each of three
-correlators. A model knows some of what goes wrong; the rest grows with depth."""
 
 _SCOUTS, _FROM_PATTERNS, _FINALISTS, _LAST = 0.1, 0.3, 0.3, 0.3
 """Shares of the moves."""

@@ -23,9 +23,9 @@ from backends.protocol_compiler.patterns import (
 )
 from backends.protocol_compiler.patterns.finding import heavy_hex, merged, problem_of, square
 from backends.protocol_compiler.placement import NODES
-from backends.protocol_compiler.pricing import room_for
+from backends.protocol_compiler.pricing import LAYER_PRICE, room_for
 from backends.protocol_compiler.recognition import recognise
-from backends.protocol_compiler.search import LAYER_PRICE, search
+from backends.protocol_compiler.search import search
 from backends.protocol_compiler.tables import device_tables
 from backends.pulse_trains import DECOUPLINGS
 from experiments.entanglement import EntanglementPoint

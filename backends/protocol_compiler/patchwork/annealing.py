@@ -11,6 +11,7 @@ from backends.protocol_compiler.patchwork.building import cost_of
 from backends.protocol_compiler.patchwork.layout import Layout, conflicts, copy_layout
 from backends.protocol_compiler.patchwork.moves import change
 from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.pricing import room_for
 from backends.protocol_compiler.tables import DeviceTables
 
 
@@ -48,10 +49,10 @@ def anneal(
     """
     np.random.seed(seed)
     lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
-    losses = np.zeros((3, patches.strings))
+    room = room_for(len(tables.degree))
     held = np.empty(len(tables.degree), dtype=np.int64)
     sequence = np.empty(patches.pairs, dtype=np.int64)
-    cost = cost_of(patches, layout, tables, rows, native, lists, losses)
+    cost = cost_of(patches, layout, tables, rows, native, lists, room, np.inf)
     copy_layout(layout, here)
     copy_layout(layout, before)
     best = cost
@@ -62,12 +63,14 @@ def anneal(
         if not change(patches, here, tables):
             copy_layout(before, here)
             continue
+        # Accepted with probability exp((cost - new) / temperature).
+        limit = cost - temperature * np.log(1.0 - np.random.random())
         wrong = conflicts(patches, here, held, sequence)
         if wrong > 0:
             new = IMPOSSIBLE + wrong
         else:
-            new = cost_of(patches, here, tables, rows, native, lists, losses)
-        if new <= cost or np.random.random() < np.exp((cost - new) / temperature):
+            new = cost_of(patches, here, tables, rows, native, lists, room, limit)
+        if new <= limit:
             cost = new
             copy_layout(here, before)
             if cost < best:

@@ -22,6 +22,7 @@ from backends.protocol_compiler.patchwork.layout import (
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.wire import spread
 from backends.protocol_compiler.placement import LONGEST_PATH, Placement
+from backends.protocol_compiler.pricing import LAYER_PRICE, Room, price
 from backends.protocol_compiler.problem import ROWS
 from backends.protocol_compiler.propagation import propagate
 from backends.protocol_compiler.tables import DeviceTables
@@ -214,6 +215,36 @@ def _gather_keys(
     return -missing if missing > 0 else at
 
 
+@inner_machine_code
+def native_program(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+    lists: NDArray[np.int64],
+) -> int:
+    """Write a layout's native program, readouts included.
+
+    Returns:
+        Its length, or -k if k things make the layout impossible.
+    """
+    count = build(patches, layout, tables, rows, lists)
+    if count < 0:
+        return count
+    if patches.beside_clone:
+        r, c = lists[patches.partner[0, 0]], lists[patches.clones[0]]
+        if not stand_beside(tables, r, c):
+            return -1
+    for q in range(patches.qubits):
+        if patches.first_x[q] | patches.first_z[q] != np.uint64(0):
+            count = write(rows, count, READ, lists[q], q, 0, 0)
+    frames = np.zeros(len(tables.degree), dtype=np.int64)
+    length = lower(rows[:count], tables, frames, native)
+    # Key qubits that are read together may not stand beside each other.
+    return length if length >= 0 else -_CUT_OFF
+
+
 @machine_code
 def losses_of(
     patches: Patches,
@@ -229,30 +260,17 @@ def losses_of(
     Returns:
         How many things make the layout impossible; 0 if it works.
     """
-    count = build(patches, layout, tables, rows, lists)
-    if count < 0:
-        return -count
+    length = native_program(patches, layout, tables, rows, native, lists)
+    if length < 0:
+        return -length
     zero = np.uint64(0)
-    sites = len(tables.degree)
-    if patches.beside_clone:
-        r, c = lists[patches.partner[0, 0]], lists[patches.clones[0]]
-        if not stand_beside(tables, r, c):
-            return 1
-    x = np.zeros(sites, dtype=np.uint64)
-    z = np.zeros(sites, dtype=np.uint64)
-    bits = np.zeros(patches.qubits, dtype=np.uint64)
+    x = np.zeros(len(tables.degree), dtype=np.uint64)
+    z = np.zeros(len(tables.degree), dtype=np.uint64)
     for q in range(patches.qubits):
-        touched = patches.first_x[q] | patches.first_z[q]
-        if touched != zero:
-            count = write(rows, count, READ, lists[q], q, 0, 0)
+        if patches.first_x[q] | patches.first_z[q] != zero:
             x[lists[q]] = patches.first_x[q]
             z[lists[q]] = patches.first_z[q]
-            bits[q] = touched
-    frames = np.zeros(sites, dtype=np.int64)
-    length = lower(rows[:count], tables, frames, native)
-    if length < 0:
-        # Key qubits that are read together do not stand beside each other.
-        return _CUT_OFF
+    bits = patches.first_x | patches.first_z
     losses[:] = 0.0
     vanished = propagate(native[:length], lists, np.zeros(1), tables, x, z, bits, losses)
     # A correlator that vanishes without noise would be a fault of the construction.
@@ -267,19 +285,22 @@ def cost_of(
     rows: NDArray[np.int64],
     native: NDArray[np.int64],
     lists: NDArray[np.int64],
-    losses: NDArray[np.float64],
+    room: Room,
+    limit: float,
 ) -> float:
-    """-log of all correlators, summed, or :data:`IMPOSSIBLE` and more.
+    """-log of all correlators, summed, and the price of the layers; :data:`IMPOSSIBLE` and more.
 
-    For a GHZ state three times -log of the mean of the chosen stabilizers, which is what the
-    fidelity is made of.
+    The chosen stabilizers of a GHZ state count together as much as three correlators. Nothing above
+    ``limit`` is told apart.
     """
-    wrong = losses_of(patches, layout, tables, rows, native, lists, losses)
-    if wrong > 0:
-        return IMPOSSIBLE + wrong
-    total, mean = 0.0, 0.0
-    for s in range(patches.strings):
-        loss = losses[0, s] + losses[1, s] + losses[2, s]
-        total += loss
-        mean += np.exp(-loss) / patches.strings
-    return -_CORRELATORS * np.log(mean) if patches.ghz else total
+    length = native_program(patches, layout, tables, rows, native, lists)
+    if length < 0:
+        return IMPOSSIBLE - length
+    share = _CORRELATORS / patches.strings
+    first_x, first_z = patches.first_x, patches.first_z
+    total, layers = price(
+        native, length, lists, np.zeros(1), tables, first_x, first_z, room, limit / share
+    )
+    if total < 0.0:
+        return IMPOSSIBLE + 8 * patches.qubits
+    return total * share + LAYER_PRICE * layers

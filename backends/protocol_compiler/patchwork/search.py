@@ -24,7 +24,7 @@ _MOVES_OF_SCOUTS = 15_000
 """For each block."""
 _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
-_BLOCKS_OF_A_MOVE = 3
+_BLOCKS_OF_A_MOVE = 2
 """Moves of more blocks take longer: fewer are made for the same budget."""
 
 
