@@ -23,7 +23,7 @@ tables: $(STAMP) ## predict all published tables and compare
 	$(BIN)/enclone tables configs/published/*.yaml
 
 test: $(STAMP)   ## the whole test suite
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 check: $(STAMP)  ## formatter, linter, type checker, import contract
 	$(BIN)/ruff format --check .

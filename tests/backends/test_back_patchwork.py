@@ -23,6 +23,9 @@ from experiments.clifford import steps
 from experiments.ghz import GhzPoint
 from experiments.iterated import IteratedPoint
 
+# Its machine code takes a minute to make: one process is enough.
+pytestmark = pytest.mark.xdist_group("several instances")
+
 DEVICE = load_device("fake_kingston")
 FEW = 3_000
 GHZ_FRAME = GhzPoint(3, strategy="frame", estimator="stabilizers")

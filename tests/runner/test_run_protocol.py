@@ -56,6 +56,7 @@ def test_a_run_keeps_to_its_plan_and_a_second_resume_changes_nothing(invoke, fil
     assert json.loads(again.stdout) == rows
 
 
+@pytest.mark.xdist_group("several instances")
 @pytest.mark.parametrize(
     ("experiment", "label", "names"),
     [
