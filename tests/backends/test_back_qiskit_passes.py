@@ -18,6 +18,7 @@ from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 from qiskit.transpiler.passes.synthesis.plugin import high_level_synthesis_plugin_names
 
 from backends.certificate import certify
+from backends.compile import MOVES_PER_SECOND
 from backends.devices import load_device
 from backends.errors import DoesNotFit
 from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
@@ -292,7 +293,8 @@ def test_circuits_with_stages_are_taken_as_they_are():
     snapshot = DeviceSnapshot.from_target(target, "target")
     (wanted,) = compile_protocol([circuit], snapshot, MOVES, 3, 1)
     assert found.data == wanted.data
-    assert protocol_pass_manager(target, seconds=0.2, seed=3, workers=1).run(circuit) == found
+    seconds = MOVES / MOVES_PER_SECOND
+    assert protocol_pass_manager(target, seconds=seconds, seed=3, workers=1).run(circuit) == found
 
 
 def without_a_pair(circuit, signals):
