@@ -77,6 +77,9 @@ GENERATIONS = {
 }
 """Clones of n = 2 → instances in each generation; a chip with three dead couplers holds 75."""
 
+LEVELS = {3: 0, 9: 1, 27: 2, 49: 2, 75: 3, 77: 3}
+"""Clones → generation of the one that is decrypted, as published."""
+
 
 def goal(point: Point) -> Goal | None:
     """What a point is to reach, if anything was set."""
@@ -106,8 +109,7 @@ def cases(
         yield ChshPoint(Cloning(n, 1, "frame"), "2-2")
         yield ChshPoint(Cloning(n, 1, "frame"), "2-1")
     for number in clones:
-        counts = GENERATIONS[number]
-        yield IteratedPoint(2, counts, len(counts) - 1, strategy="frame")
+        yield IteratedPoint(2, GENERATIONS[number], LEVELS[number], strategy="frame")
     for r in ghz:
         yield GhzPoint(r)
     for level in virtual:
