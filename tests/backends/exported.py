@@ -16,7 +16,7 @@ _LINE = re.compile(
 )
 _BIT = re.compile(r"^bit\[(\d+)\] (\w+);$")
 _ENTANGLING = {"cz", "cx"}
-_DENSE = 20
+_DENSE = 18
 """Most qubits of a state vector."""
 _ZERO = 1e-12
 
