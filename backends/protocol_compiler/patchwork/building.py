@@ -24,7 +24,6 @@ from backends.protocol_compiler.patchwork.wire import spread
 from backends.protocol_compiler.placement import LONGEST_PATH, Placement
 from backends.protocol_compiler.pricing import LAYER_PRICE, Room, price
 from backends.protocol_compiler.problem import ROWS
-from backends.protocol_compiler.propagation import propagate
 from backends.protocol_compiler.tables import DeviceTables
 
 ENCRYPTED, DECRYPTED, SPREAD = -1, -2, -3
@@ -243,38 +242,6 @@ def native_program(
     length = lower(rows[:count], tables, frames, native)
     # Key qubits that are read together may not stand beside each other.
     return length if length >= 0 else -_CUT_OFF
-
-
-@machine_code
-def losses_of(
-    patches: Patches,
-    layout: Layout,
-    tables: DeviceTables,
-    rows: NDArray[np.int64],
-    native: NDArray[np.int64],
-    lists: NDArray[np.int64],
-    losses: NDArray[np.float64],
-) -> int:
-    """Score a layout: losses by cause and string are written to ``losses``.
-
-    Returns:
-        How many things make the layout impossible; 0 if it works.
-    """
-    length = native_program(patches, layout, tables, rows, native, lists)
-    if length < 0:
-        return -length
-    zero = np.uint64(0)
-    x = np.zeros(len(tables.degree), dtype=np.uint64)
-    z = np.zeros(len(tables.degree), dtype=np.uint64)
-    for q in range(patches.qubits):
-        if patches.first_x[q] | patches.first_z[q] != zero:
-            x[lists[q]] = patches.first_x[q]
-            z[lists[q]] = patches.first_z[q]
-    bits = patches.first_x | patches.first_z
-    losses[:] = 0.0
-    vanished = propagate(native[:length], lists, np.zeros(1), tables, x, z, bits, losses)
-    # A correlator that vanishes without noise would be a fault of the construction.
-    return 0 if vanished == zero else 8 * patches.qubits
 
 
 @inner_machine_code
