@@ -86,7 +86,8 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     - ``state after <stage>``: at each of these before the first measurement the compiled state
       equals the logical one. After encryption this proves that
       encryption was carried out, not cancelled. After decryption a key that is never read is
-      discarded: the state of all other qubits is what counts.
+      discarded: the state of all other qubits is what counts. So is, where the key is read, what
+      nobody reads: other clones, and keys of others.
     - ``noise qubits untouched``: from its preparation to the end of all encryption a noise qubit is
       only moved. Pulse trains, which multiply to the identity, do not count; any other gate does.
     - ``no early measurement``: nothing is measured or conditioned before encryption ends.
@@ -173,7 +174,7 @@ def _checks(
             early = False
             continue
         expected = StabilizerState.of(before, logical.num_qubits, 0)
-        spent = _noise(logical) if _key_is_spent(logical, wanted, end) else frozenset()
+        spent = _discarded(logical, wanted, end)
         same = all(
             _same_state(
                 _on_part(expected, part, wanted[end].qubits),
@@ -224,13 +225,19 @@ def _noise(logical: QuantumCircuit) -> frozenset[int]:
     )
 
 
-def _key_is_spent(logical: QuantumCircuit, wanted: list[Step], end: int) -> bool:
-    """Whether decryption is over at a barrier and the key is never read: it is discarded."""
-    last = stages(wanted)[-1]
+def _discarded(logical: QuantumCircuit, wanted: list[Step], end: int) -> frozenset[int]:
+    """What is discarded when decryption is over at a barrier.
+
+    That is the key where it is never read. Where it is read, it is all that nobody touches again:
+    the key that made a clone readable has made no other so.
+    """
+    if stages(wanted)[-1] != ("decryption", end):
+        return frozenset()
+    touched = _touched(wanted[end:])
     noise = _noise(logical)
-    return last == ("decryption", end) and not any(
-        noise.intersection(s.qubits) for s in wanted[end:] if s.name != "barrier"
-    )
+    if not noise & touched:
+        return noise
+    return frozenset(range(logical.num_qubits)) - touched
 
 
 def _noise_untouched(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.decoding import gather_key
 from backends.protocol_compiler.encoding import (
     DECRYPTED,
@@ -20,10 +20,11 @@ from backends.protocol_compiler.encoding import (
     write,
 )
 from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, LOSE, READ, WAIT, lower
-from backends.protocol_compiler.placement import Placement, partner_site
+from backends.protocol_compiler.placement import LONGEST_PATH, STAND_IN, Placement
 from backends.protocol_compiler.pricing import Room, price
 from backends.protocol_compiler.problem import ROWS, TREES, Problem
 from backends.protocol_compiler.propagation import propagate
+from backends.protocol_compiler.stand_in import exchange_roles
 from backends.protocol_compiler.tables import DeviceTables
 
 IMPOSSIBLE = 1000.0
@@ -40,6 +41,8 @@ def build(
     lists: NDArray[np.int64],
 ) -> int:
     """Write the program of a placement, from the first Bell pair to the end of decryption.
+
+    The sites of the logical qubits in ``lists`` are those at the end.
 
     Returns:
         The number of rows, or -k if k things are impossible: paths that block each other, key
@@ -74,8 +77,12 @@ def build(
                 for _ in range(problem.losses):
                     at = write(rows, at, LOSE, place.site[i], 0, 0, 0)
         at = write(rows, at, FENCE, 0, 2 * pairs, WAITED, 0)
+    stand_in = place.scalars[STAND_IN]
+    if stand_in > 0:
+        key = pairs + stand_in
+        at = exchange_roles(rows, at, problem, stand_in, 1 + problem.clone, key, lists)
     if problem.decoding == TREES:
-        at = gather_key(rows, at, problem, place, tables)
+        at = gather_key(rows, at, problem, _standing(pairs, place, lists), tables)
         if at < 0:
             return at
     elif problem.decoding == ROWS:
@@ -91,6 +98,26 @@ def build(
             at = write(rows, at, READ, lists[k], k, 0, 0)
         at = write(rows, at, FENCE, 0, 2 * pairs, WAITED, 0)
     return at
+
+
+@inner_machine_code
+def _standing(pairs: int, place: Placement, lists: NDArray[np.int64]) -> Placement:
+    """A placement whose qubits stand where they do, without the ways that led there."""
+    path = np.empty((pairs, LONGEST_PATH), dtype=np.int64)
+    length = np.empty(pairs, dtype=np.int64)
+    for i in range(pairs):
+        path[i, 0], path[i, 1] = lists[1 + i], lists[0 if i == 0 else pairs + i]
+        length[i] = 2
+    return Placement(
+        path[:, 0].copy(),
+        place.parent,
+        place.scalars,
+        path,
+        length,
+        place.meet,
+        place.turned,
+        place.flip,
+    )
 
 
 @machine_code
@@ -119,7 +146,7 @@ def native_program(
     if length < 0:
         return -4 * problem.pairs
     if problem.beside_clone:
-        r, c = partner_site(place, 0), place.site[problem.clone]
+        r, c = lists[0], lists[1 + problem.clone]
         if not (tables.native[r, c] or tables.native[c, r]):
             return -1
     return length

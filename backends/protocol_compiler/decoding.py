@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.encoding import write
-from backends.protocol_compiler.frames import COMPOSE, EXCHANGE, IMAGE
 from backends.protocol_compiler.lowering import GATE, LOCAL
 from backends.protocol_compiler.placement import DETOUR, ORDER, TIES, Placement, partner_site
 from backends.protocol_compiler.problem import Problem
+from backends.protocol_compiler.stand_in import taking
 from backends.protocol_compiler.tables import DeviceTables
 
 _BY_X, _BY_Z, _BY_BOTH, _DONE = 1, 2, 3, 4
-_Z = 2
+_X, _Z = 0, 2
 
 TREE_ORDERS = np.array([[1, 2, 3], [2, 1, 3], [3, 1, 2], [3, 2, 1], [1, 3, 2], [2, 3, 1]])
 """Orders of the three trees; :attr:`Placement.scalars` names one, plus 6 if the first is written
@@ -96,8 +96,7 @@ def gather_key(
         onto = _letter_on_clone(problem, TREE_ORDERS[order, 0])
         at = _gather(rows, at, kept, clone, onto, held, planned, *shape)
     # The clone's letters become Z and X.
-    code = EXCHANGE[problem.clone_z, _Z]
-    code = COMPOSE[EXCHANGE[IMAGE[code, problem.clone_x], 0], code]
+    code = taking(problem.clone_z, _Z, problem.clone_x, _X)
     return write(rows, at, LOCAL, clone, code, 0, 0)
 
 

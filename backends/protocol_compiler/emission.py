@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import stim
-from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit, QuantumRegister
 from qiskit.transpiler import PassManager
 
@@ -16,7 +15,7 @@ from backends.protocol_compiler.encoding import DECRYPTED, ENCRYPTED, WAITED
 from backends.protocol_compiler.frames import NAMES
 from backends.protocol_compiler.lowering import lower
 from backends.protocol_compiler.observables import LOCAL_CODES
-from backends.protocol_compiler.placement import Placement
+from backends.protocol_compiler.placement import STAND_IN, Placement
 from backends.protocol_compiler.problem import ROWS, TREES
 from backends.protocol_compiler.propagation import (
     BARRIER,
@@ -49,8 +48,8 @@ def emit(recognised: Recognised, place: Placement, snapshot: DeviceSnapshot) -> 
     Raises:
         AssertionError: if the placement is no implementation of the circuit.
     """
-    segments, lists = _segments(recognised, place, snapshot)
-    writer = _Writer(recognised, lists, snapshot)
+    segments = _segments(recognised, place, snapshot)
+    writer = _Writer(recognised, place, snapshot)
     for mark, operations in segments:
         if mark == ENCRYPTED:
             writer.encrypted(operations)
@@ -64,14 +63,15 @@ def emit(recognised: Recognised, place: Placement, snapshot: DeviceSnapshot) -> 
 class _Writer:
     """Writes stage after stage, following the state to mend its signs."""
 
-    def __init__(
-        self, recognised: Recognised, lists: NDArray[np.int64], snapshot: DeviceSnapshot
-    ) -> None:
+    def __init__(self, recognised: Recognised, place: Placement, snapshot: DeviceSnapshot) -> None:
         self._recognised = recognised
         self._logical = recognised.circuit
         self._snapshot = snapshot
         self._entangler = snapshot.entangler
-        self._sites = [int(site) for site in lists[: len(recognised.qubits)]]
+        data = place.site[: recognised.problem.pairs].tolist()
+        partners = [int(path[k - 1]) for path, k in zip(place.path, place.length, strict=True)]
+        self._sites: list[int] = [partners[0], *data, *partners[1:]]
+        self._stand_in = int(place.scalars[STAND_IN])
         self._site_of = {
             self._logical.qubits[q]: site
             for q, site in zip(recognised.qubits, self._sites, strict=True)
@@ -124,18 +124,33 @@ class _Writer:
     def decrypted(self, operations: list[Operation]) -> None:
         """Write decryption, and all that follows it."""
         problem = self._recognised.problem
-        clone = self._sites[1 + problem.clone]
         parts = self._recognised.parts
         end = parts.decoding[1]
+        if self._stand_in:
+            self._exchange_roles(1 + problem.clone, problem.pairs + self._stand_in)
+        clone = self._sites[1 + problem.clone]
         if parts.whole_key:
             self._routed(parts.decoding[0])
             return
         if problem.decoding == ROWS:
-            self._write(operations, self._expected(end), [clone, *self._sites[problem.pairs + 1 :]])
+            # Data qubits that nobody reads any more belong to nothing.
+            key = range(problem.pairs + 1, 2 * problem.pairs)
+            read = [self._recognised.qubits[k] for k in (0, 1 + problem.clone, *key)]
+            support = [clone, *(self._sites[k] for k in key)]
+            self._write(operations, self._expected(end, read), support)
         elif problem.decoding == TREES:
             kept = self._recognised.qubits[: problem.pairs + 1]
             self._write(operations, self._expected(end, kept), [clone])
         self._as_they_are(end, len(self._logical.data))
+
+    def _exchange_roles(self, *numbers: int) -> None:
+        """From here on each of two logical qubits is where the other was."""
+        first, second = numbers
+        sites = self._sites
+        sites[first], sites[second] = sites[second], sites[first]
+        for number in numbers:
+            qubit = self._logical.qubits[self._recognised.qubits[number]]
+            self._site_of[qubit] = self._followed[qubit] = sites[number]
 
     def _routed(self, first: int) -> None:
         """Write decryption that leaves the key whole, and all that follows it."""
@@ -210,9 +225,7 @@ class _Writer:
 _Segment = tuple[int, list[Operation]]
 
 
-def _segments(
-    recognised: Recognised, place: Placement, snapshot: DeviceSnapshot
-) -> tuple[list[_Segment], NDArray[np.int64]]:
+def _segments(recognised: Recognised, place: Placement, snapshot: DeviceSnapshot) -> list[_Segment]:
     """Native operations up to each fence, with its mark; encryption and decryption are last."""
     problem, tables = recognised.problem, device_tables(snapshot)
     rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
@@ -238,4 +251,4 @@ def _segments(
             operations.append(Operation(NAMES[b], (a,), timed=kind == PULSE))
         else:
             operations.append(Operation((_ENTANGLERS.get(kind, "ecr"),), (a, b)))
-    return segments, lists
+    return segments

@@ -16,12 +16,14 @@ from backends.protocol_compiler.placement import (
     ORDER,
     ROOT,
     SECOND,
+    STAND_IN,
     TIES,
     Placement,
     partner_site,
 )
 from backends.protocol_compiler.problem import TREES, Problem
 from backends.protocol_compiler.routing import FREE, occupied, random_neighbour, route
+from backends.protocol_compiler.stand_in import end_site, may_stand_in
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_WALK = 5
@@ -195,14 +197,21 @@ def reattach(place: Placement, tables: DeviceTables) -> bool:
 def relocate_partner(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
     """A key qubit, with the one it is read with, or R, goes somewhere else."""
     i = np.random.randint(problem.pairs)
-    j = problem.mate[i]
+    j, centre = problem.mate[i], -1
+    stand_in = place.scalars[STAND_IN]
+    if i == 0 and problem.beside_clone:
+        centre = end_site(problem, place)
+    elif stand_in > 0 and i == stand_in:
+        j = -1
+    elif stand_in > 0 and j == stand_in:
+        j, centre = -1, place.site[problem.clone]
     taken = np.empty(len(tables.degree), dtype=np.int64)
     occupied(problem.pairs, place, taken)
     taken[partner_site(place, i)] = FREE
     if j >= 0:
         taken[partner_site(place, j)] = FREE
-    if i == 0 and problem.beside_clone:
-        site = random_neighbour(tables, place.site[problem.clone])
+    if centre >= 0:
+        site = random_neighbour(tables, centre)
     else:
         site = place.site[i] if np.random.random() < 0.5 else partner_site(place, i)
         for _ in range(np.random.randint(1, _LONGEST_WALK + 1)):
@@ -215,6 +224,47 @@ def relocate_partner(problem: Problem, place: Placement, tables: DeviceTables) -
     if taken[other] != FREE or other == site:
         return False
     return route(place, i, site, taken, tables) and route(place, j, other, taken, tables)
+
+
+@inner_machine_code
+def keep_beside(problem: Problem, place: Placement, tables: DeviceTables) -> None:
+    """R, and the key qubit that is read with the clone's own, follow to where these have gone.
+
+    If there is room: a placement where they stand apart is not refused, it only costs more.
+    """
+    stand_in = place.scalars[STAND_IN]
+    for pair in (problem.mate[stand_in] if stand_in > 0 else -1, 0 if problem.beside_clone else -1):
+        if pair < 0:
+            continue
+        centre = place.site[problem.clone] if pair > 0 else end_site(problem, place)
+        here = partner_site(place, pair)
+        if tables.native[centre, here] or tables.native[here, centre]:
+            continue
+        taken = np.empty(len(tables.degree), dtype=np.int64)
+        occupied(problem.pairs, place, taken)
+        there = random_neighbour(tables, centre)
+        if taken[there] == FREE:
+            route(place, pair, there, taken, tables)
+
+
+@inner_machine_code
+def hand_over(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
+    """Another qubit hands back the clone: its own, or that of a key."""
+    old, new = place.scalars[STAND_IN], np.random.randint(problem.pairs)
+    if new == old or (new > 0 and not may_stand_in(problem, new)):
+        return False
+    place.scalars[STAND_IN] = new
+    if old > 0 and problem.mate[old] != new:
+        # It is read with its mate again.
+        here = partner_site(place, problem.mate[old])
+        there = random_neighbour(tables, here)
+        taken = np.empty(len(tables.degree), dtype=np.int64)
+        occupied(problem.pairs, place, taken)
+        taken[partner_site(place, old)] = FREE
+        if taken[there] == FREE:
+            route(place, old, there, taken, tables)
+    keep_beside(problem, place, tables)
+    return True
 
 
 @inner_machine_code
@@ -281,14 +331,20 @@ def change_detail(problem: Problem, place: Placement, tables: DeviceTables) -> b
 def change(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
     """One random change; False if it came to nothing."""
     kind = np.random.random()
-    if kind < 0.24:
-        return relocate_leaf(problem, place, tables)
-    if kind < 0.46:
-        return relocate_partner(problem, place, tables)
     if kind < 0.66:
-        return exchange_positions(problem, place, tables)
+        if kind < 0.24:
+            works = relocate_leaf(problem, place, tables)
+        elif kind < 0.46:
+            works = relocate_partner(problem, place, tables)
+        else:
+            works = exchange_positions(problem, place, tables)
+        if works:
+            keep_beside(problem, place, tables)
+        return works
     if kind < 0.70:
         return shift_centre(place)
-    if kind < 0.76:
+    if kind < 0.74:
         return reattach(place, tables)
+    if kind < 0.76:
+        return hand_over(problem, place, tables)
     return change_detail(problem, place, tables)

@@ -12,7 +12,7 @@ from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 LONGEST_PATH = 10
 """Qubits on the way from a data qubit to its partner, both included."""
 
-NODES, ROOT, SECOND, ORDER, DETOUR, TIES = 0, 1, 2, 3, 4, 5
+NODES, ROOT, SECOND, ORDER, DETOUR, TIES, STAND_IN = 0, 1, 2, 3, 4, 5, 6
 """Entries of :attr:`Placement.scalars`."""
 
 
@@ -27,7 +27,8 @@ class Placement(NamedTuple):
         parent: parent of each node, -1 for the root.
         scalars: number of nodes, the root, the other end of the centre edge, the order of the
             three decoding trees, how many steps the first of them goes around bits of other types
-            before it crosses them, and how ties between shortest ways are broken.
+            before it crosses them, how ties between shortest ways are broken, and the pair whose
+            key qubit hands back the clone, 0 if the clone's own qubit does.
         path: device qubits from each data qubit to its partner, shape (pairs, LONGEST_PATH).
         length: how many qubits that path has, shape (pairs,).
         meet: the Bell pair is made on path[meet], path[meet + 1], shape (pairs,).
@@ -50,7 +51,7 @@ def empty_placement(pairs: int) -> Placement:
     return Placement(
         site=np.full(2 * pairs, -1, dtype=np.int64),
         parent=np.full(2 * pairs, -1, dtype=np.int64),
-        scalars=np.array([0, 0, 0, 0, 4, 0], dtype=np.int64),
+        scalars=np.array([0, 0, 0, 0, 4, 0, 0], dtype=np.int64),
         path=np.full((pairs, LONGEST_PATH), -1, dtype=np.int64),
         length=np.zeros(pairs, dtype=np.int64),
         meet=np.zeros(pairs, dtype=np.int64),

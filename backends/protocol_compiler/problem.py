@@ -38,6 +38,8 @@ class Problem(NamedTuple):
         losses: how many times each of them is read or reset.
         conditional: whether the clone is corrected by the outcomes of the key (1), so that it waits
             for them, or not (0).
+        stand_ins: pairs whose key qubit may hand back the clone, as a mask; see
+            :mod:`backends.protocol_compiler.stand_in`.
         decoupling: which pulse trains waits get, as an index of
             :data:`backends.pulse_trains.DECOUPLINGS`.
     """
@@ -61,4 +63,5 @@ class Problem(NamedTuple):
     lost: int = 0
     losses: int = 0
     conditional: int = 0
+    stand_ins: int = 0
     decoupling: int = 0

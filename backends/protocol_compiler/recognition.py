@@ -267,7 +267,13 @@ def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> P
         sum(1 << pair for pair in first.lost),
         _losses(first),
         int(any(i.name == "if_else" for i in first.circuit.data)),
+        _stand_ins(first, mate) if kind != NOTHING else 0,
     )
+
+
+def _stand_ins(parts: Parts, mate: NDArray[np.int64]) -> int:
+    """Key qubits on which the two strings differ, unless the key has to stay whole."""
+    return 0 if parts.whole_key else sum(1 << i for i, j in enumerate(mate.tolist()) if j >= 0)
 
 
 def _wait_seconds(parts: Parts) -> float:

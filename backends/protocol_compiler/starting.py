@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.encoding import pair_order
-from backends.protocol_compiler.placement import NODES, ROOT, SECOND, Placement
+from backends.protocol_compiler.placement import NODES, ROOT, SECOND, STAND_IN, Placement
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.routing import FREE, occupied, route_avoiding
+from backends.protocol_compiler.stand_in import may_stand_in
 from backends.protocol_compiler.tables import DeviceTables
 
 _ATTEMPTS, _ENOUGH = 400, 50
@@ -89,6 +90,8 @@ def _with_partners(
                 distance[there] = distance[here] + 1
                 queue[tail] = there
                 tail += 1
+    stand_in = place.scalars[STAND_IN]
+    with_clone = problem.mate[stand_in] if stand_in > 0 else -1
     pair_at = _minus_ones(pairs)  # pair of each place of the tree
     goal = _minus_ones(pairs)
     order: NDArray[np.int64] = np.empty(pairs, dtype=np.int64)
@@ -98,7 +101,7 @@ def _with_partners(
     for pair in order:
         if goal[pair] >= 0:
             continue
-        mate = problem.mate[pair]
+        mate = -1 if pair in (stand_in, with_clone) else problem.mate[pair]
         found = False
         for q in range(pairs, tail):
             site = queue[q]
@@ -150,14 +153,11 @@ def _with_partners(
     occupied(pairs, place, taken)
     for pair in range(pairs):
         taken[goal[pair]] = 1
+    if with_clone >= 0:
+        _bring_beside(with_clone, place.site[problem.clone], goal, taken, tables)
     if problem.beside_clone:
-        c = place.site[problem.clone]
-        for k in range(tables.degree[c]):
-            there = tables.neighbours[c, k]
-            if taken[there] == FREE:
-                taken[goal[0]] = FREE
-                goal[0] = there
-                break
+        end = goal[stand_in] if stand_in > 0 else place.site[problem.clone]
+        _bring_beside(0, end, goal, taken, tables)
     for i in range(pairs):
         found = False
         for avoid in (1.0, 0.9, 0.8, 0.6, 0.4, 0.0):
@@ -165,6 +165,28 @@ def _with_partners(
         if not found:
             return False
     return True
+
+
+@inner_machine_code
+def _bring_beside(
+    pair: int,
+    site: int,
+    goal: NDArray[np.int64],
+    taken: NDArray[np.int64],
+    tables: DeviceTables,
+) -> None:
+    """Let a partner stand beside a device qubit, if there is room."""
+    for k in range(tables.degree[site]):
+        there = tables.neighbours[site, k]
+        if there == goal[pair]:
+            return
+    for k in range(tables.degree[site]):
+        there = tables.neighbours[site, k]
+        if taken[there] == FREE:
+            taken[goal[pair]] = FREE
+            taken[there] = 1
+            goal[pair] = there
+            return
 
 
 @machine_code
@@ -194,6 +216,9 @@ def start(
     for attempt in range(_ATTEMPTS):
         place.meet[:] = 0
         place.length[:] = 0
+        chosen = np.random.randint(problem.pairs)
+        by_itself = not may_stand_in(problem, chosen) or np.random.random() < 0.5
+        place.scalars[STAND_IN] = 0 if by_itself else chosen
         if not _grown(problem, place, centre, region, tables):
             continue
         if not _with_partners(problem, place, region, tables):

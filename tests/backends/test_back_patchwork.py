@@ -193,13 +193,11 @@ def test_a_small_ghz_state_comes_back_densely():
 def test_a_device_without_room_says_so():
     good = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
     couplers = tuple(
-        CouplerCalibration(pair, 2e-3, 68e-9)
-        for a in range(17)
-        for pair in ((a, a + 1), (a + 1, a))
+        CouplerCalibration(pair, 2e-3, 68e-9) for a in range(1, 18) for pair in ((a, 0), (0, a))
     )
-    line = DeviceSnapshot("line", None, "cz", (good,) * 18, couplers)
-    with pytest.raises(DoesNotFit, match="no placement of 18 qubits was found on device 'line'"):
-        compiled(NINE, device=line, moves=300)
+    star = DeviceSnapshot("star", None, "cz", (good,) * 18, couplers)
+    with pytest.raises(DoesNotFit, match="no placement of 18 qubits was found on device 'star'"):
+        compiled(NINE, device=star, moves=300)
 
 
 def test_a_product_state_is_no_ghz_state():

@@ -50,6 +50,13 @@ def lattice(rows, columns, broken=(), entangler="cz"):
     return DeviceSnapshot("lattice", None, entangler, qubits, couplers)
 
 
+def joined(name, size, pairs):
+    """Good qubits with these couplers."""
+    both = sorted({pair for a, b in pairs for pair in ((a, b), (b, a))})
+    couplers = tuple(CouplerCalibration(pair, 2e-3, 68e-9) for pair in both)
+    return DeviceSnapshot(name, None, "cz", (GOOD,) * size, couplers)
+
+
 def complete(size, entangler="cz"):
     """A device on which every pair is coupled."""
     couplers = tuple(
@@ -144,6 +151,33 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(tmp_path, monk
     assert other != found[0]
 
 
+@pytest.mark.parametrize(
+    ("strategy", "device", "seed", "layers", "gates"),
+    [
+        # R-A, S_2-N_2 and S_1-N_1 side by side: two Bell pairs, encryption, one gate of decryption.
+        ("frame", joined("comb", 6, [(0, 1), (1, 2), (2, 3), (2, 4), (3, 5)]), 2, 7, 9),
+        # The signal that is decrypted has its own key qubit and the other one beside it.
+        ("unitary", joined("fork", 6, [(0, 1), (1, 2), (2, 3), (3, 4), (3, 5)]), 1, 12, 14),
+    ],
+)
+def test_a_key_qubit_hands_back_the_clone(strategy, device, seed, layers, gates):
+    logical, circuits = compiled(point(2, strategy), device, seed)
+    for setting, circuit in zip(logical, circuits, strict=True):
+        certificate = certify(setting.circuit, circuit)
+        assert certificate.status == "proved", certificate.remark
+        assert certificate.two_qubit_layers <= layers
+        assert certificate.two_qubit_gates == gates
+        encrypted, decrypted = (
+            [circuit.find_bit(q).index for q in i.qubits]
+            for i in circuit.data
+            if i.operation.label in ("encryption", "decryption")
+        )
+        moved = [k for k in range(6) if encrypted[k] != decrypted[k]]
+        assert len(moved) == 2
+        assert moved[0] == 2
+        assert moved[1] in (4, 5)
+
+
 def test_a_structure_is_searched_once_and_kept(tmp_path, monkeypatch):
     circuits = [s.circuit for s in point(3, "frame").settings()]
     first = compile_protocol(circuits, DEVICE, FEW, 0, 1)
@@ -219,10 +253,10 @@ def test_what_is_not_recognised_is_compiled_by_the_stock_transpiler_and_said():
 
 
 def test_a_device_without_room_says_so():
-    line = lattice(1, 10)
-    with pytest.raises(DoesNotFit, match="no placement of 10 qubits was found on device 'lattice'"):
-        compiled(point(4, "unitary"), line)
-    one = point(5)
+    star = joined("star", 10, [(0, k) for k in range(1, 10)])
+    with pytest.raises(DoesNotFit, match="no placement of 10 qubits was found on device 'star'"):
+        compiled(point(4, "unitary"), star)
+    line, one = lattice(1, 10), point(5)
     with pytest.raises(DoesNotFit, match="needs 12 connected qubits"):
         compile_point(one.settings(), one.linear_estimator.value, line, (0,), Search(FEW))
 

@@ -21,9 +21,10 @@ from backends.protocol_compiler.patchwork.layout import (
 )
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.wire import spread
-from backends.protocol_compiler.placement import LONGEST_PATH, Placement
+from backends.protocol_compiler.placement import LONGEST_PATH, STAND_IN, Placement
 from backends.protocol_compiler.pricing import LAYER_PRICE, Room, price
 from backends.protocol_compiler.problem import ROWS
+from backends.protocol_compiler.stand_in import exchange_roles
 from backends.protocol_compiler.tables import DeviceTables
 
 ENCRYPTED, DECRYPTED, SPREAD = -1, -2, -3
@@ -62,14 +63,30 @@ def _bring(rows: NDArray[np.int64], at: int, layout: Layout, b: int) -> int:
 
 
 @inner_machine_code
-def _mates_apart(patches: Patches, layout: Layout, tables: DeviceTables) -> int:
-    """How many key qubits that are read together do not stand beside each other."""
+def hand_over(
+    rows: NDArray[np.int64], at: int, patches: Patches, layout: Layout, lists: NDArray[np.int64]
+) -> int:
+    """Append the exchange of each clone with the key qubit that hands it back, if any does."""
+    flat = patches.flat
+    for g in range(len(patches.clones)):
+        b = patches.path_block[g, flat.pairs - 1]
+        i = layout.scalars[b, STAND_IN]
+        if i > 0:
+            pair, key = flat.pairs - patches.pairs + i, patches.partner[b, i]
+            at = exchange_roles(rows, at, flat, pair, patches.clones[g], key, lists)
+    return at
+
+
+@inner_machine_code
+def _mates_apart(patches: Patches, tables: DeviceTables, lists: NDArray[np.int64]) -> int:
+    """How many qubits that are read together do not stand beside each other."""
     apart = 0
     for b in range(patches.blocks):
         for i in range(patches.pairs):
             j = patches.mate[b, i]
-            if j > i and not stand_beside(tables, last_site(layout, b, i), last_site(layout, b, j)):
-                apart += 1
+            if j > i:
+                here, there = lists[patches.partner[b, i]], lists[patches.partner[b, j]]
+                apart += not stand_beside(tables, here, there)
     return apart
 
 
@@ -83,6 +100,8 @@ def build(
 ) -> int:
     """Write the program of a layout, from the first gate to the end of decryption.
 
+    The sites of the logical qubits in ``lists`` are those at the end.
+
     Returns:
         The number of rows, or -k if k things stand in each other's way.
     """
@@ -90,7 +109,9 @@ def build(
     held = np.empty(len(tables.degree), dtype=np.int64)
     sequence = np.empty(pairs, dtype=np.int64)
     final_sites(patches, layout, lists)
-    wrong = hold_inputs(patches, layout, held) + _mates_apart(patches, layout, tables)
+    hand_over(rows, 0, patches, layout, lists)
+    wrong = hold_inputs(patches, layout, held) + _mates_apart(patches, tables, lists)
+    final_sites(patches, layout, lists)
     at = 0
     if patches.ghz:
         at = spread(rows, at, patches, layout, tables)
@@ -122,6 +143,7 @@ def build(
     for q in range(qubits):
         at = write(rows, at, EXACT, lists[q], 0, 0, 0)
     at = write(rows, at, FENCE, 0, qubits, ENCRYPTED, 0)
+    at = hand_over(rows, at, patches, layout, lists)
     if patches.decoding == ROWS:
         for k in range(len(patches.post)):
             kind, a, b, c, d = patches.post[k]

@@ -22,7 +22,9 @@ from backends.protocol_compiler.patchwork.building import (
     most_rows,
 )
 from backends.protocol_compiler.patchwork.layout import Layout
+from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.recognition import RecognisedPatches
+from backends.protocol_compiler.placement import STAND_IN
 from backends.protocol_compiler.problem import ROWS
 from backends.protocol_compiler.propagation import BARRIER, PULSE, TURN
 from backends.protocol_compiler.signs import Operation, as_stim, correction, taken_back
@@ -88,6 +90,7 @@ class _Writer:
         self._simulator.set_num_qubits(snapshot.num_qubits)
         self._done: list[Operation | _Fence] = []
         self._sites: tuple[int, ...] = ()
+        self._encrypted: tuple[int, ...] = ()
         self._decoded: list[Operation | _Fence] = []
 
     def add(self, segment: _Segment) -> None:
@@ -100,7 +103,7 @@ class _Writer:
         self._done += segment.operations
         on = segment.qubits
         if segment.mark == ENCRYPTED:
-            self._sites = on
+            self._sites = self._encrypted = on
             data = sorted({on[q] for q in patches.data.ravel().tolist()})
             expected = self._expected(self._recognised.encrypted)
             self._mend(self._done, expected, data)
@@ -118,10 +121,13 @@ class _Writer:
 
     def _decrypt(self, segment: _Segment) -> None:
         patches = self._recognised.problem
+        self._sites = segment.qubits
         clones = [self._sites[q] for q in patches.clones.tolist()]
         noise = patches.partner[:, 1:].ravel().tolist()
         if patches.decoding == ROWS:
-            expected = self._expected(self._recognised.decoded)
+            # Qubits that nobody reads any more belong to nothing.
+            kept = np.flatnonzero(patches.exact).tolist()
+            expected = self._expected(self._recognised.decoded, kept)
             support = [*clones, *(self._sites[q] for q in noise)]
         else:
             kept = sorted(set(range(patches.qubits)) - set(noise))
@@ -135,9 +141,10 @@ class _Writer:
         logical, recognised = self._logical, self._recognised
         out = QuantumCircuit(QuantumRegister(self._snapshot.num_qubits, "q"), *logical.cregs)
         _write(out, self._done)
-        self._as_they_are(out, logical.data[recognised.encrypted : recognised.encrypted + 1])
+        end = recognised.encrypted
+        self._as_they_are(out, logical.data[end : end + 1], self._encrypted)
         _write(out, self._decoded)
-        self._as_they_are(out, logical.data[recognised.decoded :])
+        self._as_they_are(out, logical.data[recognised.decoded :], self._sites)
         return out
 
     def _mend(
@@ -172,10 +179,15 @@ class _Writer:
             string[qubit] = letter
         return string
 
-    def _as_they_are(self, out: QuantumCircuit, instructions: Iterable[CircuitInstruction]) -> None:
+    def _as_they_are(
+        self,
+        out: QuantumCircuit,
+        instructions: Iterable[CircuitInstruction],
+        sites: Sequence[int],
+    ) -> None:
         """Write instructions of the logical circuit at the places of their qubits."""
         for instruction in instructions:
-            on = [self._sites[self._logical.find_bit(q).index] for q in instruction.qubits]
+            on = [sites[self._logical.find_bit(q).index] for q in instruction.qubits]
             if instruction.name in ("cx", "cz") and self._snapshot.entangler == "cz":
                 local = [on[1]] if instruction.name == "cx" else []
                 out.h(local)
@@ -254,9 +266,20 @@ def _segments(
     operations: list[Operation] = []
     for kind, a, b, c in native[:length].tolist():
         if kind == BARRIER:
-            yield _Segment(operations, c, tuple(lists[a : a + b].tolist()))
+            on = lists[a : a + b].tolist()
+            if c == ENCRYPTED:
+                for one, other in _exchanged(patches, layout):
+                    on[one], on[other] = on[other], on[one]
+            yield _Segment(operations, c, tuple(on))
             operations = []
         elif kind in (PULSE, TURN):
             operations.append(Operation(NAMES[b], (a,), timed=kind == PULSE))
         else:
             operations.append(Operation((_ENTANGLERS.get(kind, "ecr"),), (a, b)))
+
+
+def _exchanged(patches: Patches, layout: Layout) -> Iterator[tuple[int, int]]:
+    """Clones, and the key qubits that hand them back."""
+    for clone, blocks in zip(patches.clones.tolist(), patches.path_block.tolist(), strict=True):
+        if stand_in := int(layout.scalars[blocks[-1], STAND_IN]):
+            yield clone, int(patches.partner[blocks[-1], stand_in])

@@ -26,10 +26,11 @@ from backends.protocol_compiler.patchwork.layout import (
     has_partner,
     held_before,
     last_site,
+    stand_beside,
 )
-from backends.protocol_compiler.patchwork.placing import clone_site
+from backends.protocol_compiler.patchwork.placing import clone_site, may_hand_over
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import DETOUR, ORDER, ROOT, SECOND, TIES
+from backends.protocol_compiler.placement import DETOUR, ORDER, ROOT, SECOND, STAND_IN, TIES
 from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
@@ -113,21 +114,25 @@ def _relocate_partner(patches: Patches, layout: Layout, b: int, tables: DeviceTa
     held = np.empty(len(tables.degree), dtype=np.int64)
     ends = np.empty(len(tables.degree), dtype=np.int64)
     _around(patches, layout, b, held, ends)
-    j = patches.mate[b, i]
+    j, centre = patches.mate[b, i], -1
+    stand_in = layout.scalars[b, STAND_IN]
+    if i == 0 and patches.beside_clone:
+        centre = _end_site(patches, layout)
+    elif stand_in > 0 and i == stand_in:
+        j = -1
+    elif stand_in > 0 and j == stand_in:
+        j, centre = -1, clone_site(patches, layout, b)
     ends[last_site(layout, b, i)] = 0
     if j >= 0:
         ends[last_site(layout, b, j)] = 0
-    if i == 0 and patches.beside_clone:
-        g = patches.path_block[0, patches.flat.clone]
-        clone = layout.site[g, patches.path_pair[0, patches.flat.clone]]
-        site = random_neighbour(tables, clone)
+    if centre >= 0:
+        site = random_neighbour(tables, centre)
     else:
         site = layout.site[b, i] if np.random.random() < 0.5 else last_site(layout, b, i)
         steps = np.random.randint(1, _LONGEST_WALK + 1)
-        if patches.decoding == TREES and j >= 0 and np.random.random() < 0.6:
-            near = clone_site(patches, layout, b, site)
-            steps = 1 if near != site else steps
-            site = near
+        gathered = j >= 0 or (stand_in > 0 and i == stand_in)
+        if patches.ghz and patches.decoding == TREES and gathered and np.random.random() < 0.6:
+            site, steps = clone_site(patches, layout, b), 1
         for _ in range(steps):
             site = random_neighbour(tables, site)
     if ends[site]:
@@ -140,6 +145,55 @@ def _relocate_partner(patches: Patches, layout: Layout, b: int, tables: DeviceTa
     return _route(patches, layout, b, i, site, held, tables) and _route(
         patches, layout, b, j, other, held, tables
     )
+
+
+@inner_machine_code
+def _end_site(patches: Patches, layout: Layout) -> int:
+    """Where the first clone is in the end: at its own place, or at that of a key qubit."""
+    b = patches.path_block[0, patches.flat.pairs - 1]
+    stand_in = layout.scalars[b, STAND_IN]
+    return last_site(layout, b, stand_in) if stand_in > 0 else clone_site(patches, layout, b)
+
+
+@inner_machine_code
+def _keep_beside(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> None:
+    """The key qubit that is read with the clone's own follows to where the clone has gone.
+
+    If there is room: a layout where they stand apart is not refused, it only costs more.
+    """
+    stand_in = layout.scalars[b, STAND_IN]
+    if stand_in > 0:
+        i, clone = patches.mate[b, stand_in], clone_site(patches, layout, b)
+        if not stand_beside(tables, clone, last_site(layout, b, i)):
+            _settle(patches, layout, b, i, random_neighbour(tables, clone), tables)
+
+
+@inner_machine_code
+def _settle(
+    patches: Patches, layout: Layout, b: int, pair: int, site: int, tables: DeviceTables
+) -> None:
+    """A key qubit goes to a place if that is free."""
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    ends = np.empty(len(tables.degree), dtype=np.int64)
+    _around(patches, layout, b, held, ends)
+    ends[last_site(layout, b, pair)] = 0
+    if not ends[site]:
+        _route(patches, layout, b, pair, site, held, tables)
+
+
+@inner_machine_code
+def _hand_over(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
+    """Another qubit hands back the clone: its own, or that of a key."""
+    old, new = layout.scalars[b, STAND_IN], np.random.randint(patches.pairs)
+    if new == old or (new > 0 and not may_hand_over(patches, layout, b, new)):
+        return False
+    layout.scalars[b, STAND_IN] = new
+    if old > 0 and patches.mate[b, old] != new:
+        # It is read with its mate again.
+        there = random_neighbour(tables, last_site(layout, b, patches.mate[b, old]))
+        _settle(patches, layout, b, old, there, tables)
+    _keep_beside(patches, layout, b, tables)
+    return True
 
 
 @inner_machine_code
@@ -308,12 +362,18 @@ def change(patches: Patches, layout: Layout, tables: DeviceTables) -> bool:
     kind = np.random.random()
     if kind < 0.24:
         return _relocate_partner(patches, layout, b, tables)
-    if kind < 0.46:
-        return _relocate_leaf(patches, layout, b, tables)
     if kind < 0.60:
-        return _exchange(patches, layout, b, tables)
-    if kind < 0.66:
+        if kind < 0.46:
+            works = _relocate_leaf(patches, layout, b, tables)
+        else:
+            works = _exchange(patches, layout, b, tables)
+        if works:
+            _keep_beside(patches, layout, b, tables)
+        return works
+    if kind < 0.64:
         return shift_centre(block_of(layout, b))
+    if kind < 0.66:
+        return _hand_over(patches, layout, b, tables)
     if kind < 0.68:
         return reattach(block_of(layout, b), tables)
     if kind < 0.90:

@@ -14,9 +14,10 @@ from backends.protocol_compiler.patchwork.layout import (
     stand_beside,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import NODES, ORDER, ROOT, SECOND
+from backends.protocol_compiler.placement import NODES, ORDER, ROOT, SECOND, STAND_IN
 from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
+from backends.protocol_compiler.stand_in import may_stand_in
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_TRANSFER = 8
@@ -72,14 +73,42 @@ def _grow_tree(
 
 
 @inner_machine_code
-def clone_site(patches: Patches, layout: Layout, b: int, otherwise: int) -> int:
-    """Where the clone that a block of a GHZ state gives back stands: its key is gathered there."""
-    if patches.ghz:
-        for g in range(len(patches.clones)):
+def clone_site(patches: Patches, layout: Layout, b: int) -> int:
+    """Where the clone stands that a block is the last to encrypt; -1 if there is none."""
+    for g in range(len(patches.clones)):
+        if patches.path_block[g, patches.flat.pairs - 1] == b:
             for i in range(patches.pairs):
                 if patches.data[b, i] == patches.clones[g]:
                     return layout.site[b, i]
-    return otherwise
+    return -1
+
+
+@inner_machine_code
+def may_hand_over(patches: Patches, layout: Layout, b: int, pair: int) -> bool:
+    """Whether the key qubit of a pair may hand back the clone that a block is last to encrypt."""
+    if pair == 0 or clone_site(patches, layout, b) < 0:
+        return False
+    return may_stand_in(patches.flat, patches.flat.pairs - patches.pairs + pair)
+
+
+@inner_machine_code
+def _choose_stand_in(patches: Patches, layout: Layout, b: int) -> int:
+    """Which key qubit hands back the clone, at random; 0 if the clone does by itself."""
+    chosen = np.random.randint(patches.pairs)
+    chosen = chosen if may_hand_over(patches, layout, b, chosen) else 0
+    layout.scalars[b, STAND_IN] = chosen
+    return chosen
+
+
+@inner_machine_code
+def _free_beside(site: int, ends: NDArray[np.int64], tables: DeviceTables) -> int:
+    """A neighbour that can be kept; -1 if there is none."""
+    shift = np.random.randint(tables.degree[site])
+    for k in range(tables.degree[site]):
+        there = tables.neighbours[site, (k + shift) % tables.degree[site]]
+        if not ends[there]:
+            return there
+    return -1
 
 
 @inner_machine_code
@@ -202,6 +231,21 @@ def place_block(
     target[:] = -1
     nearer = np.zeros(pairs, dtype=np.int64)
     layout.scalars[b, ORDER] = 0
+    stand_in = _choose_stand_in(patches, layout, b)
+    clone = clone_site(patches, layout, b)
+    if stand_in > 0:
+        # It stands anywhere; who would be read with it is read with the clone's own qubit.
+        mate = patches.mate[b, stand_in]
+        target[mate] = _free_beside(clone, ends, tables)
+        if target[mate] < 0:
+            return False
+        ends[target[mate]] = 1
+        near = clone if patches.decoding == TREES else layout.site[b, stand_in]
+        if not _nearest_room(near, False, False, held, ends, goal, tables):
+            return False
+        target[stand_in] = goal[0]
+        ends[goal[0]] = 1
+        nearer[mate] = nearer[stand_in] = stand_in
     shift = np.random.randint(pairs)
     for k in range(pairs):
         i = (k + shift) % pairs
@@ -210,8 +254,8 @@ def place_block(
         mate = patches.mate[b, i]
         near = layout.site[b, i]
         beside = mate >= 0 and patches.decoding == TREES and patches.ghz == 1
-        if beside:
-            near = clone_site(patches, layout, b, near)
+        if beside and clone >= 0:
+            near = clone
         if not _nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
             return False
         target[i] = goal[0]

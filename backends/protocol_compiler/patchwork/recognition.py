@@ -339,6 +339,7 @@ def _flat(
         nothing,
         nothing,
         3,
+        stand_ins=sum(1 << i for i in range(size - pairs + 1, size) if mate[i] >= 0),
     )
 
 

@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from backends.protocol_compiler.building import IMPOSSIBLE, MOST_ROWS, cost_of, native_program
 from backends.protocol_compiler.patterns.embedding import embed
-from backends.protocol_compiler.placement import NODES, ROOT, SECOND, Placement, empty_placement
+from backends.protocol_compiler.placement import (
+    NODES,
+    ROOT,
+    SECOND,
+    STAND_IN,
+    Placement,
+    empty_placement,
+)
 from backends.protocol_compiler.pricing import room_for
 from backends.protocol_compiler.problem import Problem
 from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
@@ -65,7 +72,7 @@ class Pattern:
         nodes = len(document["site"])
         place.site[:nodes] = document["site"]
         place.parent[:nodes] = document["parent"]
-        place.scalars[:] = document["scalars"]
+        place.scalars[: len(document["scalars"])] = document["scalars"]
         for i, path in enumerate(document["path"]):
             place.path[i, : len(path)] = path
             place.length[i] = len(path)
@@ -117,7 +124,7 @@ def relabelled(place: Placement, order: Sequence[int]) -> Placement:
     for k, new in enumerate(order):
         for part in ("path", "length", "meet", "turned", "flip"):
             getattr(out, part)[new] = getattr(place, part)[k]
-    for end in (ROOT, SECOND):
+    for end in (ROOT, SECOND, STAND_IN):
         out.scalars[end] = name[place.scalars[end]]
     return out
 
@@ -213,6 +220,8 @@ def embedded(
     room = room_for(len(tables.degree))
     found: dict[bytes, tuple[float, Placement]] = {}
     for pattern in patterns:
+        if pattern.place.scalars[STAND_IN] > 0 and not problem.stand_ins:
+            continue
         joins, place = pattern.joins(), relabelled(pattern.place, order)
         image = np.zeros(len(joins), dtype=np.int64)
         for root in np.flatnonzero(region):
