@@ -24,7 +24,7 @@ from backends.protocol_compiler.placement import LONGEST_PATH, STAND_IN, Placeme
 from backends.protocol_compiler.pricing import Room, price
 from backends.protocol_compiler.problem import ROWS, TREES, Problem
 from backends.protocol_compiler.propagation import propagate
-from backends.protocol_compiler.stand_in import exchange_roles
+from backends.protocol_compiler.stand_in import turned_to
 from backends.protocol_compiler.tables import DeviceTables
 
 IMPOSSIBLE = 1000.0
@@ -79,8 +79,10 @@ def build(
         at = write(rows, at, FENCE, 0, 2 * pairs, WAITED, 0)
     stand_in = place.scalars[STAND_IN]
     if stand_in > 0:
-        key = pairs + stand_in
-        at = exchange_roles(rows, at, problem, stand_in, 1 + problem.clone, key, lists)
+        clone, key = 1 + problem.clone, pairs + stand_in
+        at = turned_to(rows, at, problem, lists[clone], 0, stand_in)
+        at = turned_to(rows, at, problem, lists[key], stand_in, 0)
+        lists[clone], lists[key] = lists[key], lists[clone]
     if problem.decoding == TREES:
         at = gather_key(rows, at, problem, _standing(pairs, place, lists), tables)
         if at < 0:

@@ -1,4 +1,4 @@
-"""A key qubit hands back the clone: the clone's own qubit is read with the key in its stead.
+"""Roles in decryption: a key qubit may hand back the clone, which is read in its stead.
 
 After encryption the clone and the qubits of its key carry the two strings that show Z and X of the
 input, and nothing else is known of them. A qubit on which the strings have two different letters
@@ -28,36 +28,29 @@ def taking(first: int, to_first: int, second: int, to_second: int) -> int:
 
 
 @inner_machine_code
-def exchange_roles(
-    rows: NDArray[np.int64],
-    at: int,
-    problem: Problem,
-    pair: int,
-    clone: int,
-    key: int,
-    lists: NDArray[np.int64],
+def turned_to(
+    rows: NDArray[np.int64], at: int, problem: Problem, site: int, own: int, role: int
 ) -> int:
-    """Let the key qubit of a pair take the place of the clone, and the clone that of the key qubit.
+    """Append the Clifford that gives a qubit the letters of another.
 
     Args:
-        rows: where the two Cliffords go.
+        rows: where it goes.
         at: the next free row.
-        problem: whose letters tell what to turn.
-        pair: the pair of the key qubit.
-        clone: logical number of the clone.
-        key: logical number of the key qubit.
-        lists: site of each logical qubit; the two are exchanged.
+        problem: whose letters they are.
+        site: where the qubit is.
+        own: pair of the key qubit that it is, 0 for the clone.
+        role: the same of the qubit whose letters it takes.
 
     Returns:
         The next free row.
     """
-    z, x = problem.letter_z[pair], problem.letter_x[pair]
-    mine, theirs = lists[clone], lists[key]
-    to_key = taking(problem.clone_z, z, problem.clone_x, x)
-    at = write(rows, at, LOCAL, mine, to_key, 0, 0)
-    at = write(rows, at, LOCAL, theirs, taking(z, problem.clone_z, x, problem.clone_x), 0, 0)
-    lists[clone], lists[key] = theirs, mine
-    return at
+    z, x = problem.clone_z, problem.clone_x
+    if own > 0:
+        z, x = problem.letter_z[own], problem.letter_x[own]
+    to_z, to_x = problem.clone_z, problem.clone_x
+    if role > 0:
+        to_z, to_x = problem.letter_z[role], problem.letter_x[role]
+    return write(rows, at, LOCAL, site, taking(z, to_z, x, to_x), 0, 0)
 
 
 @inner_machine_code

@@ -20,11 +20,12 @@ from backends.protocol_compiler.patchwork.layout import (
     stand_beside,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.patchwork.roles import logical_number
 from backends.protocol_compiler.patchwork.wire import spread
-from backends.protocol_compiler.placement import LONGEST_PATH, STAND_IN, Placement
+from backends.protocol_compiler.placement import LONGEST_PATH, Placement
 from backends.protocol_compiler.pricing import LAYER_PRICE, Room, price
 from backends.protocol_compiler.problem import ROWS
-from backends.protocol_compiler.stand_in import exchange_roles
+from backends.protocol_compiler.stand_in import turned_to
 from backends.protocol_compiler.tables import DeviceTables
 
 ENCRYPTED, DECRYPTED, SPREAD = -1, -2, -3
@@ -66,26 +67,29 @@ def _bring(rows: NDArray[np.int64], at: int, layout: Layout, b: int) -> int:
 def hand_over(
     rows: NDArray[np.int64], at: int, patches: Patches, layout: Layout, lists: NDArray[np.int64]
 ) -> int:
-    """Append the exchange of each clone with the key qubit that hands it back, if any does."""
+    """Append what gives clones and keys their roles in decryption, and update ``lists``."""
     flat = patches.flat
+    stands = np.empty(flat.pairs, dtype=np.int64)
     for g in range(len(patches.clones)):
-        b = patches.path_block[g, flat.pairs - 1]
-        i = layout.scalars[b, STAND_IN]
-        if i > 0:
-            pair, key = flat.pairs - patches.pairs + i, patches.partner[b, i]
-            at = exchange_roles(rows, at, flat, pair, patches.clones[g], key, lists)
+        for k in range(flat.pairs):
+            stands[k] = lists[logical_number(patches, g, k)]
+        for k in range(flat.pairs):
+            own = layout.role[g, k]
+            if own != k:
+                at = turned_to(rows, at, flat, stands[own], own, k)
+                lists[logical_number(patches, g, k)] = stands[own]
     return at
 
 
 @inner_machine_code
 def _mates_apart(patches: Patches, tables: DeviceTables, lists: NDArray[np.int64]) -> int:
     """How many qubits that are read together do not stand beside each other."""
-    apart = 0
-    for b in range(patches.blocks):
-        for i in range(patches.pairs):
-            j = patches.mate[b, i]
-            if j > i:
-                here, there = lists[patches.partner[b, i]], lists[patches.partner[b, j]]
+    apart, flat = 0, patches.flat
+    for g in range(len(patches.clones)):
+        for k in range(1, flat.pairs):
+            if flat.mate[k] > k:
+                here = lists[logical_number(patches, g, k)]
+                there = lists[logical_number(patches, g, flat.mate[k])]
                 apart += not stand_beside(tables, here, there)
     return apart
 

@@ -24,7 +24,6 @@ from backends.protocol_compiler.patchwork.building import (
 from backends.protocol_compiler.patchwork.layout import Layout
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.recognition import RecognisedPatches
-from backends.protocol_compiler.placement import STAND_IN
 from backends.protocol_compiler.problem import ROWS
 from backends.protocol_compiler.propagation import BARRIER, PULSE, TURN
 from backends.protocol_compiler.signs import Operation, as_stim, correction, taken_back
@@ -266,11 +265,10 @@ def _segments(
     operations: list[Operation] = []
     for kind, a, b, c in native[:length].tolist():
         if kind == BARRIER:
-            on = lists[a : a + b].tolist()
+            on = tuple(lists[a : a + b].tolist())
             if c == ENCRYPTED:
-                for one, other in _exchanged(patches, layout):
-                    on[one], on[other] = on[other], on[one]
-            yield _Segment(operations, c, tuple(on))
+                on = _encrypted_sites(patches, layout, on)
+            yield _Segment(operations, c, on)
             operations = []
         elif kind in (PULSE, TURN):
             operations.append(Operation(NAMES[b], (a,), timed=kind == PULSE))
@@ -278,8 +276,12 @@ def _segments(
             operations.append(Operation((_ENTANGLERS.get(kind, "ecr"),), (a, b)))
 
 
-def _exchanged(patches: Patches, layout: Layout) -> Iterator[tuple[int, int]]:
-    """Clones, and the key qubits that hand them back."""
-    for clone, blocks in zip(patches.clones.tolist(), patches.path_block.tolist(), strict=True):
-        if stand_in := int(layout.scalars[blocks[-1], STAND_IN]):
-            yield clone, int(patches.partner[blocks[-1], stand_in])
+def _encrypted_sites(patches: Patches, layout: Layout, decrypted: Sequence[int]) -> tuple[int, ...]:
+    """Where the logical qubits are before clones and keys take their roles in decryption."""
+    sites = list(decrypted)
+    for g, clone in enumerate(patches.clones.tolist()):
+        keys = patches.partner[patches.path_block[g], patches.path_pair[g]].tolist()
+        number = [clone, *keys[1:]]
+        for role, own in enumerate(layout.role[g].tolist()):
+            sites[number[own]] = decrypted[number[role]]
+    return tuple(sites)

@@ -36,6 +36,9 @@ class Layout(NamedTuple):
         order: blocks in the order in which they are made, shape (blocks,).
         wire: the block from whose input a GHZ state spreads, and 1 if every input is reached by a
             shortest way from there, 0 if from the nearest one that is reached already.
+        role: which qubit takes each role when a clone is decrypted, by pairs of
+            :attr:`Patches.flat`, 0 for the clone: its pair if that is the key qubit's own, shape
+            (clones, pairs of flat). See :mod:`backends.protocol_compiler.stand_in`.
         rank: which way the GHZ state goes if two are equally long: by the lower rank of the
             device qubits, shape (device qubits,).
     """
@@ -50,11 +53,13 @@ class Layout(NamedTuple):
     flip: NDArray[np.int64]
     order: NDArray[np.int64]
     wire: NDArray[np.int64]
+    role: NDArray[np.int64]
     rank: NDArray[np.int64]
 
 
-def empty_layout(blocks: int, pairs: int, sites: int) -> Layout:
-    """A layout of which nothing is placed."""
+def empty_layout(patches: Patches, sites: int) -> Layout:
+    """A layout of which nothing is placed, for a device with so many qubits."""
+    blocks, pairs = patches.blocks, patches.pairs
     nodes = pairs + _SPARE
     return Layout(
         site=np.full((blocks, nodes), -1, dtype=np.int64),
@@ -67,6 +72,7 @@ def empty_layout(blocks: int, pairs: int, sites: int) -> Layout:
         flip=np.zeros((blocks, pairs), dtype=np.int64),
         order=np.arange(blocks, dtype=np.int64),
         wire=np.zeros(2, dtype=np.int64),
+        role=np.tile(np.arange(patches.flat.pairs, dtype=np.int64), (len(patches.clones), 1)),
         rank=np.arange(sites, dtype=np.int64),
     )
 
@@ -99,6 +105,7 @@ def copy_layout(source: Layout, target: Layout) -> None:
     target.flip[:] = source.flip
     target.order[:] = source.order
     target.wire[:] = source.wire
+    target.role[:] = source.role
     target.rank[:] = source.rank
 
 

@@ -28,9 +28,17 @@ from backends.protocol_compiler.patchwork.layout import (
     last_site,
     stand_beside,
 )
-from backends.protocol_compiler.patchwork.placing import clone_site, may_hand_over
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import DETOUR, ORDER, ROOT, SECOND, STAND_IN, TIES
+from backends.protocol_compiler.patchwork.roles import (
+    NOBODY,
+    clone_site,
+    counted,
+    exchange_roles,
+    path_through,
+    read_with,
+    stands_at,
+)
+from backends.protocol_compiler.placement import DETOUR, ORDER, ROOT, SECOND, TIES
 from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
@@ -38,6 +46,7 @@ from backends.protocol_compiler.tables import DeviceTables
 _LONGEST_WALK = 5
 _LONGEST_DETOUR, _TIE_BITS = 8, 10
 _ON_PATH = 0.4
+_TO_MATE = 0.2
 _REGROW_TRIES = 6
 
 
@@ -114,58 +123,39 @@ def _relocate_partner(patches: Patches, layout: Layout, b: int, tables: DeviceTa
     held = np.empty(len(tables.degree), dtype=np.int64)
     ends = np.empty(len(tables.degree), dtype=np.int64)
     _around(patches, layout, b, held, ends)
-    j, centre = patches.mate[b, i], -1
-    stand_in = layout.scalars[b, STAND_IN]
+    g = path_through(patches, b)
+    number = counted(patches, g, b, i) if g >= 0 and i > 0 else NOBODY
+    mate = read_with(patches, layout, g, number) if number >= 0 else NOBODY
+    c, j, centre = NOBODY, NOBODY, NOBODY
+    if mate > 0:
+        c, j = patches.path_block[g, mate], patches.path_pair[g, mate]
     if i == 0 and patches.beside_clone:
-        centre = _end_site(patches, layout)
-    elif stand_in > 0 and i == stand_in:
-        j = -1
-    elif stand_in > 0 and j == stand_in:
-        j, centre = -1, clone_site(patches, layout, b)
+        centre = stands_at(patches, layout, 0, layout.role[0, 0])
+    elif mate == 0 or (mate > 0 and np.random.random() < (_TO_MATE if c == b else 0.5)):
+        centre, j = stands_at(patches, layout, g, mate), NOBODY
     ends[last_site(layout, b, i)] = 0
-    if j >= 0:
+    if j >= 0 and c == b:
         ends[last_site(layout, b, j)] = 0
     if centre >= 0:
         site = random_neighbour(tables, centre)
     else:
         site = layout.site[b, i] if np.random.random() < 0.5 else last_site(layout, b, i)
         steps = np.random.randint(1, _LONGEST_WALK + 1)
-        gathered = j >= 0 or (stand_in > 0 and i == stand_in)
-        if patches.ghz and patches.decoding == TREES and gathered and np.random.random() < 0.6:
-            site, steps = clone_site(patches, layout, b), 1
+        gathered = patches.ghz == 1 and patches.decoding == TREES and number >= 0
+        if gathered and np.random.random() < 0.6:
+            site, steps = clone_site(patches, layout, g), 1
         for _ in range(steps):
             site = random_neighbour(tables, site)
-    if ends[site]:
+    if ends[site] or not _route(patches, layout, b, i, site, held, tables):
         return False
     if j < 0:
-        return _route(patches, layout, b, i, site, held, tables)
+        return True
     other = random_neighbour(tables, site)
-    if ends[other] or other == site:
-        return False
-    return _route(patches, layout, b, i, site, held, tables) and _route(
-        patches, layout, b, j, other, held, tables
-    )
-
-
-@inner_machine_code
-def _end_site(patches: Patches, layout: Layout) -> int:
-    """Where the first clone is in the end: at its own place, or at that of a key qubit."""
-    b = patches.path_block[0, patches.flat.pairs - 1]
-    stand_in = layout.scalars[b, STAND_IN]
-    return last_site(layout, b, stand_in) if stand_in > 0 else clone_site(patches, layout, b)
-
-
-@inner_machine_code
-def _keep_beside(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> None:
-    """The key qubit that is read with the clone's own follows to where the clone has gone.
-
-    If there is room: a layout where they stand apart is not refused, it only costs more.
-    """
-    stand_in = layout.scalars[b, STAND_IN]
-    if stand_in > 0:
-        i, clone = patches.mate[b, stand_in], clone_site(patches, layout, b)
-        if not stand_beside(tables, clone, last_site(layout, b, i)):
-            _settle(patches, layout, b, i, random_neighbour(tables, clone), tables)
+    if c == b:
+        free = not ends[other] and other != site
+        return free and _route(patches, layout, b, j, other, held, tables)
+    _settle(patches, layout, c, j, other, tables)
+    return True
 
 
 @inner_machine_code
@@ -182,18 +172,45 @@ def _settle(
 
 
 @inner_machine_code
+def _bring_together(patches: Patches, layout: Layout, g: int, k: int, tables: DeviceTables) -> None:
+    """Who is read with a qubit, or the qubit itself, comes to stand beside the other.
+
+    If there is room: a layout where they stand apart is not refused, it only costs more.
+    """
+    mate = read_with(patches, layout, g, k)
+    if mate < 0:
+        return
+    here, there = stands_at(patches, layout, g, k), stands_at(patches, layout, g, mate)
+    if stand_beside(tables, here, there):
+        return
+    if mate == 0 or (k > 0 and np.random.random() < 0.5):
+        mate, here = k, there
+    site = random_neighbour(tables, here)
+    b, pair = patches.path_block[g, mate], patches.path_pair[g, mate]
+    _settle(patches, layout, b, pair, site, tables)
+
+
+@inner_machine_code
 def _hand_over(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
-    """Another qubit hands back the clone: its own, or that of a key."""
-    old, new = layout.scalars[b, STAND_IN], np.random.randint(patches.pairs)
-    if new == old or (new > 0 and not may_hand_over(patches, layout, b, new)):
+    """Two qubits on the path of a clone exchange their roles in decryption."""
+    g = path_through(patches, b)
+    if g < 0:
         return False
-    layout.scalars[b, STAND_IN] = new
-    if old > 0 and patches.mate[b, old] != new:
-        # It is read with its mate again.
-        there = random_neighbour(tables, last_site(layout, b, patches.mate[b, old]))
-        _settle(patches, layout, b, old, there, tables)
-    _keep_beside(patches, layout, b, tables)
+    before = layout.role[g].copy()
+    if not exchange_roles(patches, layout, g):
+        return False
+    for k in range(patches.flat.pairs):
+        if layout.role[g, k] != before[k]:
+            _bring_together(patches, layout, g, layout.role[g, k], tables)
     return True
+
+
+@inner_machine_code
+def _keep_beside(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> None:
+    """The key qubit that is read with a clone's own qubit follows to where the clone has gone."""
+    g = path_through(patches, b)
+    if g >= 0 and patches.path_block[g, patches.flat.pairs - 1] == b:
+        _bring_together(patches, layout, g, 0, tables)
 
 
 @inner_machine_code
@@ -312,10 +329,10 @@ def _change_detail(patches: Patches, layout: Layout, b: int, tables: DeviceTable
         layout.turned[b, i] = 1 - layout.turned[b, i]
         return True
     if kind < 0.95:
-        lower = min(i, patches.mate[b, i])
-        if lower >= 0:
-            layout.flip[b, lower] = 1 - layout.flip[b, lower]
-        return lower >= 0
+        layout.flip[b, i] = 1 - layout.flip[b, i]
+        g = path_through(patches, b)
+        number = counted(patches, g, b, i) if g >= 0 else NOBODY
+        return number >= 0 and patches.flat.mate[number] > number
     if kind < 0.98:
         layout.scalars[b, ORDER] = np.random.randint(2 * len(TREE_ORDERS))
     elif kind < 0.99:

@@ -14,10 +14,17 @@ from backends.protocol_compiler.patchwork.layout import (
     stand_beside,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.placement import NODES, ORDER, ROOT, SECOND, STAND_IN
+from backends.protocol_compiler.patchwork.roles import (
+    clone_site,
+    counted,
+    path_through,
+    read_with,
+    shuffle_roles,
+    stands_at,
+)
+from backends.protocol_compiler.placement import NODES, ORDER, ROOT, SECOND
 from backends.protocol_compiler.problem import TREES
 from backends.protocol_compiler.routing import random_neighbour, route_avoiding
-from backends.protocol_compiler.stand_in import may_stand_in
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_TRANSFER = 8
@@ -73,31 +80,9 @@ def _grow_tree(
 
 
 @inner_machine_code
-def clone_site(patches: Patches, layout: Layout, b: int) -> int:
-    """Where the clone stands that a block is the last to encrypt; -1 if there is none."""
-    for g in range(len(patches.clones)):
-        if patches.path_block[g, patches.flat.pairs - 1] == b:
-            for i in range(patches.pairs):
-                if patches.data[b, i] == patches.clones[g]:
-                    return layout.site[b, i]
-    return -1
-
-
-@inner_machine_code
-def may_hand_over(patches: Patches, layout: Layout, b: int, pair: int) -> bool:
-    """Whether the key qubit of a pair may hand back the clone that a block is last to encrypt."""
-    if pair == 0 or clone_site(patches, layout, b) < 0:
-        return False
-    return may_stand_in(patches.flat, patches.flat.pairs - patches.pairs + pair)
-
-
-@inner_machine_code
-def _choose_stand_in(patches: Patches, layout: Layout, b: int) -> int:
-    """Which key qubit hands back the clone, at random; 0 if the clone does by itself."""
-    chosen = np.random.randint(patches.pairs)
-    chosen = chosen if may_hand_over(patches, layout, b, chosen) else 0
-    layout.scalars[b, STAND_IN] = chosen
-    return chosen
+def _is_placed(patches: Patches, layout: Layout, g: int, k: int) -> bool:
+    """Whether a key qubit on the path of a clone has had a place."""
+    return layout.length[patches.path_block[g, k], patches.path_pair[g, k]] > 0
 
 
 @inner_machine_code
@@ -229,40 +214,44 @@ def place_block(
     goal = np.empty(2, dtype=np.int64)
     target = np.empty(pairs, dtype=np.int64)
     target[:] = -1
-    nearer = np.zeros(pairs, dtype=np.int64)
+    farther = np.zeros(pairs, dtype=np.int64)
     layout.scalars[b, ORDER] = 0
-    stand_in = _choose_stand_in(patches, layout, b)
-    clone = clone_site(patches, layout, b)
-    if stand_in > 0:
-        # It stands anywhere; who would be read with it is read with the clone's own qubit.
-        mate = patches.mate[b, stand_in]
-        target[mate] = _free_beside(clone, ends, tables)
-        if target[mate] < 0:
-            return False
-        ends[target[mate]] = 1
-        near = clone if patches.decoding == TREES else layout.site[b, stand_in]
-        if not _nearest_room(near, False, False, held, ends, goal, tables):
-            return False
-        target[stand_in] = goal[0]
-        ends[goal[0]] = 1
-        nearer[mate] = nearer[stand_in] = stand_in
+    g = path_through(patches, b)
+    clone = -1
+    if g >= 0 and patches.path_block[g, patches.flat.pairs - 1] == b:
+        clone = clone_site(patches, layout, g)
+        if patches.flat.pairs == pairs:
+            shuffle_roles(patches, layout, g)
+    gathered = clone >= 0 and patches.decoding == TREES and patches.ghz == 1
     shift = np.random.randint(pairs)
     for k in range(pairs):
         i = (k + shift) % pairs
         if target[i] >= 0 or not has_partner(patches, b, i):
             continue
-        mate = patches.mate[b, i]
-        near = layout.site[b, i]
-        beside = mate >= 0 and patches.decoding == TREES and patches.ghz == 1
-        if beside and clone >= 0:
-            near = clone
+        mate, site = -1, -1
+        number = counted(patches, g, b, i) if g >= 0 and i > 0 else -1
+        other = read_with(patches, layout, g, number) if number >= 0 else -1
+        if other > 0 and patches.path_block[g, other] == b:
+            mate = patches.path_pair[g, other]
+        elif other > 0 and _is_placed(patches, layout, g, other):
+            site = stands_at(patches, layout, g, other)
+        elif other == 0 and clone >= 0:
+            site = clone
+        if site >= 0:
+            target[i] = _free_beside(site, ends, tables)
+            if target[i] < 0:
+                return False
+            ends[target[i]] = 1
+            continue
+        near = clone if gathered and number >= 0 else layout.site[b, i]
+        beside = gathered and mate >= 0
         if not _nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
             return False
         target[i] = goal[0]
-        nearer[i] = i
         ends[goal[0]] = 1
         if mate >= 0:
-            nearer[mate] = i
+            # The first tree goes across the near key qubit to the far one, which holds its bit.
+            farther[min(i, mate)] = i > mate
             target[mate] = goal[1]
             ends[goal[1]] = 1
     taken = held.copy()
@@ -276,9 +265,7 @@ def place_block(
         if target[i] >= 0:
             place.length[i] = 0
             place.turned[i] = np.random.randint(2)
-            # The first tree goes across the near key qubit to the far one, which holds its bit.
-            lower = min(i, patches.mate[b, i]) if patches.mate[b, i] >= 0 else i
-            place.flip[i] = lower != nearer[i]
+            place.flip[i] = farther[i]
             if not route_avoiding(place, i, target[i], taken, tables, 1.0):
                 return False
     if origin >= 0:

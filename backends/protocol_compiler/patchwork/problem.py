@@ -32,10 +32,9 @@ class Patches(NamedTuple):
         partner: logical number of its partner, -1 for none, shape (blocks, pairs).
         decoding: ``ROWS`` or ``TREES`` of :mod:`backends.protocol_compiler.problem`.
         beside_clone: whether R has to stand beside the clone (1) or not (0).
-        mate: pair of the same block whose key qubit is read together with it, -1 for none, shape
-            (blocks, pairs).
         post: rows of a program on logical qubits, shape (rows, 5).
-        flat: one clone with all keys on its path as a single instance, for ``TREES``.
+        flat: one clone with all keys on its path as a single instance: which of them are read
+            together, and by which letters.
         path_block: block of each pair of ``flat``, shape (clones, pairs of flat).
         path_pair: its pair there, shape (clones, pairs of flat).
         clones: logical numbers of the clones that come back, shape (clones,).
@@ -56,7 +55,6 @@ class Patches(NamedTuple):
     partner: NDArray[np.int64]
     decoding: int
     beside_clone: int
-    mate: NDArray[np.int64]
     post: NDArray[np.int64]
     flat: Problem
     path_block: NDArray[np.int64]

@@ -7,7 +7,7 @@ that the compiled circuit is the logical one is proved at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -252,19 +252,15 @@ def _problem(
     trees = any(i.name == "decrypt" for i in body)
     if trees and (len(body) != sum(len(b) for b, _ in paths)):
         raise NotRecognised("there is more to decryption than one gate for each key")
-    mate = np.full((blocks, pairs), -1, dtype=np.int64)
-    post: list[tuple[int, int, int, int, int]] = []
+    post: list[_Row] = []
     flat = _flat(instances, paths[0], clones[0], pairs)
     path_block, path_pair = _positions(paths, pairs)
-    if trees:
-        for row in range(len(paths)):
-            for k, other in enumerate(flat.mate.tolist()):
-                if other >= 0:
-                    if path_block[row, other] != path_block[row, k]:
-                        raise NotRecognised("key qubits of different instances are paired")
-                    mate[path_block[row, k], path_pair[row, k]] = path_pair[row, other]
-    else:
-        _read_pairs(body, index, instances, mate, post)
+    if not trees:
+        mates: dict[int, int] = {}
+        for blocks_, pairs_ in zip(path_block.tolist(), path_pair.tolist(), strict=True):
+            key = [instances[b].partner[i] for b, i in zip(blocks_, pairs_, strict=True)]
+            mates |= {key[k]: key[j] for k, j in enumerate(flat.mate.tolist()) if j >= 0}
+        post = _read_pairs(body, index, mates)
     choice = (len(instances[0].data) - 1, choices)
     keys = [[q for b in path for q in instances[b].partner[1:]] for path, _ in paths]
     reference = instances[0].partner[0]
@@ -283,7 +279,6 @@ def _problem(
         np.array([one.partner for one in instances], dtype=np.int64),
         TREES if trees else ROWS,
         int(beside),
-        mate,
         np.array(post, dtype=np.int64).reshape(-1, 5),
         flat,
         path_block,
@@ -339,19 +334,18 @@ def _flat(
         nothing,
         nothing,
         3,
-        stand_ins=sum(1 << i for i in range(size - pairs + 1, size) if mate[i] >= 0),
+        stand_ins=sum(1 << i for i in double),
     )
 
 
+_Row = tuple[int, int, int, int, int]
+
+
 def _read_pairs(
-    body: Sequence[CircuitInstruction],
-    index: dict[Qubit, int],
-    instances: Sequence[_Instance],
-    mate: NDArray[np.int64],
-    post: list[tuple[int, int, int, int, int]],
-) -> None:
-    """Gates of decryption as rows on logical qubits, and who is paired with whom."""
-    at = {q: (k, i) for k, one in enumerate(instances) for i, q in enumerate(one.partner) if i}
+    body: Sequence[CircuitInstruction], index: dict[Qubit, int], mates: Mapping[int, int]
+) -> list[_Row]:
+    """Gates of decryption as rows on logical qubits, between key qubits that are mates."""
+    post: list[_Row] = []
     for instruction in body:
         on = [index[q] for q in instruction.qubits]
         if len(on) == 1:
@@ -359,9 +353,6 @@ def _read_pairs(
             continue
         axes = AXES_OF[instruction.name]
         post.append((GATE, on[0], axes[0], on[1], axes[1]))
-        if on[0] not in at or on[1] not in at:
+        if mates.get(on[0]) != on[1]:
             raise NotRecognised("decryption by other gates than between pairs of key qubits")
-        (block, a), (other, b) = at[on[0]], at[on[1]]
-        if block != other or mate[block, a] not in (-1, b) or mate[block, b] not in (-1, a):
-            raise NotRecognised("key qubits are paired across instances")
-        mate[block, a], mate[block, b] = b, a
+    return post

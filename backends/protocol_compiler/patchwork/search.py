@@ -73,14 +73,14 @@ Mapper = Callable[[Callable[[Task], Found], Iterable[Task]], Iterable[Found]]
 def run(task: Task) -> Found:
     """Do one annealing run."""
     patches, tables = task.patches, device_tables(task.snapshot)
-    size = (patches.blocks, patches.pairs, task.snapshot.num_qubits)
-    layout = empty_layout(*size)
+    size = task.snapshot.num_qubits
+    layout = empty_layout(patches, size)
     if task.layout is not None:
         copy_layout(task.layout, layout)
     else:
         region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
         region[sorted(task.snapshot.largest_region)] = True
-        spare, rounds = empty_layout(*size), _FEWEST_ROUNDS + task.moves // _MOVES_OF_ROUND
+        spare, rounds = empty_layout(patches, size), _FEWEST_ROUNDS + task.moves // _MOVES_OF_ROUND
         if not start(patches, layout, spare, task.centre, region, tables, rounds, task.seed):
             return Found(np.inf, layout)
     rows = np.zeros((most_rows(patches, task.snapshot.num_qubits), 5), dtype=np.int64)
@@ -88,8 +88,8 @@ def run(task: Task) -> Found:
     cost = anneal(
         patches,
         layout,
-        empty_layout(*size),
-        empty_layout(*size),
+        empty_layout(patches, size),
+        empty_layout(patches, size),
         rows,
         native,
         tables,

@@ -15,6 +15,7 @@ from backends.protocol_compiler.patchwork.layout import (
     last_site,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.patchwork.roles import shuffle_roles
 from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
@@ -112,6 +113,8 @@ def start(
         ruined[:] = True
         layout.length[:] = 0
         layout.meet[:] = 0
+        for g in range(len(patches.clones)):
+            shuffle_roles(patches, layout, g)
         if patches.ghz:
             if not _homes(patches, layout, centre, region, tables):
                 continue
