@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from commands import SCRIPT, Shell
+from commands import Shell
 from harness import RUN, Scene, counts, stored_run
 from sqlalchemy import create_engine, event, inspect
+from started import SCRIPT
 
 from backends.rehearsal.adapter import open_rehearsal
 from runner.jobs.manager import JobManager

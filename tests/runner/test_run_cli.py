@@ -17,8 +17,10 @@ from typing import Any
 
 import click
 import pytest
+import started
 from click.testing import Result
-from test_run_support import SCRIPT, USER, Done, Finished, environment, run_folders
+from started import SCRIPT, Running
+from test_run_support import USER, Done, Finished, environment, run_folders
 
 import backends.compile as compiling
 import runner
@@ -130,6 +132,21 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.startswith("Usage: enclone run")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "none.yaml"], ["nonsense"]])
+def test_the_tests_start_what_is_installed(
+    call: Call, tmp_path: Path, arguments: list[str]
+) -> None:
+    installed = subprocess.run(
+        [str(SCRIPT), *arguments],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert call(*arguments) == Done(installed.returncode, installed.stdout, installed.stderr)
 
 
 @pytest.mark.parametrize(
@@ -592,7 +609,8 @@ def test_a_terminal_without_unicode_still_shows_the_table(call: Call, kept: Path
     assert (done.exit_code, done.stdout.startswith("n  clone")) == (0, True)
 
 
-Start = Callable[[str], "subprocess.Popen[str]"]
+Process = Running | subprocess.Popen[str]
+Start = Callable[[str], Process]
 
 
 @pytest.fixture
@@ -600,35 +618,27 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a run in a process group of its own, as a terminal does."""
     processes = []
 
-    def started(text: str) -> "subprocess.Popen[str]":
+    def begin(text: str) -> Process:
         (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
-        process = subprocess.Popen(
-            [str(SCRIPT), "run", "c.yaml"],
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        process = started.start(["run", "c.yaml"], tmp_path, environment(), new_session=True)
         processes.append(process)
         return process
 
-    yield started
+    yield begin
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
-def interrupted(process: "subprocess.Popen[str]", *, everyone: bool) -> Done:
+def interrupted(process: Process, *, everyone: bool) -> Done:
     """Ctrl-C: to the process alone, or to its whole group as a terminal does."""
     (os.killpg if everyone else os.kill)(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=40)
     return Done(process.returncode, stdout, stderr)
 
 
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+def wait_until(condition: Callable[[], bool], process: Process) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert process.poll() is None
@@ -636,7 +646,7 @@ def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") 
         time.sleep(0.02)
 
 
-def children(process: "subprocess.Popen[str]") -> int:
+def children(process: Process) -> int:
     found = subprocess.run(
         ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
     )

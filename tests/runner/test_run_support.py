@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCRIPT = Path(sys.executable).with_name("enclone")
+import started
+
 PATIENCE = 300
 """Seconds after which a command counts as hung."""
 
@@ -65,16 +64,10 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def call_in(cwd: Path, *arguments: str, patience: float = PATIENCE, **changes: str) -> Done:
-    done = subprocess.run(
-        [str(SCRIPT), *arguments],
-        cwd=cwd,
-        env=environment(**changes),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=patience,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+    process = started.start(arguments, cwd, environment(**changes))
+    stdout, stderr = process.communicate(timeout=patience)
+    assert process.returncode is not None
+    return Done(process.returncode, stdout, stderr)
 
 
 def run_folders(runs: Path) -> list[Path]:
