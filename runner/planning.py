@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +34,8 @@ _WORST_FIRST = ("failed", "unverified", "proved")
 _UNUSED_PARAMETERS: dict[str, Any] = {"level": None, "r": None, "scenario": None}
 _PARALLEL_FROM_POINTS = 4
 """Below this, starting a second process costs more than it saves."""
+_ALONE_SECONDS = 4.0
+"""CPU time that goes into compiling before others are asked: starting them costs as much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,15 +209,23 @@ def _compile(
 def _map(
     function: Callable[..., CompiledPoint | DoesNotFit], arguments: Sequence[tuple[object, ...]]
 ) -> Iterator[CompiledPoint | DoesNotFit]:
-    workers = min(os.cpu_count() or 1, len(arguments))
-    if len(arguments) < _PARALLEL_FROM_POINTS or workers < 2:
-        yield from map(function, arguments)
+    # Searches take long, and are known to.
+    alone_seconds = 0.0 if any(search for *_, search, _ in arguments) else _ALONE_SECONDS
+    begun_seconds, left = time.process_time(), deque(arguments)
+    while left and (
+        len(left) < _PARALLEL_FROM_POINTS
+        or time.process_time() - begun_seconds < alone_seconds
+        or os.cpu_count() == 1
+    ):
+        yield function(left.popleft())
+    if not left:
         return
+    workers = min(os.cpu_count() or 1, len(left))
     # Spawned, not forked: the transpiler's own threads do not survive a fork.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
             with _interrupts_ignored():
-                results = pool.map(function, arguments)
+                results = pool.map(function, left)
             yield from results
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
