@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -218,6 +219,8 @@ def in_a_process_of_its_own(task: Callable[[], object]) -> int:
     if child == 0:
         # A child that hangs is killed by the alarm, so that its parent does not wait forever.
         signal.alarm(120)
+        # Looking for garbage would copy all the memory that it shares with its parent.
+        gc.disable()
         code = 1
         try:
             task()

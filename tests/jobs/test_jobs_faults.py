@@ -30,7 +30,7 @@ def test_one_job_survives_each_fault_and_the_message_says_what_to_do(
         [{"call": call, "kind": kind, "first": 1, "times": 2}],
         listing_lag_seconds=lag,
         queue_seconds=200.0,
-        poll_seconds=5.0,
+        poll_seconds=20.0,
     )
     for _ in range(3):
         try:

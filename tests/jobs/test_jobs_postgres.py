@@ -106,7 +106,7 @@ def test_one_job_survives_each_fault_of_a_submission(scene_in, undisturbed, kind
         faults=[{"call": "submit", "kind": kind, "times": 2}],
         queue_seconds=200.0,
         listing_lag_seconds=30.0,
-        poll_seconds=5.0,
+        poll_seconds=20.0,
     )
     for _ in range(3):
         try:
