@@ -221,6 +221,7 @@ def _map(
     if not left:
         return
     workers = min(os.cpu_count() or 1, len(left))
+    others = set(multiprocessing.active_children())
     # Spawned, not forked: the transpiler's own threads do not survive a fork.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
@@ -229,6 +230,9 @@ def _map(
             yield from results
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            # Nobody wants what they compile now, nor waits for it.
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
             raise
 
 
