@@ -31,6 +31,9 @@ from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
 from experiments.storage import StoragePoint
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 DEVICE = load_device("fake_kingston")
 FEW = 4_000
 PLACED = [one for one in DECOUPLINGS if one != "none"]

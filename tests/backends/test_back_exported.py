@@ -15,6 +15,9 @@ from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 DEVICE = load_device("fake_kingston")
 MOVES = 6_000
 MOVES_FOR_TREES = 60_000

@@ -23,8 +23,8 @@ from experiments.clifford import steps
 from experiments.ghz import GhzPoint
 from experiments.iterated import IteratedPoint
 
-# Its machine code takes a minute to make: one process is enough.
-pytestmark = pytest.mark.xdist_group("several instances")
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
 
 DEVICE = load_device("fake_kingston")
 FEW = 3_000

@@ -31,6 +31,9 @@ from backends.pulse_trains import DECOUPLINGS
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 KINGSTON = load_device("fake_kingston")
 FEW = 4_000
 

@@ -23,6 +23,9 @@ from experiments.entanglement import EntanglementPoint
 from experiments.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 DEVICE = load_device("fake_kingston")
 GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
 BROKEN = QubitCalibration(None, None, 1.0, 32e-9, 1.0, 2e-6)

@@ -31,6 +31,9 @@ from experiments.gates import DecryptGate, EncryptGate
 from experiments.protocol import TO_Z, Cloning, apply, rotate_key
 from experiments.stabilizers import OutcomeLaw
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 KINGSTON = load_device("fake_kingston")
 MOVES = 20_000
 

@@ -17,6 +17,9 @@ from experiments.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 DEVICES = ["fake_kingston", "fake_sherbrooke", "fake_mumbai", "fake_nighthawk"]
 
 

@@ -21,6 +21,9 @@ from experiments.leakage import Coalition, LeakagePoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.storage import LOSSES, StoragePoint
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 KINGSTON = load_device("fake_kingston")
 MOVES = 20_000
 

@@ -6,6 +6,9 @@ import json
 import pytest
 from test_run_support import run_folders
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 CONFIG = """\
 experiment: {kind: entanglement, n: 3, decrypt: {strategy: frame}}
 compile: {strategy: protocol, moves: 3000, seeds: 1, decoupling: XX}

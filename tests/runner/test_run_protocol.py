@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+# Its machine code is made once, in one process.
+pytestmark = pytest.mark.xdist_group("protocol compiler")
+
 CONFIG = """\
 experiment: {kind: entanglement, n: 2, decrypt: {strategy: [frame, unitary]}}
 compile: {strategy: protocol, moves: 100000}
@@ -56,7 +59,6 @@ def test_a_run_keeps_to_its_plan_and_a_second_resume_changes_nothing(invoke, fil
     assert json.loads(again.stdout) == rows
 
 
-@pytest.mark.xdist_group("several instances")
 @pytest.mark.parametrize(
     ("experiment", "label", "names"),
     [
