@@ -15,7 +15,8 @@ from sqlalchemy import make_url
 from runner.places import choose, is_run
 from runner.store.database import store_url
 from runner.store.records import Tally
-from runner.store.store import RunExists, Store
+from runner.store.run_tables import RunExists
+from runner.store.store import Store
 
 if TYPE_CHECKING:
     # Commands that only look at the store must not wait for Qiskit to be imported.

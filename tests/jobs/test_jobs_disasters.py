@@ -18,7 +18,8 @@ import runner.store.database as database
 from backends.rehearsal.adapter import open_rehearsal
 from runner.jobs.manager import JobManager
 from runner.store.database import StoreError
-from runner.store.store import StaleState, Store
+from runner.store.store import Store
+from runner.store.submission_tables import StaleState
 
 
 @pytest.fixture(scope="module")
