@@ -233,7 +233,7 @@ def _work(
 ) -> None:
     """Work on a run; if it must not go on, what is there is written into its folder."""
     from backends.adapter import Unusable
-    from runner.jobs.manager import ProviderRefused
+    from runner.jobs.sending import ProviderRefused
 
     with _resumable(run_id), following() as (tell, show), _closing(adapter, tell):
         try:

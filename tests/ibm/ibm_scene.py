@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the emulator starts as tes
 from backends.ibm.adapter import open_ibm
 from backends.snapshot import DeviceSnapshot
 from runner.config import RunConfig
-from runner.jobs.manager import JobManager, ProviderRefused
+from runner.jobs.manager import JobManager
 from runner.jobs.runs import store_run
+from runner.jobs.sending import ProviderRefused
 from runner.planning import PlannedPoint, compile_sweep
 from runner.session import _ibm_options
 from runner.store.records import RunRecord

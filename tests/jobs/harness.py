@@ -22,8 +22,9 @@ from sqlalchemy import event
 from backends.rehearsal.adapter import open_rehearsal
 from backends.rehearsal.cloud import Cloud
 from runner.config import RunConfig
-from runner.jobs.manager import JobManager, ProviderRefused
+from runner.jobs.manager import JobManager
 from runner.jobs.runs import store_run
+from runner.jobs.sending import ProviderRefused
 from runner.planning import compile_sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store

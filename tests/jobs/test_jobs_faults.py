@@ -7,7 +7,7 @@ from harness import CALLS, RUN, Scene, cloud, counts
 
 from backends.rehearsal.transport import FAULT_KINDS
 from runner.errors import UserError
-from runner.jobs.manager import ProviderRefused
+from runner.jobs.sending import ProviderRefused
 
 
 @pytest.fixture(scope="module")
