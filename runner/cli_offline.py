@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from runner.cli_output import json_option, out_option, progress, shared
+from runner.cli_output import json_option, out_option, shared, told_progress
 from runner.errors import EXIT_FAILED
 from runner.export_formats import FORMATS, TABLES
 
@@ -26,8 +26,8 @@ def verify(run: str, out: str | None, as_json: bool) -> None:
     from runner.verification import verify as verify_folder
 
     place = find_folder(runs_folder(out), run)
-    with progress("verifying", None) as advance:
-        found = verify_folder(place, advance)
+    with told_progress("verifying") as tell:
+        found = verify_folder(place, tell)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=1))
     else:

@@ -65,11 +65,19 @@ def print_pairs(pairs: dict[str, str], names: tuple[str, str], *, as_json: bool)
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[], object]]:
-    """A progress bar on stderr, to an end that may be unknown; yields what advances it by one."""
+def progress(what: str, total: int) -> Iterator[Callable[[], object]]:
+    """A progress bar on stderr; yields what advances it by one."""
     with _bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def told_progress(what: str) -> Iterator[Callable[[int, int], object]]:
+    """A progress bar on stderr; yields what is told how much is done, and of how much."""
+    with _bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager

@@ -71,12 +71,14 @@ class Rebuilt:
     checked: Mapping[str, int]
 
 
-def rebuild(run: ArchivedRun, finished: Callable[[], object] = lambda: None) -> Rebuilt:
+def rebuild(
+    run: ArchivedRun, finished: Callable[[int, int], object] = lambda _done, _all: None
+) -> Rebuilt:
     """Certify, predict and estimate everything again, one point in memory at a time.
 
     Args:
         run: the run.
-        finished: called after each point, for progress.
+        finished: told how many points are done, and of how many, at first and after each.
     """
     return _Rebuilding(run).rebuilt(finished)
 
@@ -92,9 +94,10 @@ class _Rebuilding:
     uncounted: int = 0
     shots: int = 0
 
-    def rebuilt(self, finished: Callable[[], object]) -> Rebuilt:
+    def rebuilt(self, finished: Callable[[int, int], object]) -> Rebuilt:
         config = self.run.config
         points = sweep(config)
+        finished(0, len(points))
         stored = self._stored_rows(len(points) * config.repeats)
         if not self._has_index:
             self._note("file", INDEX, MISSING, "a file")
@@ -110,7 +113,7 @@ class _Rebuilding:
                 if made and repeat == 0:
                     self._compare_choice(index, made.planned)
                 rows[place] = self._agreed(names[place], row, stored.get(place))
-            finished()
+            finished(index + 1, len(points))
         self._look_for_strangers()
         self._compare_tally()
         checked = {

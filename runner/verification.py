@@ -54,12 +54,14 @@ class Verification:
         return {**asdict(self), "agrees": self.agrees}
 
 
-def verify(folder: Path, finished: Callable[[], object] = lambda: None) -> Verification:
+def verify(
+    folder: Path, finished: Callable[[int, int], object] = lambda _done, _all: None
+) -> Verification:
     """Make a run again from its folder and compare; nothing is written.
 
     Args:
         folder: the run folder; nothing else is looked at.
-        finished: called after each point, for progress.
+        finished: told how many points are done, and of how many, at first and after each.
 
     Raises:
         RunFolderError: if the run has no results yet, or is one of a version that this one does not

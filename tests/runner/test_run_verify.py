@@ -155,6 +155,7 @@ def test_a_run_agrees_with_itself_wherever_it_lies(
     assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     result = invoke("verify", "here", "--out", "moved")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "no difference")
+    assert re.search(r"^verifying .* 2/2 ", result.stderr, re.MULTILINE)
     assert f"made by enclone {runner.__version__}" in result.stdout
 
 
