@@ -7,6 +7,8 @@ happens as late as possible.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,26 @@ z[a]; ``GIVEN``: qubit a is in any pure state here, whose component a string sho
 """
 
 GATE_CAUSE, IDLE_CAUSE, READOUT_CAUSE = 0, 1, 2
+
+
+class _Waiting(NamedTuple):
+    """What waits cost; the whole device would take longer to hand over than the rest takes.
+
+    Attributes:
+        losses: shape (3, strings); what is charged is added, by cause.
+        relaxation_rate: of each qubit, per second.
+        dephasing_rate: likewise.
+        trains: of the device; see :class:`DeviceTables`.
+        calm: of each qubit, seconds of its wait in which nothing dephases; charged once.
+        strings: how many there are.
+    """
+
+    losses: NDArray[np.float64]
+    relaxation_rate: NDArray[np.float64]
+    dephasing_rate: NDArray[np.float64]
+    trains: NDArray[np.float64]
+    calm: NDArray[np.float64]
+    strings: int
 
 
 @inner_machine_code
@@ -74,9 +96,9 @@ def propagate(
     z[:] = zero
     free_from = np.zeros(len(x))  # seconds before the end; the constraint on earlier operations
     starts = np.full(len(x), -1.0)  # start of the next real operation, -1 if none follows
-    relaxation, dephasing = tables.relaxation_rate, tables.dephasing_rate
     trains = tables.trains
     calm = np.zeros(len(x))  # seconds of the wait before that in which nothing dephases
+    waiting = _Waiting(losses, tables.relaxation_rate, tables.dephasing_rate, trains, calm, strings)
     bit_from = np.zeros(max(1, len(bits)))
     vanished = zero
     for k in range(len(rows) - 1, -1, -1):
@@ -89,18 +111,7 @@ def propagate(
                 q = lists[i]
                 if trains.shape[1] > 0 and starts[q] >= 0.0:
                     # A train crosses no barrier: each part of a wait is one of its own.
-                    _wait(
-                        losses,
-                        relaxation,
-                        dephasing,
-                        trains,
-                        calm,
-                        q,
-                        latest - starts[q],
-                        x[q],
-                        z[q],
-                        strings,
-                    )
+                    _wait(waiting, q, latest - starts[q], x[q], z[q])
                     starts[q] = latest
                 free_from[q] = latest
             continue
@@ -108,18 +119,7 @@ def propagate(
             if c == 1:
                 end = free_from[a]
                 if starts[a] >= 0.0:
-                    _wait(
-                        losses,
-                        relaxation,
-                        dephasing,
-                        trains,
-                        calm,
-                        a,
-                        end - starts[a],
-                        x[a],
-                        z[a],
-                        strings,
-                    )
+                    _wait(waiting, a, end - starts[a], x[a], z[a])
                 starts[a] = end
             if b != 0:
                 m = PULL_BACK[b]
@@ -132,18 +132,7 @@ def propagate(
             end = max(free_from[a], free_from[b])
             for q in (a, b):
                 if starts[q] >= 0.0:
-                    _wait(
-                        losses,
-                        relaxation,
-                        dephasing,
-                        trains,
-                        calm,
-                        q,
-                        end - starts[q],
-                        x[q],
-                        z[q],
-                        strings,
-                    )
+                    _wait(waiting, q, end - starts[q], x[q], z[q])
                 starts[q] = end + seconds
                 free_from[q] = end + seconds
             touched = x[a] | z[a] | x[b] | z[b]
@@ -177,18 +166,7 @@ def propagate(
             for i in range(c + 1, c + 1 + count):
                 end = max(end, bit_from[lists[i]])
             if starts[a] >= 0.0:
-                _wait(
-                    losses,
-                    relaxation,
-                    dephasing,
-                    trains,
-                    calm,
-                    a,
-                    end - starts[a],
-                    x[a],
-                    z[a],
-                    strings,
-                )
+                _wait(waiting, a, end - starts[a], x[a], z[a])
             starts[a] = end + seconds
             free_from[a] = end + seconds
             for i in range(c + 1, c + 1 + count):
@@ -223,9 +201,7 @@ def propagate(
         else:
             seconds = tables.pulse_seconds[a]
         if starts[a] >= 0.0:
-            _wait(
-                losses, relaxation, dephasing, trains, calm, a, end - starts[a], x[a], z[a], strings
-            )
+            _wait(waiting, a, end - starts[a], x[a], z[a])
         starts[a] = end + seconds
         free_from[a] = end + seconds
         if kind == MEASURE:
@@ -252,24 +228,12 @@ def propagate(
 
 
 @inner_machine_code
-def _wait(
-    losses: NDArray[np.float64],
-    relaxation: NDArray[np.float64],
-    dephasing: NDArray[np.float64],
-    trains: NDArray[np.float64],
-    calm: NDArray[np.float64],
-    qubit: int,
-    seconds: float,
-    x: np.uint64,
-    z: np.uint64,
-    strings: int,
-) -> None:
-    """Charge a wait; without dephasing for the seconds of ``calm``, or between a train's pulses.
-
-    Its arguments are few, because handing over a whole device would take longer than the rest.
-    """
-    refocused = calm[qubit]
-    calm[qubit] = 0.0
+def _wait(waiting: _Waiting, qubit: int, seconds: float, x: np.uint64, z: np.uint64) -> None:
+    """Charge a wait; without dephasing for the seconds of ``calm``, or between a train's pulses."""
+    losses, trains, strings = waiting.losses, waiting.trains, waiting.strings
+    relaxation, dephasing = waiting.relaxation_rate, waiting.dephasing_rate
+    refocused = waiting.calm[qubit]
+    waiting.calm[qubit] = 0.0
     if seconds <= 0.0:
         return
     if trains.shape[1] > 0 and seconds >= trains[0, qubit]:
