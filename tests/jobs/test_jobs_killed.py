@@ -18,13 +18,13 @@ from runner.store.store import Store
 
 
 def killed_and_resumed(place, at):
-    """Kill a worker at its at-th point, resume it twice; return the store."""
+    """Kill a worker at its at-th point, resume its run twice from here; return the store."""
     url, options = stored_run(place), cloud_options(place)
     assert in_a_process_of_its_own(lambda: work(url, options, Killer(at))) == -signal.SIGKILL
-    assert in_a_process_of_its_own(lambda: work(url, options)) == 0
+    work(url, options)
     store = Store(url)
     before = store.submissions(RUN)
-    assert in_a_process_of_its_own(lambda: work(url, options)) == 0
+    work(url, options)
     assert store.submissions(RUN) == before, "a second resume changes nothing"
     return store
 

@@ -84,14 +84,11 @@ def test_killed_at_every_point_of_its_life(server, place, undisturbed):
         def die(url=url, options=options, at=at):
             work(url, options, Killer(at))
 
-        def resume(url=url, options=options):
-            work(url, options)
-
         assert in_a_process_of_its_own(die) == -signal.SIGKILL
-        assert in_a_process_of_its_own(resume) == 0
+        work(url, options)
         store = Store(url)
         submissions = store.submissions(RUN)
-        assert in_a_process_of_its_own(resume) == 0
+        work(url, options)
         assert store.submissions(RUN) == submissions
         assert counts(store) == undisturbed
         paid = cloud(folder).jobs()
