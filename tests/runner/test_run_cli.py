@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -626,7 +627,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for process in processes:
-        if process.poll() is None:
+        # Its helpers may live on where it was killed alone.
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
