@@ -20,10 +20,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from typing import TextIO
 
 SCRIPT = Path(sys.executable).with_name("enclone")
 _IMPORTED = (
@@ -79,15 +80,22 @@ class Running:
         return self._said
 
     def _read(self, timeout: float | None) -> tuple[str, str]:
-        with ThreadPoolExecutor(2) as pool:
-            streams = [pool.submit(stream.read) for stream in (self.stdout, self.stderr)]
-            if self._exit_code(timeout) is None:
-                self.kill()
-                raise subprocess.TimeoutExpired(self.arguments, timeout or 0)
-        self.stdout.close()
-        self.stderr.close()
-        stdout, stderr = (stream.result() for stream in streams)
-        return stdout, stderr
+        said = {}
+
+        def read(stream: TextIO) -> None:
+            with stream:
+                said[stream] = stream.read()
+
+        # Helpers of a command that was killed may keep its streams open: nobody waits for that.
+        readers = [Thread(target=read, args=[s], daemon=True) for s in (self.stdout, self.stderr)]
+        for reader in readers:
+            reader.start()
+        if self._exit_code(timeout) is None:
+            self.kill()
+            raise subprocess.TimeoutExpired(self.arguments, timeout or 0)
+        for reader in readers:
+            reader.join()
+        return said[self.stdout], said[self.stderr]
 
 
 def start(
@@ -151,7 +159,7 @@ def _server() -> socket.socket:
 
     def end() -> None:
         ours.close()
-        process.wait()
+        process.communicate()
 
     atexit.register(end)
     return ours
