@@ -11,7 +11,7 @@ from backends.protocol_compiler.patchwork.building import cost_of
 from backends.protocol_compiler.patchwork.layout import Layout, conflicts, copy_layout
 from backends.protocol_compiler.patchwork.moves import change
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.pricing import room_for
+from backends.protocol_compiler.pricing import LAYER_PRICE, room_for
 from backends.protocol_compiler.tables import DeviceTables
 
 
@@ -28,6 +28,7 @@ def anneal(
     hot: float,
     cold: float,
     seed: int,
+    layer_price: float,
 ) -> float:
     """Improve a layout by random changes, accepted ever more strictly.
 
@@ -43,16 +44,18 @@ def anneal(
         hot: temperature at the start, in units of the cost.
         cold: temperature at the end.
         seed: of all random choices.
+        layer_price: of a two-qubit layer while it searches.
 
     Returns:
-        The cost of the best layout; :data:`IMPOSSIBLE` and more if none works.
+        The cost of the best layout at :data:`LAYER_PRICE`; :data:`IMPOSSIBLE` and more if none
+        works.
     """
     np.random.seed(seed)
     lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
     room = room_for(len(tables.degree))
     held = np.empty(len(tables.degree), dtype=np.int64)
     sequence = np.empty(patches.pairs, dtype=np.int64)
-    cost = cost_of(patches, layout, tables, rows, native, lists, room, np.inf)
+    cost = cost_of(patches, layout, tables, rows, native, lists, room, np.inf, layer_price)
     copy_layout(layout, here)
     copy_layout(layout, before)
     best = cost
@@ -69,7 +72,7 @@ def anneal(
         if wrong > 0:
             new = IMPOSSIBLE + wrong
         else:
-            new = cost_of(patches, here, tables, rows, native, lists, room, limit)
+            new = cost_of(patches, here, tables, rows, native, lists, room, limit, layer_price)
         if new <= limit:
             cost = new
             copy_layout(here, before)
@@ -78,4 +81,4 @@ def anneal(
                 copy_layout(here, layout)
         else:
             copy_layout(before, here)
-    return best
+    return cost_of(patches, layout, tables, rows, native, lists, room, np.inf, LAYER_PRICE)

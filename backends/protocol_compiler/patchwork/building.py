@@ -23,7 +23,7 @@ from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.roles import logical_number
 from backends.protocol_compiler.patchwork.wire import spread
 from backends.protocol_compiler.placement import LONGEST_PATH, Placement
-from backends.protocol_compiler.pricing import LAYER_PRICE, Room, price
+from backends.protocol_compiler.pricing import Room, price
 from backends.protocol_compiler.problem import ROWS
 from backends.protocol_compiler.stand_in import turned_to
 from backends.protocol_compiler.tables import DeviceTables
@@ -280,6 +280,7 @@ def cost_of(
     lists: NDArray[np.int64],
     room: Room,
     limit: float,
+    layer_price: float,
 ) -> float:
     """-log of all correlators, summed, and the price of the layers; :data:`IMPOSSIBLE` and more.
 
@@ -296,4 +297,4 @@ def cost_of(
     )
     if total < 0.0:
         return IMPOSSIBLE + 8 * patches.qubits
-    return total * share + LAYER_PRICE * layers
+    return total * share + layer_price * layers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from backends.protocol_compiler.patchwork.building import most_rows
 from backends.protocol_compiler.patchwork.layout import Layout, copy_layout, empty_layout
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.starting import start
+from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import DeviceSnapshot
 
@@ -24,6 +26,8 @@ _MOVES_OF_SCOUTS = 15_000
 """For each block."""
 _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
+_STEEP = 3.5 * LAYER_PRICE
+"""Every other run of those that come first looks for shallow layouts: these lie far from others."""
 _BLOCKS_OF_A_MOVE = 2
 """Moves of more blocks take longer: fewer are made for the same budget."""
 
@@ -41,6 +45,7 @@ class Task:
         hot: the first temperature.
         cold: the last one.
         seed: of all random choices.
+        layer_price: of a two-qubit layer while it searches.
     """
 
     patches: Patches
@@ -51,6 +56,7 @@ class Task:
     hot: float
     cold: float
     seed: int
+    layer_price: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +103,7 @@ def run(task: Task) -> Found:
         task.hot,
         task.cold,
         task.seed,
+        task.layer_price,
     )
     return Found(cost, layout)
 
@@ -123,21 +130,37 @@ def search(
     draw = np.random.default_rng([seed, patches.blocks, patches.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
 
-    def runs(starts: Sequence[tuple[Layout | None, int]], share: float, hot: float) -> list[Found]:
+    def runs(
+        starts: Sequence[tuple[Layout | None, int]], share: float, hot: float, steep: float
+    ) -> list[Found]:
         each = max(1, int(share * moves / max(1, len(starts))))
+        prices = cycle((LAYER_PRICE, steep))
         tasks = [
-            Task(patches, snapshot, layout, centre, each, hot, _COLD, int(draw.integers(2**31)))
-            for layout, centre in starts
+            Task(
+                patches,
+                snapshot,
+                layout,
+                centre,
+                each,
+                hot,
+                _COLD,
+                int(draw.integers(2**31)),
+                price,
+            )
+            for (layout, centre), price in zip(starts, prices, strict=False)
         ]
         return sorted(mapper(run, tasks), key=lambda found: found.cost)
 
     each = _MOVES_OF_SCOUTS * patches.blocks
     scouting = min(len(centres), max(_FEWEST_SCOUTS, int(_SCOUTS * moves / each)))
-    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT)
-    middle = runs([(f.layout, -1) for f in scouts[:4] if np.isfinite(f.cost)], _FINALISTS, _WARM)
+    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, _STEEP)
+    finite = [(f.layout, -1) for f in scouts[:4] if np.isfinite(f.cost)]
+    middle = runs(finite, _FINALISTS, _WARM, _STEEP)
     best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
     if not best or not np.isfinite(best[0].cost):
         return None
-    last = runs([(f.layout, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2)
+    last = runs(
+        [(f.layout, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2, LAYER_PRICE
+    )
     found = min([*best, *last], key=lambda f: f.cost)
     return found if found.cost < IMPOSSIBLE else None
