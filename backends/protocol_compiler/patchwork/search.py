@@ -18,11 +18,11 @@ from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import DeviceSnapshot
 
-_SCOUTS = 0.35
-_FINALISTS = 0.3
+_SCOUTS = 0.5
+_FINALISTS = 0.25
 _FEWEST_SCOUTS = 8
 _HOT, _WARM, _COLD = 0.4, 0.15, 0.002
-_MOVES_OF_SCOUTS = 15_000
+_MOVES_OF_SCOUTS = 40_000
 """For each block."""
 _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
