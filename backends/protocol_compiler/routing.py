@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code
-from backends.protocol_compiler.placement import LONGEST_PATH, NODES, Placement, partner_site
+from backends.protocol_compiler.placement import NODES, Placement, partner_site
 from backends.protocol_compiler.tables import DeviceTables
 
 FREE, TREE, PARTNER = 0, 1, 2
@@ -68,7 +68,7 @@ def route_avoiding(
     while head < tail and back[start] < 0:
         here = queue[head]
         head += 1
-        if depth[here] >= LONGEST_PATH - 1:
+        if depth[here] >= place.path.shape[1] - 1:
             return False
         degree = tables.degree[here]
         shift = np.random.randint(degree)

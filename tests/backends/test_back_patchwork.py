@@ -14,6 +14,8 @@ from backends.devices import load_device
 from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
 from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
+from backends.protocol_compiler.patchwork.emission import emit_patches
+from backends.protocol_compiler.patchwork.packing import packed
 from backends.protocol_compiler.patchwork.recognition import recognise_patches
 from backends.protocol_compiler.patchwork.search import search
 from backends.protocol_compiler.pricing import LAYER_PRICE
@@ -190,14 +192,61 @@ def test_a_small_ghz_state_comes_back_densely():
             assert mean == pytest.approx(1 - 2 * check.parity, abs=1e-9)
 
 
-def test_a_device_without_room_says_so():
+def small_device(name, pairs):
+    """A device on which all qubits and couplers are alike."""
     good = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
-    couplers = tuple(
-        CouplerCalibration(pair, 2e-3, 68e-9) for a in range(1, 18) for pair in ((a, 0), (0, a))
-    )
-    star = DeviceSnapshot("star", None, "cz", (good,) * 18, couplers)
+    couplers = [CouplerCalibration(p, 2e-3, 68e-9) for a, b in pairs for p in ((a, b), (b, a))]
+    size = 1 + max(q for pair in pairs for q in pair)
+    return DeviceSnapshot(name, None, "cz", (good,) * size, tuple(couplers))
+
+
+def test_a_device_without_room_says_so():
+    # Three instances each need a place with two neighbours in the end; a star has one.
+    star = small_device("star", [(0, q) for q in range(1, 18)])
     with pytest.raises(DoesNotFit, match="no placement of 18 qubits was found on device 'star'"):
         compiled(NINE, device=star, moves=300)
+
+
+RING = [(q, (q + 1) % 12) for q in range(12)]
+TAILS = [(0, 12), (12, 13), (4, 14), (14, 15), (8, 16), (16, 17)]
+LINE = small_device("line", [(q, q + 1) for q in range(17)])
+FULL = small_device("ring with tails", RING + TAILS)
+"""As many device qubits as nine clones need, as LINE has."""
+
+
+def test_a_device_may_be_full_to_the_last_qubit(monkeypatch):
+    logical, circuits = compiled(NINE, device=LINE, moves=300)
+    assert logical[0].circuit.num_qubits == LINE.num_qubits
+    for setting, circuit in zip(logical, circuits, strict=True):
+        certificate = certify(setting.circuit, circuit)
+        assert certificate.status == "proved", certificate.remark
+        success, _ = setting_score(setting, circuit, LINE)
+        assert success == pytest.approx(predicted_setting(setting, circuit, LINE), abs=1e-9)
+        program = Program(qasm3.dumps(circuit))
+        assert program.is_hidden(program.stages(LINE.num_qubits)[-2])
+        for check in setting.checks:
+            mean = program.mean_by_tableau(check.bits)
+            assert mean == pytest.approx((-1) ** check.parity, abs=1e-6)
+    # Nobody else finds room.
+    monkeypatch.setattr("backends.protocol_compiler.patchwork.search.is_crowded", lambda *_: False)
+    recognised = recognise_patches([s.circuit for s in logical])
+    assert search(recognised[0].problem, LINE, 300, 0) is None
+
+
+def test_a_key_qubit_that_steps_aside_is_only_moved():
+    setting = NINE.settings()[0]
+    recognised = recognise_patches([setting.circuit])
+    moved = 0
+    for seed in range(12):
+        layout = packed(recognised[0].problem, FULL, seed)
+        (circuit,) = emit_patches(recognised, layout, FULL)
+        certificate = certify(setting.circuit, circuit)
+        assert certificate.status == "proved", certificate.remark
+        program = Program(qasm3.dumps(circuit))
+        end = program.stages(18)[0]
+        ready = {program.operations[k][1][1]: k for k in program.stages(2) if k < end}
+        moved += sum(key in program.entangled_between(start, end) for key, start in ready.items())
+    assert moved
 
 
 def test_a_product_state_is_no_ghz_state():

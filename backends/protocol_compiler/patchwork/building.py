@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from backends.protocol_compiler.building import IMPOSSIBLE
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
 from backends.protocol_compiler.decoding import gather_key
-from backends.protocol_compiler.encoding import encrypt, prepare_pair, write
+from backends.protocol_compiler.encoding import encrypt, write
 from backends.protocol_compiler.lowering import EXACT, FENCE, GATE, READ, lower
+from backends.protocol_compiler.patchwork.aside import DATA, KEY, fetch_across, prepare_across
 from backends.protocol_compiler.patchwork.layout import (
     Layout,
     block_of,
@@ -31,14 +32,14 @@ from backends.protocol_compiler.tables import DeviceTables
 ENCRYPTED, DECRYPTED, SPREAD = -1, -2, -3
 """Marks of fences; others are block * pairs + pair of the Bell pair that is ready."""
 
-_X, _Z = 0, 2
 _CORRELATORS = 3.0
 _CUT_OFF = 3
 
 
-def most_rows(patches: Patches, sites: int) -> int:
+def most_rows(patches: Patches, layout: Layout) -> int:
     """A bound on the rows of a program, decryption by trees included."""
-    every_block = patches.pairs * (4 * LONGEST_PATH + 20)
+    sites, longest = len(layout.rank), layout.path.shape[2]
+    every_block = patches.pairs * (6 * longest + 20)
     return patches.blocks * every_block + 16 * sites + len(patches.post) + 8 * patches.qubits
 
 
@@ -51,16 +52,6 @@ def final_sites(patches: Patches, layout: Layout, lists: NDArray[np.int64]) -> N
             lists[patches.data[b, i]] = layout.site[b, i]
             if patches.partner[b, i] >= 0:
                 lists[patches.partner[b, i]] = last_site(layout, b, i)
-
-
-@inner_machine_code
-def _bring(rows: NDArray[np.int64], at: int, layout: Layout, b: int) -> int:
-    """Move the input of a block from where it was made to its place in the tree."""
-    for k in range(layout.length[b, 0] - 1, 0, -1):
-        here, there = layout.path[b, 0, k], layout.path[b, 0, k - 1]
-        at = write(rows, at, GATE, here, _Z, there, _X)
-        at = write(rows, at, GATE, there, _Z, here, _X)
-    return at
 
 
 @inner_machine_code
@@ -111,6 +102,7 @@ def build(
     """
     pairs, qubits = patches.pairs, patches.qubits
     held = np.empty(len(tables.degree), dtype=np.int64)
+    standing = np.zeros(len(tables.degree), dtype=np.int64)
     sequence = np.empty(pairs, dtype=np.int64)
     final_sites(patches, layout, lists)
     hand_over(rows, 0, patches, layout, lists)
@@ -135,12 +127,16 @@ def build(
         for m in range(pairs):
             i = sequence[m]
             if has_partner(patches, b, i):
-                at = prepare_pair(rows, at, place, i, pairs)
+                at = prepare_across(rows, at, place, i, pairs, standing)
                 start = qubits + 2 * (b * pairs + i)
                 lists[start], lists[start + 1] = layout.site[b, i], last_site(layout, b, i)
                 rows[at - 1, 1], rows[at - 1, 3] = start, b * pairs + i
             elif patches.source[b, 0] >= 0:
-                at = _bring(rows, at, layout, b)
+                at = fetch_across(rows, at, place, standing)
+                standing[last_site(layout, b, i)] = 0
+            standing[layout.site[b, i]] = DATA
+            if has_partner(patches, b, i):
+                standing[last_site(layout, b, i)] = KEY if i > 0 else DATA
         at = encrypt(rows, at, place, pairs)
     if wrong > 0:
         return -wrong

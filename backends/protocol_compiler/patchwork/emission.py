@@ -37,10 +37,17 @@ _ENTANGLERS = {CZ: "cz", CX: "cx"}
 
 @dataclass(frozen=True, eq=False)
 class _Fence:
-    """A barrier: its qubits are in a state that is known, up to here and not beyond."""
+    """A barrier: its qubits are in a state that is known, up to here and not beyond.
+
+    Attributes:
+        qubits: device qubits.
+        label: of the barrier.
+        noise: the device qubit of the noise qubit that is ready, -1 if none is.
+    """
 
     qubits: tuple[int, ...]
     label: str
+    noise: int = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,20 +110,49 @@ class _Writer:
         on = segment.qubits
         if segment.mark == ENCRYPTED:
             self._sites = self._encrypted = on
+            self._mend_keys()
             data = sorted({on[q] for q in patches.data.ravel().tolist()})
             expected = self._expected(self._recognised.encrypted)
             self._mend(self._done, expected, data)
             return
         if segment.mark == SPREAD:
-            logical = patches.data[:, 0].tolist()
+            logical, noise = patches.data[:, 0].tolist(), -1
             letters = [dict.fromkeys(on, "X"), *({on[0]: "Z", q: "Z"} for q in on[1:])]
         else:
             block, pair = divmod(segment.mark, patches.pairs)
             logical = [int(patches.data[block, pair]), int(patches.partner[block, pair])]
             letters = [dict.fromkeys(on, letter) for letter in "XZ"]
+            noise = on[1] if pair > 0 else -1
         self._mend(self._done, [self._on(one) for one in letters], on)
         stage = self._recognised.stage_of[logical[-1]]
-        self._done.append(_Fence(on, f"{stage} of {' '.join(map(str, logical))}"))
+        self._done.append(_Fence(on, f"{stage} of {' '.join(map(str, logical))}", noise))
+
+    def _mend_keys(self) -> None:
+        """Undo the Paulis on noise qubits that stepped aside for others: only moves are allowed."""
+        size, end = self._snapshot.num_qubits, len(self._done)
+        later, touched = stim.Tableau(size), set[int]()
+        pauli: dict[int, tuple[bool, bool]] = {}
+        for index in range(end - 1, -1, -1):
+            one = self._done[index]
+            if not isinstance(one, _Fence):
+                touched.update(one.qubits)
+            elif one.noise in touched:
+                between = [o for o in self._done[index:end] if not isinstance(o, _Fence)]
+                circuit = as_stim(between)
+                circuit.append("I", [size - 1])
+                later, end = circuit.to_tableau().then(later), index
+                # X that came back as -X asks for Z, and the other way round.
+                x, z = (self._came_back(later, one.noise, letter) for letter in "ZX")
+                pauli[one.noise] = (x, z)
+        self._apply(self._done, pauli)
+
+    def _came_back(self, later: stim.Tableau, qubit: int, letter: str) -> bool:
+        """Whether a Pauli on a qubit came back to it with the other sign."""
+        rest = later(self._on({qubit: letter})) * self._on({qubit: letter})
+        sign = self._simulator.peek_observable_expectation(rest)
+        if sign == 0:
+            raise AssertionError(f"the noise qubit on {qubit} was not only moved")
+        return sign < 0
 
     def _decrypt(self, segment: _Segment) -> None:
         patches = self._recognised.problem
@@ -152,7 +188,11 @@ class _Writer:
         expected: Sequence[stim.PauliString],
         support: Sequence[int],
     ) -> None:
-        pauli = correction(self._simulator, expected, support)
+        self._apply(operations, correction(self._simulator, expected, support))
+
+    def _apply(
+        self, operations: list[Operation | _Fence], pauli: dict[int, tuple[bool, bool]]
+    ) -> None:
         for qubit, (x, z) in pauli.items():
             if x:
                 self._simulator.x(qubit)
@@ -252,7 +292,7 @@ def _segments(
 ) -> Iterator[_Segment]:
     """Native operations up to each fence; encryption and decryption are last."""
     patches, tables = recognised.problem, device_tables(snapshot)
-    rows: NDArray[np.int64] = np.zeros((most_rows(patches, snapshot.num_qubits), 5), dtype=np.int64)
+    rows: NDArray[np.int64] = np.zeros((most_rows(patches, layout), 5), dtype=np.int64)
     native = np.zeros((3 * len(rows), 4), dtype=np.int64)
     lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
     count = build(patches, layout, tables, rows, lists)

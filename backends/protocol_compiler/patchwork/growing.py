@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.patchwork.layout import (
     Layout,
-    block_of,
+    draw_path,
     enter,
     hold_inputs,
     last_site,
 )
 from backends.protocol_compiler.patchwork.placing import place_block
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.routing import random_neighbour, route_avoiding
+from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
 _CANDIDATES = 10
@@ -139,7 +139,7 @@ def regrow(
         if not redo and source >= 0:
             origin = layout.site[source, pair]
             if last_site(layout, c, 0) != origin:
-                redo = not route_avoiding(block_of(layout, c), 0, origin, held, tables, 1.0)
+                redo = not draw_path(layout, c, 0, origin, held, tables)
         saved[:] = held
         if not redo:
             if enter(patches, layout, c, held, sequence) == 0:

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import inner_machine_code, machine_code
+from backends.protocol_compiler.patchwork.aside import meeting, route_across
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.placement import LONGEST_PATH, Placement, empty_placement
+from backends.protocol_compiler.routing import route_avoiding
 from backends.protocol_compiler.tables import DeviceTables
 
 CENTRE, STEEP = 0, 1
@@ -28,7 +30,7 @@ class Layout(NamedTuple):
         site: shape (blocks, nodes at most); see :class:`Placement`, as for the next ones.
         parent: shape (blocks, nodes at most).
         scalars: shape (blocks, 6).
-        path: shape (blocks, pairs, LONGEST_PATH).
+        path: shape (blocks, pairs, device qubits at most).
         length: shape (blocks, pairs).
         meet: shape (blocks, pairs).
         turned: shape (blocks, pairs).
@@ -41,6 +43,7 @@ class Layout(NamedTuple):
             (clones, pairs of flat). See :mod:`backends.protocol_compiler.stand_in`.
         rank: which way the GHZ state goes if two are equally long: by the lower rank of the
             device qubits, shape (device qubits,).
+        crowded: 1 if paths may cross qubits that are in use, which step aside; shape (1,).
     """
 
     site: NDArray[np.int64]
@@ -55,17 +58,21 @@ class Layout(NamedTuple):
     wire: NDArray[np.int64]
     role: NDArray[np.int64]
     rank: NDArray[np.int64]
+    crowded: NDArray[np.int64]
 
 
-def empty_layout(patches: Patches, sites: int) -> Layout:
-    """A layout of which nothing is placed, for a device with so many qubits."""
+def empty_layout(patches: Patches, sites: int, longest: int = LONGEST_PATH) -> Layout:
+    """A layout of which nothing is placed, for a device with so many qubits.
+
+    Paths have ``longest`` of them at most.
+    """
     blocks, pairs = patches.blocks, patches.pairs
     nodes = pairs + _SPARE
     return Layout(
         site=np.full((blocks, nodes), -1, dtype=np.int64),
         parent=np.full((blocks, nodes), -1, dtype=np.int64),
         scalars=np.tile(empty_placement(1).scalars, (blocks, 1)),
-        path=np.full((blocks, pairs, LONGEST_PATH), -1, dtype=np.int64),
+        path=np.full((blocks, pairs, longest), -1, dtype=np.int64),
         length=np.zeros((blocks, pairs), dtype=np.int64),
         meet=np.zeros((blocks, pairs), dtype=np.int64),
         turned=np.zeros((blocks, pairs), dtype=np.int64),
@@ -74,6 +81,7 @@ def empty_layout(patches: Patches, sites: int) -> Layout:
         wire=np.zeros(2, dtype=np.int64),
         role=np.tile(np.arange(patches.flat.pairs, dtype=np.int64), (len(patches.clones), 1)),
         rank=np.arange(sites, dtype=np.int64),
+        crowded=np.zeros(1, dtype=np.int64),
     )
 
 
@@ -107,6 +115,7 @@ def copy_layout(source: Layout, target: Layout) -> None:
     target.wire[:] = source.wire
     target.role[:] = source.role
     target.rank[:] = source.rank
+    target.crowded[:] = source.crowded
 
 
 @inner_machine_code
@@ -153,24 +162,27 @@ def enter(
     Returns:
         How often something stands in the way; 0 if all is well.
     """
-    pairs = patches.pairs
-    wrong = 0
+    # Plain arrays: handing over a whole layout takes longer than what is asked of it.
+    pairs, ghz = patches.pairs, patches.ghz
+    site, path, length = layout.site[b], layout.path[b], layout.length[b]
+    across = layout.crowded[0] == 1
     comes = patches.source[b, 0] >= 0
-    origin = last_site(layout, b, 0) if comes else -1
+    origin = path[0, length[0] - 1] if comes else -1
+    wrong = 0
     first = np.zeros(pairs, dtype=np.int64)  # what has to come before each pair, as a mask
+    partner = np.empty(pairs, dtype=np.int64)
     for i in range(pairs):
-        size = layout.length[b, i]
-        if i == 0 and patches.ghz:
+        is_pair = i > 0 or patches.partner[b, 0] >= 0
+        partner[i] = path[i, length[i] - 1] if is_pair else -1
+    for i in range(pairs):
+        size = length[i]
+        if i == 0 and ghz:
             continue
         for k in range(size):
-            s = layout.path[b, i, k]
+            s = path[i, k]
             mine = k == 0 or (k == size - 1 and not (i == 0 and comes))
             for j in range(pairs):
-                if j == i:
-                    continue
-                if s == layout.site[b, j] or (
-                    has_partner(patches, b, j) and s == last_site(layout, b, j)
-                ):
+                if j != i and (s == site[j] or s == partner[j]):
                     if mine:
                         wrong += 1
                     else:
@@ -192,18 +204,24 @@ def enter(
                     break
         done |= 1 << chosen
         sequence[k] = chosen
-        if chosen == 0 and patches.ghz:
+        if chosen == 0 and ghz:
             continue
-        size = layout.length[b, chosen]
-        for m in range(size):
-            s = layout.path[b, chosen, m]
-            if not (chosen == 0 and comes and m == size - 1):
-                wrong += held[s]
-        if chosen == 0 and comes:
+        size = length[chosen]
+        moves_in = chosen == 0 and comes
+        if across:
+            if not moves_in or size > 1:
+                wrong += held[path[chosen, 0]]
+            if not moves_in:
+                wrong += held[path[chosen, size - 1]]
+                wrong += meeting(path[chosen], size, layout.meet[b, chosen], held) < 0
+        else:
+            for m in range(size - 1 if moves_in else size):
+                wrong += held[path[chosen, m]]
+        if moves_in:
             held[origin] = 0
-        held[layout.site[b, chosen]] = 1
-        if has_partner(patches, b, chosen):
-            held[last_site(layout, b, chosen)] = 1
+        held[site[chosen]] = 1
+        if partner[chosen] >= 0:
+            held[partner[chosen]] = 1
     return wrong
 
 
@@ -239,3 +257,13 @@ def conflicts(
 def stand_beside(tables: DeviceTables, a: int, b: int) -> bool:
     """Whether two device qubits share a working coupler."""
     return bool(tables.native[a, b] or tables.native[b, a])
+
+
+@inner_machine_code
+def draw_path(
+    layout: Layout, b: int, pair: int, goal: int, held: NDArray[np.int64], tables: DeviceTables
+) -> bool:
+    """Draw the path of a pair around what is in use, or across it on a crowded device."""
+    if layout.crowded[0] == 1:
+        return route_across(block_of(layout, b), pair, goal, held, tables)
+    return route_avoiding(block_of(layout, b), pair, goal, held, tables, 1.0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.decoding import TREE_ORDERS
 from backends.protocol_compiler.moves import reattach, shift_centre
+from backends.protocol_compiler.patchwork.exchanges import exchange
 from backends.protocol_compiler.patchwork.growing import (
     move_inputs,
     regrow,
@@ -23,6 +24,7 @@ from backends.protocol_compiler.patchwork.layout import (
     STEEP,
     Layout,
     block_of,
+    draw_path,
     has_partner,
     held_before,
     last_site,
@@ -40,7 +42,7 @@ from backends.protocol_compiler.patchwork.roles import (
 )
 from backends.protocol_compiler.placement import DETOUR, ORDER, ROOT, SECOND, TIES
 from backends.protocol_compiler.problem import TREES
-from backends.protocol_compiler.routing import random_neighbour, route_avoiding
+from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_WALK = 5
@@ -48,6 +50,7 @@ _LONGEST_DETOUR, _TIE_BITS = 8, 10
 _ON_PATH = 0.4
 _TO_MATE = 0.2
 _REGROW_TRIES = 6
+_EXCHANGE = 0.4
 
 
 @inner_machine_code
@@ -63,7 +66,7 @@ def _around(
     nobody = np.zeros(patches.blocks, dtype=np.bool_)
     held_before(patches, layout, b, held, sequence)
     ends[:] = held
-    if np.random.random() < 0.9:
+    if layout.crowded[0] == 0 and np.random.random() < 0.9:
         used_after(patches, layout, b, nobody, ends)
     if patches.source[b, 0] >= 0:
         ends[last_site(layout, b, 0)] = 0
@@ -92,14 +95,14 @@ def _route(
     if goal == layout.site[b, pair] and not comes:
         return False
     if np.random.random() < 0.5:
-        return route_avoiding(block_of(layout, b), pair, goal, held, tables, 1.0)
+        return draw_path(layout, b, pair, goal, held, tables)
     taken = held.copy()
     for i in range(patches.pairs):
         if i != pair:
             taken[layout.site[b, i]] = 1
             if has_partner(patches, b, i):
                 taken[last_site(layout, b, i)] = 1
-    return route_avoiding(block_of(layout, b), pair, goal, taken, tables, 1.0)
+    return draw_path(layout, b, pair, goal, taken, tables)
 
 
 @inner_machine_code
@@ -376,6 +379,8 @@ def change(patches: Patches, layout: Layout, tables: DeviceTables) -> bool:
     if np.random.random() < _ON_PATH:
         g = np.random.randint(len(patches.clones))
         b = patches.path_block[g, np.random.randint(patches.flat.pairs)]
+    if layout.crowded[0] == 1 and np.random.random() < _EXCHANGE:
+        return exchange(patches, layout, b, tables)
     kind = np.random.random()
     if kind < 0.24:
         return _relocate_partner(patches, layout, b, tables)

@@ -36,7 +36,7 @@ _TURN = 0.7
 
 
 @inner_machine_code
-def _grow_tree(
+def grow_tree(
     patches: Patches,
     layout: Layout,
     b: int,
@@ -97,7 +97,7 @@ def _free_beside(site: int, ends: NDArray[np.int64], tables: DeviceTables) -> in
 
 
 @inner_machine_code
-def _nearest_room(
+def nearest_room(
     start: int,
     together: bool,
     beside: bool,
@@ -207,7 +207,7 @@ def place_block(
             return False
         layout.site[b, 0] = home
     ends[home] = 1
-    if not _grow_tree(patches, layout, b, ends, tables):
+    if not grow_tree(patches, layout, b, ends, tables):
         return False
     for i in range(pairs):
         ends[layout.site[b, i]] = 1
@@ -245,7 +245,7 @@ def place_block(
             continue
         near = clone if gathered and number >= 0 else layout.site[b, i]
         beside = gathered and mate >= 0
-        if not _nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
+        if not nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
             return False
         target[i] = goal[0]
         ends[goal[0]] = 1

@@ -54,6 +54,17 @@ def read_with(patches: Patches, layout: Layout, g: int, k: int) -> int:
 
 
 @inner_machine_code
+def mate_in_block(patches: Patches, layout: Layout, b: int, pair: int) -> int:
+    """The pair of the same block whose key qubit is read together with one; -1 if none is."""
+    g = path_through(patches, b) if pair > 0 else NOBODY
+    number = counted(patches, g, b, pair) if g >= 0 else NOBODY
+    mate = read_with(patches, layout, g, number) if number >= 0 else NOBODY
+    if mate > 0 and patches.path_block[g, mate] == b:
+        return patches.path_pair[g, mate]
+    return NOBODY
+
+
+@inner_machine_code
 def clone_site(patches: Patches, layout: Layout, g: int) -> int:
     """Where the qubit of a clone stands."""
     b = patches.path_block[g, patches.flat.pairs - 1]

@@ -11,7 +11,8 @@ import numpy as np
 from backends.protocol_compiler.building import IMPOSSIBLE
 from backends.protocol_compiler.patchwork.annealing import anneal
 from backends.protocol_compiler.patchwork.building import most_rows
-from backends.protocol_compiler.patchwork.layout import Layout, copy_layout, empty_layout
+from backends.protocol_compiler.patchwork.layout import Layout, empty_layout
+from backends.protocol_compiler.patchwork.packing import is_crowded, packed
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.starting import start
 from backends.protocol_compiler.pricing import LAYER_PRICE
@@ -79,23 +80,16 @@ Mapper = Callable[[Callable[[Task], Found], Iterable[Task]], Iterable[Found]]
 def run(task: Task) -> Found:
     """Do one annealing run."""
     patches, tables = task.patches, device_tables(task.snapshot)
-    size = task.snapshot.num_qubits
-    layout = empty_layout(patches, size)
-    if task.layout is not None:
-        copy_layout(task.layout, layout)
-    else:
-        region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
-        region[sorted(task.snapshot.largest_region)] = True
-        spare, rounds = empty_layout(patches, size), _FEWEST_ROUNDS + task.moves // _MOVES_OF_ROUND
-        if not start(patches, layout, spare, task.centre, region, tables, rounds, task.seed):
-            return Found(np.inf, layout)
-    rows = np.zeros((most_rows(patches, task.snapshot.num_qubits), 5), dtype=np.int64)
+    layout = _started(task) if task.layout is None else _copied(task.layout)
+    if layout is None:
+        return Found(np.inf, empty_layout(patches, task.snapshot.num_qubits))
+    rows = np.zeros((most_rows(patches, layout), 5), dtype=np.int64)
     native = np.zeros((3 * len(rows), 4), dtype=np.int64)
     cost = anneal(
         patches,
         layout,
-        empty_layout(patches, size),
-        empty_layout(patches, size),
+        _copied(layout),
+        _copied(layout),
         rows,
         native,
         tables,
@@ -106,6 +100,24 @@ def run(task: Task) -> Found:
         task.layer_price,
     )
     return Found(cost, layout)
+
+
+def _started(task: Task) -> Layout | None:
+    """A random layout; None if there is no room for everything."""
+    patches, snapshot = task.patches, task.snapshot
+    crowded = is_crowded(patches, snapshot)
+    rounds = _FEWEST_ROUNDS + (0 if crowded else task.moves // _MOVES_OF_ROUND)
+    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
+    region[sorted(snapshot.largest_region)] = True
+    layout, spare = (empty_layout(patches, snapshot.num_qubits) for _ in range(2))
+    tables = device_tables(snapshot)
+    if start(patches, layout, spare, task.centre, region, tables, rounds, task.seed):
+        return layout
+    return packed(patches, snapshot, task.seed) if crowded else None
+
+
+def _copied(layout: Layout) -> Layout:
+    return Layout(*(array.copy() for array in layout))
 
 
 def search(
