@@ -27,6 +27,7 @@ from backends.protocol_compiler.stand_in import end_site, may_stand_in
 from backends.protocol_compiler.tables import DeviceTables
 
 _LONGEST_WALK = 5
+_REATTACHED = 0.74
 _LONGEST_DETOUR = 8
 
 
@@ -343,8 +344,7 @@ def change(problem: Problem, place: Placement, tables: DeviceTables) -> bool:
         return works
     if kind < 0.70:
         return shift_centre(place)
-    if kind < 0.74:
-        return reattach(place, tables)
     if kind < 0.76:
-        return hand_over(problem, place, tables)
+        hands = problem.stand_ins > 0 and kind >= _REATTACHED
+        return hand_over(problem, place, tables) if hands else reattach(place, tables)
     return change_detail(problem, place, tables)

@@ -267,13 +267,20 @@ def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> P
         sum(1 << pair for pair in first.lost),
         _losses(first),
         int(any(i.name == "if_else" for i in first.circuit.data)),
-        _stand_ins(first, mate) if kind != NOTHING else 0,
+        _stand_ins(first, decryption),
     )
 
 
-def _stand_ins(parts: Parts, mate: NDArray[np.int64]) -> int:
-    """Key qubits on which the two strings differ, unless the key has to stay whole."""
-    return 0 if parts.whole_key else sum(1 << i for i, j in enumerate(mate.tolist()) if j >= 0)
+def _stand_ins(parts: Parts, decryption: _Decryption) -> int:
+    """Key qubits on which the two strings differ, unless the key has to stay whole.
+
+    For odd n the clone's own key qubit is read alone: nothing is saved where gates between
+    neighbours are all that decryption is.
+    """
+    odd = parts.pairs % 2 == 0
+    if parts.whole_key or decryption.kind == NOTHING or (decryption.kind == ROWS and odd):
+        return 0
+    return sum(1 << i for i, j in enumerate(decryption.mate.tolist()) if j >= 0)
 
 
 def _wait_seconds(parts: Parts) -> float:

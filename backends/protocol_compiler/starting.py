@@ -216,9 +216,10 @@ def start(
     for attempt in range(_ATTEMPTS):
         place.meet[:] = 0
         place.length[:] = 0
-        chosen = np.random.randint(problem.pairs)
-        by_itself = not may_stand_in(problem, chosen) or np.random.random() < 0.5
-        place.scalars[STAND_IN] = 0 if by_itself else chosen
+        place.scalars[STAND_IN] = 0
+        if problem.stand_ins > 0 and np.random.random() < 0.5:
+            chosen = np.random.randint(problem.pairs)
+            place.scalars[STAND_IN] = chosen if may_stand_in(problem, chosen) else 0
         if not _grown(problem, place, centre, region, tables):
             continue
         if not _with_partners(problem, place, region, tables):

@@ -242,6 +242,25 @@ def test_a_wrong_sign_is_caught():
     assert {"outcome law", "state after decryption"} <= failing(certify(circuit, flipped))
 
 
+@pytest.mark.parametrize(("strategy", "qubit"), [("frame", 1), ("unitary", 5)])
+def test_after_decryption_a_qubit_that_nobody_reads_is_discarded(strategy, qubit):
+    circuit = logical(strategy)
+    touched = inserted(with_elementary_gates(circuit), "encryption", "h", qubit)
+    decrypted = [i.label for i in circuit.data if i.name == "barrier"].index("decryption")
+    assert decrypted == 2
+    found = failing(certify(circuit, touched))
+    # An unread clone of somebody else, but not a key qubit that decryption still needs.
+    assert found == (set() if strategy == "frame" else {"outcome law", "state after decryption"})
+
+
+@pytest.mark.parametrize("qubit", [0, 2, 5, 6, 7])
+def test_after_decryption_the_clone_and_a_key_that_is_read_count(qubit):
+    circuit = logical("frame")
+    touched = inserted(with_elementary_gates(circuit), "encryption", "s", qubit)
+    touched = inserted(touched, "encryption", "h", qubit)
+    assert "state after decryption" in failing(certify(circuit, touched))
+
+
 def test_what_a_proof_cannot_follow_is_unverified():
     circuit = logical("frame")
     twice = with_elementary_gates(circuit)

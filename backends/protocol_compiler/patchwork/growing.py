@@ -15,6 +15,7 @@ from backends.protocol_compiler.patchwork.layout import (
 )
 from backends.protocol_compiler.patchwork.placing import place_block
 from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.patchwork.roles import path_through
 from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
@@ -125,6 +126,8 @@ def regrow(
     best_path = layout.path[0].copy()
     best_length = layout.length[0].copy()
     best_meet = layout.meet[0].copy()
+    best_flip = layout.flip[0].copy()
+    best_role = layout.role[0].copy()
     sequence = np.empty(patches.pairs, dtype=np.int64)
     hold_inputs(patches, layout, held)
     left = 0
@@ -156,6 +159,7 @@ def regrow(
             kept[layout.site[c, 0]] = 1
         ruined[c] = False
         best, found = -1.0, 0
+        g = max(0, path_through(patches, c))
         for _ in range(tries):
             held[:] = saved
             if not place_block(patches, layout, c, held, kept, tables):
@@ -176,6 +180,8 @@ def regrow(
                 best_path[:] = layout.path[c]
                 best_length[:] = layout.length[c]
                 best_meet[:] = layout.meet[c]
+                best_flip[:] = layout.flip[c]
+                best_role[:] = layout.role[g]
             if found >= _CANDIDATES:
                 break
         if found == 0:
@@ -190,6 +196,8 @@ def regrow(
             layout.path[c] = best_path
             layout.length[c] = best_length
             layout.meet[c] = best_meet
+            layout.flip[c] = best_flip
+            layout.role[g] = best_role
             held[:] = saved
             enter(patches, layout, c, held, sequence)
     return left

@@ -86,6 +86,27 @@ def _is_placed(patches: Patches, layout: Layout, g: int, k: int) -> bool:
 
 
 @inner_machine_code
+def _mark_far(
+    patches: Patches,
+    layout: Layout,
+    g: int,
+    near: int,
+    b: int,
+    farther: NDArray[np.int64],
+) -> None:
+    """Of two that are read together one is near: the first tree goes across it.
+
+    The other one holds the bit of that tree.
+    """
+    role, mate = layout.role[g], patches.flat.mate
+    for part in range(1, patches.flat.pairs):
+        if role[part] == near and mate[part] >= 0:
+            lower = min(part, mate[part])
+            if patches.path_block[g, lower] == b:
+                farther[patches.path_pair[g, lower]] = part != lower
+
+
+@inner_machine_code
 def _free_beside(site: int, ends: NDArray[np.int64], tables: DeviceTables) -> int:
     """A neighbour that can be kept; -1 if there is none."""
     shift = np.random.randint(tables.degree[site])
@@ -242,16 +263,16 @@ def place_block(
             if target[i] < 0:
                 return False
             ends[target[i]] = 1
+            _mark_far(patches, layout, g, other, b, farther)
             continue
         near = clone if gathered and number >= 0 else layout.site[b, i]
-        beside = gathered and mate >= 0
+        beside = gathered and number >= 0
         if not nearest_room(near, mate >= 0, beside, held, ends, goal, tables):
             return False
         target[i] = goal[0]
         ends[goal[0]] = 1
         if mate >= 0:
-            # The first tree goes across the near key qubit to the far one, which holds its bit.
-            farther[min(i, mate)] = i > mate
+            _mark_far(patches, layout, g, number, b, farther)
             target[mate] = goal[1]
             ends[goal[1]] = 1
     taken = held.copy()
