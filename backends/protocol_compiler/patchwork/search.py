@@ -28,7 +28,8 @@ _MOVES_OF_SCOUTS = 40_000
 _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
 _STEEP = 3.5 * LAYER_PRICE
-"""Every other run of those that come first looks for shallow layouts: these lie far from others."""
+"""Every other run of those that come first looks for shallow layouts: these lie far from others.
+Half of the first ones leave clones and keys their own roles in decryption."""
 _BLOCKS_OF_A_MOVE = 2
 """Moves of more blocks take longer: fewer are made for the same budget."""
 
@@ -142,14 +143,18 @@ def search(
     draw = np.random.default_rng([seed, patches.blocks, patches.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
 
+    own_roles = patches._replace(flat=patches.flat._replace(stand_ins=0))
+
     def runs(
-        starts: Sequence[tuple[Layout | None, int]], share: float, hot: float, steep: float
+        starts: Sequence[tuple[Layout | None, int]],
+        share: float,
+        hot: float,
+        kinds: Sequence[tuple[Patches, float]],
     ) -> list[Found]:
         each = max(1, int(share * moves / max(1, len(starts))))
-        prices = cycle((LAYER_PRICE, steep))
         tasks = [
             Task(
-                patches,
+                what,
                 snapshot,
                 layout,
                 centre,
@@ -159,20 +164,20 @@ def search(
                 int(draw.integers(2**31)),
                 price,
             )
-            for (layout, centre), price in zip(starts, prices, strict=False)
+            for (layout, centre), (what, price) in zip(starts, cycle(kinds), strict=False)
         ]
         return sorted(mapper(run, tasks), key=lambda found: found.cost)
 
     each = _MOVES_OF_SCOUTS * patches.blocks
     scouting = min(len(centres), max(_FEWEST_SCOUTS, int(_SCOUTS * moves / each)))
-    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, _STEEP)
+    free = [(patches, LAYER_PRICE), (patches, _STEEP)]
+    kinds = [*free, (own_roles, LAYER_PRICE), (own_roles, _STEEP)]
+    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, kinds)
     finite = [(f.layout, -1) for f in scouts[:4] if np.isfinite(f.cost)]
-    middle = runs(finite, _FINALISTS, _WARM, _STEEP)
+    middle = runs(finite, _FINALISTS, _WARM, free)
     best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
     if not best or not np.isfinite(best[0].cost):
         return None
-    last = runs(
-        [(f.layout, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2, LAYER_PRICE
-    )
+    last = runs([(f.layout, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2, free[:1])
     found = min([*best, *last], key=lambda f: f.cost)
     return found if found.cost < IMPOSSIBLE else None
