@@ -29,7 +29,8 @@ _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
 _STEEP = 3.5 * LAYER_PRICE
 """Every other run of those that come first looks for shallow layouts: these lie far from others.
-Half of the first ones leave clones and keys their own roles in decryption."""
+Half of the first ones leave clones and keys their own roles in decryption, if there are many."""
+_FEW_GENERATIONS = 2
 _BLOCKS_OF_A_MOVE = 2
 """Moves of more blocks take longer: fewer are made for the same budget."""
 
@@ -171,7 +172,9 @@ def search(
     each = _MOVES_OF_SCOUTS * patches.blocks
     scouting = min(len(centres), max(_FEWEST_SCOUTS, int(_SCOUTS * moves / each)))
     free = [(patches, LAYER_PRICE), (patches, _STEEP)]
-    kinds = [*free, (own_roles, LAYER_PRICE), (own_roles, _STEEP)]
+    generations = (patches.flat.pairs - 1) // (patches.pairs - 1)
+    own = [(own_roles, LAYER_PRICE), (own_roles, _STEEP)]
+    kinds = [*free, *own] if generations > _FEW_GENERATIONS else free
     scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, kinds)
     finite = [(f.layout, -1) for f in scouts[:4] if np.isfinite(f.cost)]
     middle = runs(finite, _FINALISTS, _WARM, free)
