@@ -267,18 +267,18 @@ def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> P
         sum(1 << pair for pair in first.lost),
         _losses(first),
         int(any(i.name == "if_else" for i in first.circuit.data)),
-        _stand_ins(first, decryption),
+        _stand_ins(first, decryption, beside),
     )
 
 
-def _stand_ins(parts: Parts, decryption: _Decryption) -> int:
+def _stand_ins(parts: Parts, decryption: _Decryption, beside: bool) -> int:
     """Key qubits on which the two strings differ, unless the key has to stay whole.
 
     For odd n the clone's own key qubit is read alone: nothing is saved where gates between
-    neighbours are all that decryption is.
+    neighbours are all that decryption is, but for R where that stands beside the clone.
     """
-    odd = parts.pairs % 2 == 0
-    if parts.whole_key or decryption.kind == NOTHING or (decryption.kind == ROWS and odd):
+    saves = decryption.kind == TREES or parts.pairs % 2 == 1 or beside
+    if parts.whole_key or decryption.kind == NOTHING or not saves:
         return 0
     return sum(1 << i for i, j in enumerate(decryption.mate.tolist()) if j >= 0)
 
