@@ -15,15 +15,19 @@ from backends.protocol_compiler.patchwork.layout import Layout, empty_layout
 from backends.protocol_compiler.patchwork.packing import is_crowded, packed
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.starting import start
+from backends.protocol_compiler.patchwork.transplanting import elsewhere
 from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import DeviceSnapshot
 
-_SCOUTS = 0.5
-_FINALISTS = 0.25
+_SCOUTS, _SEMIFINALISTS, _FINALISTS = 0.6, 0.25, 0.15
+"""Shares of the moves."""
 _FEWEST_SCOUTS = 8
+_MOST_CARRIED, _OTHER_PLACES = 32, 2
+"""How many layouts are tried at other places, and how many of these are kept of each."""
+_MOST_SEMIFINALISTS = 8
 _HOT, _WARM, _COLD = 0.4, 0.15, 0.002
-_MOVES_OF_SCOUTS = 40_000
+_MOVES_OF_SCOUTS = 30_000
 """For each block."""
 _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
@@ -31,8 +35,9 @@ _STEEP = 3.5 * LAYER_PRICE
 """Every other run of those that come first looks for shallow layouts: these lie far from others.
 Half of the first ones leave clones and keys their own roles in decryption, if there are many."""
 _FEW_GENERATIONS = 2
-_BLOCKS_OF_A_MOVE = 2
-"""Moves of more blocks take longer: fewer are made for the same budget."""
+_BLOCKS_OF_A_MOVE = 4
+"""Moves of more blocks take longer: fewer are made for the same budget. What a move takes however
+many blocks there are is worth as much as so many of them, less one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +132,9 @@ def search(
 ) -> Found | None:
     """Look for the layout with the least cost.
 
-    Short runs from all over the device, longer ones from the best of them, the longest from the
-    very best. Equal arguments give equal layouts, by any number of threads.
+    Short runs from all over the device; longer ones from the best of what they found, there or
+    carried over to another place; the longest from the very best. Equal arguments give equal
+    layouts, by any number of threads.
 
     Args:
         patches: what is placed.
@@ -140,7 +146,7 @@ def search(
     Returns:
         The best layout, or None if none was found.
     """
-    moves = max(1, moves * _BLOCKS_OF_A_MOVE // max(_BLOCKS_OF_A_MOVE, patches.blocks))
+    moves = max(1, moves * _BLOCKS_OF_A_MOVE // (_BLOCKS_OF_A_MOVE - 1 + patches.blocks))
     draw = np.random.default_rng([seed, patches.blocks, patches.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
 
@@ -176,11 +182,33 @@ def search(
     own = [(own_roles, LAYER_PRICE), (own_roles, _STEEP)]
     kinds = [*free, *own] if generations > _FEW_GENERATIONS else free
     scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, kinds)
-    finite = [(f.layout, -1) for f in scouts[:4] if np.isfinite(f.cost)]
-    middle = runs(finite, _FINALISTS, _WARM, free)
-    best = sorted([*scouts[:2], *middle], key=lambda f: f.cost)
-    if not best or not np.isfinite(best[0].cost):
+    first = _distinct([*scouts, *_carried(patches, snapshot, _distinct(scouts))])
+    semifinalists = [(f.layout, -1) for f in first[:_MOST_SEMIFINALISTS]]
+    middle = runs(semifinalists, _SEMIFINALISTS, _WARM, free)
+    best = _distinct([*first, *middle])
+    if not best:
         return None
-    last = runs([(f.layout, -1) for f in best[:2]], 1 - _SCOUTS - _FINALISTS, _WARM / 2, free[:1])
+    last = runs([(f.layout, -1) for f in best[:2]], _FINALISTS, _WARM / 2, free[:1])
     found = min([*best, *last], key=lambda f: f.cost)
     return found if found.cost < IMPOSSIBLE else None
+
+
+def _carried(
+    patches: Patches, snapshot: DeviceSnapshot, scouts: Sequence[Found]
+) -> Iterable[Found]:
+    """The best of what was found at one place, at others."""
+    if is_crowded(patches, snapshot):
+        return  # there are none
+    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
+    region[sorted(snapshot.largest_region)] = True
+    tables = device_tables(snapshot)
+    for scout in scouts[:_MOST_CARRIED]:
+        if scout.cost < IMPOSSIBLE:
+            for cost, layout in elsewhere(patches, scout.layout, tables, region, _OTHER_PLACES):
+                yield Found(cost, layout)
+
+
+def _distinct(found: Iterable[Found]) -> list[Found]:
+    """One of each cost, the best first: equal costs are the same layout, mostly."""
+    by_cost = {round(one.cost, 9): one for one in found if np.isfinite(one.cost)}
+    return [by_cost[cost] for cost in sorted(by_cost)]

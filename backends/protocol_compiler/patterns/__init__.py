@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.building import IMPOSSIBLE, MOST_ROWS, cost_of, native_program
-from backends.protocol_compiler.patterns.embedding import embed
+from backends.protocol_compiler.patterns.embedding import embed, joins_of, numbered
 from backends.protocol_compiler.placement import (
     NODES,
     ROOT,
@@ -81,17 +81,6 @@ class Pattern:
         place.flip[:] = document["flip"]
         return cls(place, tuple((a, b) for a, b in document["couplers"]))
 
-    def joins(self) -> NDArray[np.int64]:
-        """See :func:`embed`."""
-        size = 1 + max(max(pair) for pair in self.couplers)
-        earlier: list[list[int]] = [[] for _ in range(size)]
-        for a, b in sorted(self.couplers):
-            earlier[max(a, b)].append(min(a, b))
-        out = np.full((size, max(len(found) for found in earlier)), -1, dtype=np.int64)
-        for k, found in enumerate(earlier):
-            out[k, : len(found)] = found
-        return out
-
 
 def roles(problem: Problem) -> list[int] | None:
     """The pairs of a problem in an order that tells nothing of their numbers.
@@ -147,13 +136,7 @@ def pattern_of(problem: Problem, place: Placement, tables: DeviceTables) -> Patt
         for kind, a, b, _ in native[:length].tolist()
         if kind in (CZ, CX, ECR)
     }
-    # Numbered so that everything but the first is beside something earlier.
-    number = {int(place.site[0]): 0}
-    while len(number) < len({q for pair in needed for q in pair}):
-        for here in list(number):
-            for pair in sorted(needed):
-                if here in pair:
-                    number.setdefault(sum(pair) - here, len(number))
+    number = numbered(sorted(needed), int(place.site[0]))
     inverse = [0] * problem.pairs
     for k, i in enumerate(order):
         inverse[i] = k
@@ -222,7 +205,7 @@ def embedded(
     for pattern in patterns:
         if pattern.place.scalars[STAND_IN] > 0 and not problem.stand_ins:
             continue
-        joins, place = pattern.joins(), relabelled(pattern.place, order)
+        joins, place = joins_of(pattern.couplers), relabelled(pattern.place, order)
         image = np.zeros(len(joins), dtype=np.int64)
         for root in np.flatnonzero(region):
             for attempt in range(_ATTEMPTS):

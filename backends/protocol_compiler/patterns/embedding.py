@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,34 @@ from backends.protocol_compiler.tables import DeviceTables
 
 _MOST_STEPS = 3_000
 """Qubits tried before an attempt is given up: most fail early or not at all."""
+
+
+def numbered(couplers: Sequence[tuple[int, int]], first: int) -> dict[int, int]:
+    """Numbers for qubits, so that everything but the first is coupled to something earlier.
+
+    Qubits that are out of the first one's reach get none.
+    """
+    number = {first: 0}
+    known = 0
+    while known < len(number):
+        known = len(number)
+        for here in list(number):
+            for pair in couplers:
+                if here in pair:
+                    number.setdefault(sum(pair) - here, len(number))
+    return number
+
+
+def joins_of(couplers: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    """See :func:`embed`; couplers are pairs of such numbers."""
+    pairs = sorted((min(pair), max(pair)) for pair in couplers)
+    earlier: list[list[int]] = [[] for _ in range(1 + max(b for _, b in pairs))]
+    for a, b in pairs:
+        earlier[b].append(a)
+    out = np.full((len(earlier), max(len(found) for found in earlier)), -1, dtype=np.int64)
+    for k, found in enumerate(earlier):
+        out[k, : len(found)] = found
+    return out
 
 
 @machine_code

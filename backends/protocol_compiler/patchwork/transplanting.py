@@ -1,0 +1,116 @@
+"""A layout that was found at one place of a device, tried at all others.
+
+A search that starts in one place finds a layout there; where errors are lower, in another, it may
+have found a worse one. What a layout needs is couplers alone, so that it can be carried over.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.protocol_compiler.building import IMPOSSIBLE
+from backends.protocol_compiler.compiled import machine_code
+from backends.protocol_compiler.patchwork.building import cost_of, most_rows, native_program
+from backends.protocol_compiler.patchwork.layout import Layout, conflicts
+from backends.protocol_compiler.patchwork.problem import Patches
+from backends.protocol_compiler.patterns.embedding import embed, joins_of, numbered
+from backends.protocol_compiler.pricing import LAYER_PRICE, room_for
+from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
+
+_ATTEMPTS = 12
+"""Orders in which neighbours are tried at each place: orientations and bends."""
+
+
+def elsewhere(
+    patches: Patches, layout: Layout, tables: DeviceTables, region: NDArray[np.bool_], most: int
+) -> list[tuple[float, Layout]]:
+    """The best other places of a layout on its device, best first, and what they cost.
+
+    Args:
+        patches: what is placed.
+        layout: one that works.
+        tables: the device.
+        region: which device qubits may be used.
+        most: how many are wanted.
+    """
+    rows = np.zeros((most_rows(patches, layout), 5), dtype=np.int64)
+    native = np.zeros((3 * len(rows), 4), dtype=np.int64)
+    used = _couplers(patches, layout, tables, rows, native)
+    number = numbered(used, int(layout.site[0, 0]))
+    if len(number) < len({q for pair in used for q in pair}):
+        return []  # in parts, which could move apart
+    joins = joins_of([(number[a], number[b]) for a, b in used])
+    here = np.array(list(number))
+    image = np.zeros(len(here), dtype=np.int64)
+    found: dict[bytes, tuple[float, Layout]] = {here.tobytes(): (np.inf, layout)}
+    for root in np.flatnonzero(region):
+        for attempt in range(_ATTEMPTS):
+            if not embed(joins, int(root), region, tables, attempt, image):
+                continue
+            if (name := image.tobytes()) not in found:
+                there = _carried(layout, here, image)
+                found[name] = _cost(patches, there, tables, rows, native), there
+    best = sorted(found.values(), key=lambda one: one[0])
+    return [one for one in best[:most] if one[0] < IMPOSSIBLE]
+
+
+def _couplers(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+) -> list[tuple[int, int]]:
+    """The pairs of device qubits that share a gate."""
+    length = _write(patches, layout, tables, rows, native)
+    gates = [row for row in native[:length].tolist() if row[0] in (CZ, CX, ECR)]
+    return sorted({(min(a, b), max(a, b)) for _, a, b, _ in gates})
+
+
+def _carried(layout: Layout, here: NDArray[np.int64], there: NDArray[np.int64]) -> Layout:
+    """The same layout with ``there[k]`` in the place of ``here[k]``."""
+    out = Layout(*(part.copy() for part in layout))
+    # Every device qubit has a place to go to, so that ranks stay a permutation.
+    sites = len(layout.rank)
+    moved = np.full(sites, -1, dtype=np.int64)
+    moved[here] = there
+    moved[moved < 0] = np.setdiff1d(np.arange(sites), there)
+    for b, i in np.ndindex(*layout.length.shape):
+        out.path[b, i, layout.length[b, i] :] = -1
+    for part in (out.site, out.path):
+        part[part >= 0] = moved[part[part >= 0]]
+    out.rank[moved] = layout.rank
+    return out
+
+
+@machine_code
+def _write(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+) -> int:
+    """Write the native program; see :func:`native_program`."""
+    lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
+    return native_program(patches, layout, tables, rows, native, lists)
+
+
+@machine_code
+def _cost(
+    patches: Patches,
+    layout: Layout,
+    tables: DeviceTables,
+    rows: NDArray[np.int64],
+    native: NDArray[np.int64],
+) -> float:
+    """What a layout costs; :data:`IMPOSSIBLE` and more if something stands in the way."""
+    lists = np.zeros(3 * patches.qubits + 2 * patches.blocks * patches.pairs, dtype=np.int64)
+    held = np.empty(len(tables.degree), dtype=np.int64)
+    sequence = np.empty(patches.pairs, dtype=np.int64)
+    wrong = conflicts(patches, layout, held, sequence)
+    if wrong > 0:
+        return IMPOSSIBLE + wrong
+    room = room_for(len(tables.degree))
+    return cost_of(patches, layout, tables, rows, native, lists, room, np.inf, LAYER_PRICE)
