@@ -25,7 +25,8 @@ _SCOUTS, _SEMIFINALISTS, _FINALISTS = 0.6, 0.25, 0.15
 _FEWEST_SCOUTS = 8
 _MOST_CARRIED, _OTHER_PLACES = 32, 2
 """How many layouts are tried at other places, and how many of these are kept of each."""
-_MOST_SEMIFINALISTS = 8
+_FEWEST_SEMIFINALISTS, _MOST_SEMIFINALISTS = 4, 8
+"""As many as the moves allow for, if none is to be shorter than a run that comes first."""
 _HOT, _WARM, _COLD = 0.4, 0.15, 0.002
 _MOVES_OF_SCOUTS = 30_000
 """For each block."""
@@ -183,8 +184,10 @@ def search(
     kinds = [*free, *own] if generations > _FEW_GENERATIONS else free
     scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, kinds)
     first = _distinct([*scouts, *_carried(patches, snapshot, _distinct(scouts))])
-    semifinalists = [(f.layout, -1) for f in first[:_MOST_SEMIFINALISTS]]
-    middle = runs(semifinalists, _SEMIFINALISTS, _WARM, free)
+    going_on = int(
+        np.clip(_SEMIFINALISTS * moves / each, _FEWEST_SEMIFINALISTS, _MOST_SEMIFINALISTS)
+    )
+    middle = runs([(f.layout, -1) for f in first[:going_on]], _SEMIFINALISTS, _WARM, free)
     best = _distinct([*first, *middle])
     if not best:
         return None
