@@ -15,7 +15,7 @@ from backends.protocol_compiler.placement import Placement, copy_placement, empt
 from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.problem import TREES, Problem
 from backends.protocol_compiler.starting import start
-from backends.protocol_compiler.tables import device_tables
+from backends.protocol_compiler.tables import device_tables, working_region
 from backends.pulse_trains import DECOUPLINGS
 from backends.snapshot import DeviceSnapshot
 
@@ -103,8 +103,7 @@ def run(task: Task) -> Found:
     if task.place is not None:
         copy_placement(task.place, place)
     else:
-        region = np.zeros(task.snapshot.num_qubits, dtype=np.bool_)
-        region[sorted(task.snapshot.largest_region)] = True
+        region = working_region(task.snapshot)
         if not start(problem, place, task.centre, region, tables, task.seed):
             return Found(np.inf, 0, place)
     here, before = empty_placement(problem.pairs), empty_placement(problem.pairs)
@@ -164,8 +163,7 @@ def search(
         ]
         return sorted(mapper(run, tasks), key=lambda found: found.rank)
 
-    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
-    region[centres] = True
+    region = working_region(snapshot)
     known = (shipped() if patterns is None else patterns).get(key_of(problem), ())
     tables = device_tables(snapshot, DECOUPLINGS[problem.decoupling])
     embeddings = embedded(problem, known, tables, region, LAYER_PRICE, _EMBEDDINGS)

@@ -59,6 +59,13 @@ class DeviceTables(NamedTuple):
     trains: NDArray[np.float64]
 
 
+def working_region(snapshot: DeviceSnapshot) -> NDArray[np.bool_]:
+    """Which device qubits are in the largest region that works, shape (qubits,)."""
+    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
+    region[sorted(snapshot.largest_region)] = True
+    return region
+
+
 def _loss(factor: float) -> float:
     return -math.log(factor) if factor > math.exp(-_MOST_LOSS) else _MOST_LOSS
 

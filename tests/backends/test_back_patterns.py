@@ -26,7 +26,7 @@ from backends.protocol_compiler.placement import NODES
 from backends.protocol_compiler.pricing import LAYER_PRICE, room_for
 from backends.protocol_compiler.recognition import recognise
 from backends.protocol_compiler.search import search
-from backends.protocol_compiler.tables import device_tables
+from backends.protocol_compiler.tables import device_tables, working_region
 from backends.pulse_trains import DECOUPLINGS
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
@@ -43,12 +43,6 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
-def region_of(device):
-    region = np.zeros(device.num_qubits, dtype=np.bool_)
-    region[sorted(device.largest_region)] = True
-    return region
-
-
 def room(problem, device):
     rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
     native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
@@ -58,7 +52,7 @@ def room(problem, device):
 def best_place(problem, device, patterns=None):
     patterns = shipped()[key_of(problem)] if patterns is None else patterns
     tables = device_tables(device)
-    (place,) = embedded(problem, patterns, tables, region_of(device), LAYER_PRICE, 1)
+    (place,) = embedded(problem, patterns, tables, working_region(device), LAYER_PRICE, 1)
     return place
 
 
@@ -129,7 +123,7 @@ def test_a_pattern_survives_its_file_and_fits_the_lattice_it_came_from(lattice):
 def test_patterns_use_what_works_alone():
     problem = problem_of(5, "frame")
     pattern = shipped()[key_of(problem)][0]
-    tables, region = device_tables(KINGSTON), region_of(KINGSTON)
+    tables, region = device_tables(KINGSTON), working_region(KINGSTON)
     places = embedded(problem, [pattern], tables, region, LAYER_PRICE, 1000)
     assert len(places) > 10
     for place in places:

@@ -15,7 +15,7 @@ from backends.protocol_compiler.patterns.embedding import joins_of, numbered
 from backends.protocol_compiler.patterns.finding import heavy_hex
 from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.score import setting_score
-from backends.protocol_compiler.tables import device_tables
+from backends.protocol_compiler.tables import device_tables, working_region
 from experiments.ghz import GhzPoint
 from experiments.iterated import IteratedPoint
 
@@ -43,8 +43,8 @@ def scouted(point, device, moves=3_000):
 
 
 def region_of(device, without=()):
-    region = np.zeros(device.num_qubits, dtype=np.bool_)
-    region[sorted(set(device.largest_region) - set(without))] = True
+    region = working_region(device)
+    region[sorted(without)] = False
     return region
 
 

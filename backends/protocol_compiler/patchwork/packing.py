@@ -25,7 +25,7 @@ from backends.protocol_compiler.patchwork.starting import shuffle_order
 from backends.protocol_compiler.patchwork.tiles import distances, plan
 from backends.protocol_compiler.placement import ORDER
 from backends.protocol_compiler.routing import random_neighbour
-from backends.protocol_compiler.tables import DeviceTables, device_tables
+from backends.protocol_compiler.tables import DeviceTables, device_tables, working_region
 from backends.snapshot import DeviceSnapshot
 
 _LONGEST_WAY = 24
@@ -48,8 +48,7 @@ def packed(patches: Patches, snapshot: DeviceSnapshot, seed: int) -> Layout | No
     """A random layout that leaves hardly a place free; None if none was found."""
     tables, size = device_tables(snapshot), snapshot.num_qubits
     layout, spare = (empty_layout(patches, size, _LONGEST_WAY) for _ in range(2))
-    region = np.zeros(size, dtype=np.bool_)
-    region[sorted(snapshot.largest_region)] = True
+    region = working_region(snapshot)
     steps, rounds = distances(tables), _ROUNDS_OF_BLOCK * patches.blocks
     for attempt in range(_PLANS):
         found = plan(patches, tables, region, steps, [seed, attempt])

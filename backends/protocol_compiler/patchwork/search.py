@@ -17,7 +17,7 @@ from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.starting import start
 from backends.protocol_compiler.patchwork.transplanting import elsewhere
 from backends.protocol_compiler.pricing import LAYER_PRICE
-from backends.protocol_compiler.tables import device_tables
+from backends.protocol_compiler.tables import device_tables, working_region
 from backends.snapshot import DeviceSnapshot
 
 _SCOUTS, _SEMIFINALISTS, _FINALISTS = 0.6, 0.25, 0.15
@@ -115,8 +115,7 @@ def _started(task: Task) -> Layout | None:
     patches, snapshot = task.patches, task.snapshot
     crowded = is_crowded(patches, snapshot)
     rounds = _FEWEST_ROUNDS + (0 if crowded else task.moves // _MOVES_OF_ROUND)
-    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
-    region[sorted(snapshot.largest_region)] = True
+    region = working_region(snapshot)
     layout, spare = (empty_layout(patches, snapshot.num_qubits) for _ in range(2))
     tables = device_tables(snapshot)
     if start(patches, layout, spare, task.centre, region, tables, rounds, task.seed):
@@ -202,9 +201,7 @@ def _carried(
     """The best of what was found at one place, at others."""
     if is_crowded(patches, snapshot):
         return  # there are none
-    region = np.zeros(snapshot.num_qubits, dtype=np.bool_)
-    region[sorted(snapshot.largest_region)] = True
-    tables = device_tables(snapshot)
+    region, tables = working_region(snapshot), device_tables(snapshot)
     for scout in scouts[:_MOST_CARRIED]:
         if scout.cost < IMPOSSIBLE:
             for cost, layout in elsewhere(patches, scout.layout, tables, region, _OTHER_PLACES):

@@ -14,12 +14,9 @@ from backends.protocol_compiler.compiled import machine_code
 from backends.protocol_compiler.patchwork.building import cost_of, most_rows, native_program
 from backends.protocol_compiler.patchwork.layout import Layout, conflicts
 from backends.protocol_compiler.patchwork.problem import Patches
-from backends.protocol_compiler.patterns.embedding import embed, joins_of, numbered
+from backends.protocol_compiler.patterns.embedding import couplers_of, images, numbered
 from backends.protocol_compiler.pricing import LAYER_PRICE, room_for
-from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
-
-_ATTEMPTS = 12
-"""Orders in which neighbours are tried at each place: orientations and bends."""
+from backends.protocol_compiler.tables import DeviceTables
 
 
 def elsewhere(
@@ -36,36 +33,19 @@ def elsewhere(
     """
     rows = np.zeros((most_rows(patches, layout), 5), dtype=np.int64)
     native = np.zeros((3 * len(rows), 4), dtype=np.int64)
-    used = _couplers(patches, layout, tables, rows, native)
+    length = _write(patches, layout, tables, rows, native)
+    used = couplers_of(native[:length])
     number = numbered(used, int(layout.site[0, 0]))
     if len(number) < len({q for pair in used for q in pair}):
         return []  # in parts, which could move apart
-    joins = joins_of([(number[a], number[b]) for a, b in used])
     here = np.array(list(number))
-    image = np.zeros(len(here), dtype=np.int64)
-    found: dict[bytes, tuple[float, Layout]] = {here.tobytes(): (np.inf, layout)}
-    for root in np.flatnonzero(region):
-        for attempt in range(_ATTEMPTS):
-            if not embed(joins, int(root), region, tables, attempt, image):
-                continue
-            if (name := image.tobytes()) not in found:
-                there = _carried(layout, here, image)
-                found[name] = _cost(patches, there, tables, rows, native), there
-    best = sorted(found.values(), key=lambda one: one[0])
+    found: list[tuple[float, Layout]] = []
+    for image in images([(number[a], number[b]) for a, b in used], region, tables):
+        if not np.array_equal(image, here):
+            there = _carried(layout, here, image)
+            found.append((_cost(patches, there, tables, rows, native), there))
+    best = sorted(found, key=lambda one: one[0])
     return [one for one in best[:most] if one[0] < IMPOSSIBLE]
-
-
-def _couplers(
-    patches: Patches,
-    layout: Layout,
-    tables: DeviceTables,
-    rows: NDArray[np.int64],
-    native: NDArray[np.int64],
-) -> list[tuple[int, int]]:
-    """The pairs of device qubits that share a gate."""
-    length = _write(patches, layout, tables, rows, native)
-    gates = [row for row in native[:length].tolist() if row[0] in (CZ, CX, ECR)]
-    return sorted({(min(a, b), max(a, b)) for _, a, b, _ in gates})
 
 
 def _carried(layout: Layout, here: NDArray[np.int64], there: NDArray[np.int64]) -> Layout:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.building import IMPOSSIBLE, MOST_ROWS, cost_of, native_program
-from backends.protocol_compiler.patterns.embedding import embed, joins_of, numbered
+from backends.protocol_compiler.patterns.embedding import couplers_of, images, numbered
 from backends.protocol_compiler.placement import (
     NODES,
     ROOT,
@@ -29,10 +29,7 @@ from backends.protocol_compiler.placement import (
 )
 from backends.protocol_compiler.pricing import room_for
 from backends.protocol_compiler.problem import Problem
-from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
-
-_ATTEMPTS = 12
-"""Orders in which neighbours are tried at each place: orientations and bends."""
+from backends.protocol_compiler.tables import DeviceTables
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +128,8 @@ def pattern_of(problem: Problem, place: Placement, tables: DeviceTables) -> Patt
     native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
     lists = np.zeros(8 * problem.pairs, dtype=np.int64)
     length = native_program(problem, place, tables, rows, native, lists)
-    needed = {
-        (min(a, b), max(a, b))
-        for kind, a, b, _ in native[:length].tolist()
-        if kind in (CZ, CX, ECR)
-    }
-    number = numbered(sorted(needed), int(place.site[0]))
+    needed = couplers_of(native[:length])
+    number = numbered(needed, int(place.site[0]))
     inverse = [0] * problem.pairs
     for k, i in enumerate(order):
         inverse[i] = k
@@ -205,19 +198,15 @@ def embedded(
     for pattern in patterns:
         if pattern.place.scalars[STAND_IN] > 0 and not problem.stand_ins:
             continue
-        joins, place = joins_of(pattern.couplers), relabelled(pattern.place, order)
-        image = np.zeros(len(joins), dtype=np.int64)
-        for root in np.flatnonzero(region):
-            for attempt in range(_ATTEMPTS):
-                if not embed(joins, int(root), region, tables, attempt, image):
-                    continue
-                here = Placement(*(part.copy() for part in place))
-                for part in (here.site, here.path):
-                    part[part >= 0] = image[part[part >= 0]]
-                name = here.site.tobytes() + here.path.tobytes()
-                if name in found:
-                    continue
-                cost, layers = cost_of(problem, here, tables, rows, native, lists, room)
-                found[name] = cost + layer_price * layers, here
+        place = relabelled(pattern.place, order)
+        for image in images(pattern.couplers, region, tables):
+            here = Placement(*(part.copy() for part in place))
+            for part in (here.site, here.path):
+                part[part >= 0] = image[part[part >= 0]]
+            name = here.site.tobytes() + here.path.tobytes()
+            if name in found:
+                continue
+            cost, layers = cost_of(problem, here, tables, rows, native, lists, room)
+            found[name] = cost + layer_price * layers, here
     best = sorted(found.values(), key=lambda one: one[0])
     return [place for rank, place in best[:most] if rank < IMPOSSIBLE]

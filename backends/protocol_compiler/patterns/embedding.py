@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.protocol_compiler.compiled import machine_code
-from backends.protocol_compiler.tables import DeviceTables
+from backends.protocol_compiler.tables import CX, CZ, ECR, DeviceTables
 
+_ATTEMPTS = 12
+"""Orders in which neighbours are tried at each place: orientations and bends."""
 _MOST_STEPS = 3_000
 """Qubits tried before an attempt is given up: most fail early or not at all."""
+
+
+def couplers_of(native: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The pairs of device qubits that share a gate of a native program, the lower one first."""
+    gates = [row for row in native.tolist() if row[0] in (CZ, CX, ECR)]
+    return sorted({(min(a, b), max(a, b)) for _, a, b, _ in gates})
 
 
 def numbered(couplers: Sequence[tuple[int, int]], first: int) -> dict[int, int]:
@@ -40,6 +48,30 @@ def joins_of(couplers: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
     for k, found in enumerate(earlier):
         out[k, : len(found)] = found
     return out
+
+
+def images(
+    couplers: Iterable[tuple[int, int]], region: NDArray[np.bool_], tables: DeviceTables
+) -> Iterator[NDArray[np.int64]]:
+    """Places for the qubits of a pattern, each of them once; see :func:`embed`.
+
+    Args:
+        couplers: pairs of its qubits, numbered as by :func:`numbered`.
+        region: which device qubits may be used.
+        tables: the device.
+
+    Yields:
+        The device qubit of each qubit of the pattern, overwritten by the next.
+    """
+    joins = joins_of(couplers)
+    image = np.zeros(len(joins), dtype=np.int64)
+    known = set()
+    for root in np.flatnonzero(region):
+        for attempt in range(_ATTEMPTS):
+            fits = embed(joins, int(root), region, tables, attempt, image)
+            if fits and (name := image.tobytes()) not in known:
+                known.add(name)
+                yield image
 
 
 @machine_code
