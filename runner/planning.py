@@ -5,12 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,11 +123,12 @@ def compile_sweeps(
         search = _search(config, seeds[0], workers)
         arguments.append((point, snapshot, seeds, search, config.compile.decoupling))
     outcomes: dict[tuple[int, int], dict[Point, CompiledPoint | DoesNotFit]] = {}
-    for (k, place, point), outcome in zip(todo, _map(_compile, arguments), strict=True):
-        slot, of_place = places[k][place], outcomes.setdefault((k, place), {})
-        of_place[point] = outcome
-        if len(of_place) == max(1, len(slot.candidates)):
-            finished()
+    with closing(_map(_compile, arguments)) as compiled:
+        for (k, place, point), outcome in zip(todo, compiled, strict=True):
+            slot, of_place = places[k][place], outcomes.setdefault((k, place), {})
+            of_place[point] = outcome
+            if len(of_place) == max(1, len(slot.candidates)):
+                finished()
     return [
         _each_once([_best(slot, outcomes[k, place]) for place, slot in enumerate(one)])
         for k, one in enumerate(places)
@@ -208,7 +208,7 @@ def _compile(
 
 def _map(
     function: Callable[..., CompiledPoint | DoesNotFit], arguments: Sequence[tuple[object, ...]]
-) -> Iterator[CompiledPoint | DoesNotFit]:
+) -> Generator[CompiledPoint | DoesNotFit]:
     # Searches take long, and are known to.
     alone_seconds = 0.0 if any(search for *_, search, _ in arguments) else _ALONE_SECONDS
     begun_seconds, left = time.process_time(), deque(arguments)
@@ -225,28 +225,30 @@ def _map(
     # Spawned, not forked: the transpiler's own threads do not survive a fork.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         try:
-            with _interrupts_ignored():
-                results = pool.map(function, left)
-            yield from results
+            with _interrupts_held_back():
+                outcomes = [pool.submit(function, one) for one in left]
+            for outcome in outcomes:
+                yield outcome.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            # Nobody wants what they compile now, nor waits for it.
+            # Nobody wants what they compile now, nor waits for it. The pool notices, fails what is
+            # left, and has ended when ``with`` does: at the exit of Python it would do so in a
+            # race. What is left must not be cancelled for that: such a pool cannot fail it.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one: they inherit that it is ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that leave Ctrl-C to this one: they inherit that it is held back.
+
+    Here it comes through at the end. Were it ignored instead, it would be lost.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> ResultRow:

@@ -657,8 +657,11 @@ def children(process: Process) -> int:
 
 @pytest.mark.parametrize(
     ("delay", "everyone"),
-    [(0.3, True), (2.0, True), (2.0, False)],
-    ids=["Ctrl-C while workers start", "Ctrl-C while workers work", "kill -INT"],
+    [(0.0, True), (0.3, True), (2.0, True), (2.0, False)],
+    ids=[
+        *["Ctrl-C as workers are started", "Ctrl-C while they start"],
+        *["Ctrl-C while they work", "kill -INT"],
+    ],
 )
 def test_a_compilation_can_be_interrupted(
     start: Start, tmp_path: Path, delay: float, everyone: bool
