@@ -133,11 +133,13 @@ class _Writer:
             self._routed(parts.decoding[0])
             return
         if problem.decoding == ROWS:
-            # Data qubits that nobody reads any more belong to nothing.
+            # Data qubits that nobody reads any more belong to nothing; of those that were read
+            # when they were lost, the outcome does.
             key = range(problem.pairs + 1, 2 * problem.pairs)
             read = [self._recognised.qubits[k] for k in (0, 1 + problem.clone, *key)]
+            was_read = [self._recognised.qubits[1 + pair] for pair in parts.lost_and_read]
             support = [clone, *(self._sites[k] for k in key)]
-            self._write(operations, self._expected(end, read), support)
+            self._write(operations, self._expected(end, read, was_read), support)
         elif problem.decoding == TREES:
             kept = self._recognised.qubits[: problem.pairs + 1]
             self._write(operations, self._expected(end, kept), [clone])
@@ -186,11 +188,16 @@ class _Writer:
             for step in operation.steps():
                 getattr(self.out, step.name)(*step.qubits)
 
-    def _expected(self, end: int, kept: Sequence[int] | None = None) -> list[stim.PauliString]:
-        """Stabilizers of the logical state without readouts and losses; those on ``kept`` alone."""
+    def _expected(
+        self, end: int, kept: Sequence[int] | None = None, read: Sequence[int] = ()
+    ) -> list[stim.PauliString]:
+        """Stabilizers of the logical state without readouts and losses.
+
+        With ``kept`` only those on these qubits, and by Z on those that were ``read``.
+        """
         prefix = self._recognised.parts.prefix(end)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
-        generators = state.generators if kept is None else state.restricted(kept)
+        generators = state.generators if kept is None else state.restricted(kept, z_only=read)
         return [
             self._on({self._followed[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
             * g.sign

@@ -75,6 +75,16 @@ class Parts:
         on = {number[q] - 1 for q in self.circuit.data[index].qubits}
         return index > self.encrypted and on <= self.lost
 
+    @property
+    def lost_and_read(self) -> frozenset[int]:
+        """Pairs whose lost data qubits are read for what they held: not reset before."""
+        number = self.number
+        first: dict[int, str] = {}
+        for instruction in self.circuit.data[self.encrypted + 1 : self.decoding[0]]:
+            if instruction.name in ("measure", "reset"):
+                first.setdefault(number[instruction.qubits[0]] - 1, instruction.name)
+        return frozenset(pair for pair in self.lost if first[pair] == "measure")
+
     def prefix(self, end: int) -> QuantumCircuit:
         """The circuit up to an instruction, without readouts and losses, always with a Bell pair.
 

@@ -275,8 +275,11 @@ def _stand_ins(parts: Parts, decryption: _Decryption, beside: bool) -> int:
     """Key qubits on which the two strings differ, unless the key has to stay whole.
 
     For odd n the clone's own key qubit is read alone: nothing is saved where gates between
-    neighbours are all that decryption is, but for R where that stands beside the clone.
+    neighbours are all that decryption is, but for R where that stands beside the clone. Where a
+    key is read beside lost data qubits, each of its qubits shows more than the two strings.
     """
+    if decryption.kind == ROWS and parts.lost_and_read:
+        return 0
     saves = decryption.kind == TREES or parts.pairs % 2 == 1 or beside
     if parts.whole_key or decryption.kind == NOTHING or not saves:
         return 0

@@ -157,6 +157,15 @@ def test_storage_with_losses_and_waits_is_compiled_and_proved(
             assert circuit.count_ops().get(name) == setting.circuit.count_ops().get(name)
 
 
+@pytest.mark.parametrize("strategy", ["unitary", "feedforward", "frame"])
+@pytest.mark.parametrize(
+    ("n", "clone", "lost"), [(2, 0, (1, 2)), (4, 0, (2, 3, 4)), (4, 2, (3, 4)), (3, 1, (2, 3))]
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_lost_servers_show_belongs_to_the_outcome_law(n, clone, lost, strategy, loss):
+    require_proof(StoragePoint(Cloning(n, clone, strategy), lost, loss))
+
+
 @pytest.mark.parametrize(("lost", "loss"), [((), "reset"), ((2, 3), "depolarize")])
 def test_the_search_knows_what_waiting_costs(lost, loss):
     one = StoragePoint(Cloning(3, 1, "frame"), lost, loss, 5.0)
