@@ -248,7 +248,8 @@ def _with_eigenstate(events: Sequence[Event], given: TurnedInput, letter: str) -
     kept += [Step(gate, on) for gate in PREPARE[letter]]
     if component < 0:
         kept.append(Step(_FLIP[letter], on))
-    kept.append(Channel("gate", _FLIP[letter], on, (1 - abs(component)) / 2))
+    # By rounding a Bloch vector may be longer than 1.
+    kept.append(Channel("gate", _FLIP[letter], on, max(0.0, (1 - abs(component)) / 2)))
     return [*kept, *events[end:]]
 
 

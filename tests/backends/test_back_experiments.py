@@ -210,6 +210,18 @@ def turned_by(radians, number):
     return change
 
 
+def test_an_input_whose_turns_round_to_more_than_a_turn_is_predicted():
+    # Turns about Z are made without a pulse, so that no noise shortens the Bloch vector.
+    phase = 119.39999999999999
+    one = EntanglementPoint(Cloning(2, input=PureState(0.0, phase)), "parity")
+    plain = EntanglementPoint(Cloning(2, input=PureState(0.0, 0.0)), "parity")
+    turned, straight = (
+        compile_point(p.settings(), p.linear_estimator.value, DEVICE, [0]).predicted
+        for p in (one, plain)
+    )
+    assert turned == pytest.approx(straight, abs=1e-9)
+
+
 @pytest.mark.parametrize("name", ["ghz 3", "chsh 2-2", "tomography"])
 def test_a_wrong_angle_is_no_proof(compiled, name):
     one = compiled(name, DEVICE).settings[-1]
