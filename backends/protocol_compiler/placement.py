@@ -29,7 +29,8 @@ class Placement(NamedTuple):
             three decoding trees, how many steps the first of them goes around bits of other types
             before it crosses them, how ties between shortest ways are broken, and the pair whose
             key qubit hands back the clone, 0 if the clone's own qubit does.
-        path: device qubits from each data qubit to its partner, shape (pairs, LONGEST_PATH).
+        path: device qubits from each data qubit to its partner, shape (pairs, LONGEST_PATH), or
+            more where a layout of several instances has longer ways.
         length: how many qubits that path has, shape (pairs,).
         meet: the Bell pair is made on path[meet], path[meet + 1], shape (pairs,).
         turned: which of the two is the control, shape (pairs,).
@@ -73,8 +74,23 @@ def copy_placement(source: Placement, target: Placement) -> None:
         target.meet[i] = source.meet[i]
         target.turned[i] = source.turned[i]
         target.flip[i] = source.flip[i]
-        for k in range(LONGEST_PATH):
+        for k in range(source.path.shape[1]):
             target.path[i, k] = source.path[i, k]
+
+
+@inner_machine_code
+def copied(place: Placement) -> Placement:
+    """A placement of its own that is equal."""
+    return Placement(
+        place.site.copy(),
+        place.parent.copy(),
+        place.scalars.copy(),
+        place.path.copy(),
+        place.length.copy(),
+        place.meet.copy(),
+        place.turned.copy(),
+        place.flip.copy(),
+    )
 
 
 @inner_machine_code

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from backends.protocol_compiler.compiled import inner_machine_code
 from backends.protocol_compiler.patchwork.layout import (
     Layout,
+    block_of,
     draw_path,
     enter,
     hold_inputs,
@@ -16,6 +17,7 @@ from backends.protocol_compiler.patchwork.layout import (
 from backends.protocol_compiler.patchwork.placing import place_block
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.roles import path_through
+from backends.protocol_compiler.placement import copied, copy_placement
 from backends.protocol_compiler.routing import random_neighbour
 from backends.protocol_compiler.tables import DeviceTables
 
@@ -120,13 +122,7 @@ def regrow(
     sites = len(tables.degree)
     held = np.empty(sites, dtype=np.int64)
     saved = np.empty(sites, dtype=np.int64)
-    best_site = layout.site[0].copy()
-    best_parent = layout.parent[0].copy()
-    best_scalars = layout.scalars[0].copy()
-    best_path = layout.path[0].copy()
-    best_length = layout.length[0].copy()
-    best_meet = layout.meet[0].copy()
-    best_flip = layout.flip[0].copy()
+    best_place = copied(block_of(layout, 0))
     best_role = layout.role[0].copy()
     sequence = np.empty(patches.pairs, dtype=np.int64)
     hold_inputs(patches, layout, held)
@@ -158,7 +154,7 @@ def regrow(
         if patches.ghz:
             kept[layout.site[c, 0]] = 1
         ruined[c] = False
-        best, found = -1.0, 0
+        best_score, found = -1.0, 0
         g = max(0, path_through(patches, c))
         for _ in range(tries):
             held[:] = saved
@@ -172,15 +168,9 @@ def regrow(
             score = _room(patches, layout, ruined, held, tables) + np.random.random()
             for i in range(patches.pairs):
                 score -= 0.5 * layout.length[c, i]
-            if found == 1 or score > best:
-                best = score
-                best_site[:] = layout.site[c]
-                best_parent[:] = layout.parent[c]
-                best_scalars[:] = layout.scalars[c]
-                best_path[:] = layout.path[c]
-                best_length[:] = layout.length[c]
-                best_meet[:] = layout.meet[c]
-                best_flip[:] = layout.flip[c]
+            if found == 1 or score > best_score:
+                best_score = score
+                copy_placement(block_of(layout, c), best_place)
                 best_role[:] = layout.role[g]
             if found >= _CANDIDATES:
                 break
@@ -190,13 +180,7 @@ def regrow(
             held[:] = saved
             continue
         if careful:
-            layout.site[c] = best_site
-            layout.parent[c] = best_parent
-            layout.scalars[c] = best_scalars
-            layout.path[c] = best_path
-            layout.length[c] = best_length
-            layout.meet[c] = best_meet
-            layout.flip[c] = best_flip
+            copy_placement(best_place, block_of(layout, c))
             layout.role[g] = best_role
             held[:] = saved
             enter(patches, layout, c, held, sequence)
