@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -240,15 +241,24 @@ def _map(
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one: they inherit that it is held back.
+    """Start processes that leave Ctrl-C to this one: they inherit that it is blocked.
 
-    Here it comes through at the end. Were it ignored instead, it would be lost.
+    Here it comes through at the end; were it ignored, it would be lost. Blocked in this thread, it
+    goes to threads of libraries, for which the main thread is called: hence a handler too.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[int] = []
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main:
+        handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if in_main:
+            signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> ResultRow:

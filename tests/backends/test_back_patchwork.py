@@ -254,3 +254,13 @@ def test_a_product_state_is_no_ghz_state():
     del circuit.data[1]
     with pytest.raises(NotRecognised, match="neither half of a Bell pair nor a GHZ state"):
         recognise_patches([circuit])
+
+
+def test_what_is_cloned_must_be_there_before():
+    device = load_device("fake_kingston")
+    one = IteratedPoint(2, (1, 3), 1, strategy="frame")
+    patches = recognise_patches([s.circuit for s in one.settings()])
+    layout = empty_layout(patches[0].problem, device.num_qubits)
+    layout.order[:] = layout.order[::-1].copy()
+    with pytest.raises(AssertionError, match="not possible"):
+        list(emit_patches(patches, layout, device))

@@ -118,9 +118,13 @@ def build(
             lists[start + b] = layout.site[b, 0]
             at = write(rows, at, EXACT, layout.site[b, 0], 0, 0, 0)
         at = write(rows, at, FENCE, start, patches.blocks, SPREAD, 0)
+    made = np.zeros(patches.blocks, dtype=np.bool_)
     for k in range(patches.blocks):
         b = layout.order[k]
         place = block_of(layout, b)
+        made[b] = True
+        if patches.source[b, 0] >= 0 and not made[patches.source[b, 0]]:
+            wrong += 1  # what it clones is not there yet
         wrong += enter(patches, layout, b, held, sequence)
         if wrong > 0:
             continue
