@@ -260,7 +260,8 @@ def test_what_is_cloned_must_be_there_before():
     device = load_device("fake_kingston")
     one = IteratedPoint(2, (1, 3), 1, strategy="frame")
     patches = recognise_patches([s.circuit for s in one.settings()])
-    layout = empty_layout(patches[0].problem, device.num_qubits)
-    layout.order[:] = layout.order[::-1].copy()
+    layout = search(patches[0].problem, device, 20_000, 0).layout
+    assert len(list(emit_patches(patches, layout, device))) == len(patches)
+    layout.order[[0, 1]] = layout.order[[1, 0]]
     with pytest.raises(AssertionError, match="not possible"):
         list(emit_patches(patches, layout, device))
