@@ -189,15 +189,15 @@ class _Writer:
                 getattr(self.out, step.name)(*step.qubits)
 
     def _expected(
-        self, end: int, kept: Sequence[int] | None = None, read: Sequence[int] = ()
+        self, end: int, kept: Sequence[int] | None = None, was_read: Sequence[int] = ()
     ) -> list[stim.PauliString]:
         """Stabilizers of the logical state without readouts and losses.
 
-        With ``kept`` only those on these qubits, and by Z on those that were ``read``.
+        With ``kept`` only those on these qubits, and by Z on qubits that ``was_read`` names.
         """
         prefix = self._recognised.parts.prefix(end)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
-        generators = state.generators if kept is None else state.restricted(kept, z_only=read)
+        generators = state.generators if kept is None else state.restricted(kept, z_only=was_read)
         return [
             self._on({self._followed[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
             * g.sign
