@@ -17,7 +17,7 @@ from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
 from backends.protocol_compiler.patchwork.emission import emit_patches
 from backends.protocol_compiler.patchwork.packing import packed
 from backends.protocol_compiler.patchwork.recognition import recognise_patches
-from backends.protocol_compiler.patchwork.search import search
+from backends.protocol_compiler.patchwork.search import Task, run, search
 from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.score import setting_score
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
@@ -258,10 +258,12 @@ def test_a_product_state_is_no_ghz_state():
 
 def test_what_is_cloned_must_be_there_before():
     device = load_device("fake_kingston")
-    one = IteratedPoint(2, (1, 3), 1, strategy="frame")
+    one = IteratedPoint(2, (1, 1), 1, strategy="frame")
     patches = recognise_patches([s.circuit for s in one.settings()])
-    layout = search(patches[0].problem, device, 20_000, 0).layout
+    # A layout in which nothing but the order keeps the clone of the clone from being made first.
+    task = Task(patches[0].problem, device, None, 41, 1, 0.4, 0.002, 1, LAYER_PRICE)
+    layout = run(task).layout
     assert len(list(emit_patches(patches, layout, device))) == len(patches)
-    layout.order[[0, 1]] = layout.order[[1, 0]]
+    layout.order[:] = [1, 0]
     with pytest.raises(AssertionError, match="not possible"):
         list(emit_patches(patches, layout, device))
