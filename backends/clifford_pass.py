@@ -30,6 +30,7 @@ from qiskit.transpiler.passes import (
 from backends.entangler_words import shortest_circuit
 
 _BUILT_DIRECTLY = ("iswap", "rzz", "rxx")
+_SYMMETRIC = ("cz", *_BUILT_DIRECTLY)
 
 
 class CliffordBlocks(TransformationPass):
@@ -106,11 +107,35 @@ def _entangler(target: Target) -> str:
     return next(native, "cz")
 
 
+class NativeOrder(TransformationPass):
+    """Write gates that are the same in both directions in the one that the device states.
+
+    Qiskit's :class:`GateDirection` knows no iSWAP.
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+
+    def run(self, dag: DAGCircuit) -> DAGCircuit:
+        """Turn round what stands in an order that the device does not state."""
+        for node in dag.two_qubit_ops():
+            if node.name in _SYMMETRIC:
+                on = tuple(dag.find_bit(q).index for q in node.qargs)
+                stated = self.target[node.name]
+                if on not in stated and on[::-1] in stated:
+                    turned = DAGCircuit()
+                    turned.add_qubits(node.qargs)
+                    turned.apply_operation_back(node.op, node.qargs[::-1])
+                    dag.substitute_node_with_dag(node, turned, wires=node.qargs)
+        return dag
+
+
 def native_gates(target: Target) -> list[TransformationPass]:
     """Translate to the native gates and merge single-qubit runs to at most two pulses."""
     merge = Optimize1qGatesDecomposition(target=target)
     if "cz" in target.operation_names or _entangler(target) != "cz":
-        return [merge]
+        return [merge, NativeOrder(target)]
     # A directed gate may have to be turned round, which adds single-qubit gates.
     translate = BasisTranslator(SessionEquivalenceLibrary, None, target=target)
     return [translate, GateDirection(None, target=target), translate, merge]

@@ -13,10 +13,10 @@ from qiskit.transpiler.passes import Collect2qBlocks, ConsolidateBlocks
 
 from backends.certificate import certify, two_qubit_gates, two_qubit_layers
 from backends.clifford_pass import CliffordBlocks
-from backends.compile import compile_point, with_elementary_gates
+from backends.compile import Search, compile_point, with_elementary_gates
 from backends.devices import load_device
 from backends.errors import DoesNotFit
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from backends.snapshot import ENTANGLERS, CouplerCalibration, DeviceSnapshot, QubitCalibration
 from experiments.clifford import steps
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning
@@ -86,6 +86,27 @@ def test_other_entanglers_and_lattices_are_compiled_and_proved(name, strategy):
         assert one.certificate.status == "proved"
         used = {i.name for i in flat(one.circuit) if len(i.qubits) == 2 and i.name != "barrier"}
         assert used == {device.entangler}
+
+
+@pytest.mark.parametrize("search", [None, Search(moves=3_000)])
+@pytest.mark.parametrize("entangler", ENTANGLERS)
+def test_gates_stand_in_the_order_that_the_device_states(entangler, search, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pairs = sorted((k, (k + 1) % 9) for k in range(9))
+    couplers = tuple(CouplerCalibration(pair, 2e-3, 68e-9) for pair in pairs)
+    ring = DeviceSnapshot("ring", None, entangler, (GOOD,) * 9, couplers)
+    one = point(2)
+    result = compile_point(one.settings(), one.linear_estimator.value, ring, [0], search)
+    assert result.compiler == ("protocol" if search else "stock")
+    for setting in result.settings:
+        assert setting.certificate.status == "proved"
+        used = {
+            tuple(setting.circuit.find_bit(q).index for q in i.qubits)
+            for i in setting.circuit.data
+            if i.name == entangler
+        }
+        assert used <= set(pairs)
+        assert len(used) >= 4
 
 
 def test_equal_seeds_give_equal_circuits_and_the_best_prediction_wins():
