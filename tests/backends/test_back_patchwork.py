@@ -267,3 +267,23 @@ def test_what_is_cloned_must_be_there_before():
     layout.order[:] = [1, 0]
     with pytest.raises(AssertionError, match="not possible"):
         list(emit_patches(patches, layout, device))
+
+
+WHEEL = small_device("wheel", [(k, k + 1) for k in range(21)] + [(0, k) for k in range(2, 22, 2)])
+"""As many device qubits as five instances in three generations need."""
+
+
+def test_whoever_exchanges_places_on_a_full_device_leaves_its_partner():
+    # Seed 6 once drew a Bell pair that stood on one qubit.
+    one = IteratedPoint(2, (1, 2, 2), 2, strategy="unitary")
+    assert one.num_qubits == WHEEL.num_qubits
+    proved = 0
+    for seed in range(12):
+        try:
+            logical, circuits = compiled(one, device=WHEEL, seed=seed, moves=20_000)
+        except DoesNotFit as none:
+            assert "no placement" in str(none)
+        else:
+            assert certify(logical[0].circuit, circuits[0]).status == "proved"
+            proved += 1
+    assert proved

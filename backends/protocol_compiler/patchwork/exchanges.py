@@ -74,6 +74,8 @@ def _put(
                 break
         if not found:
             return False
+    if has_partner(patches, b, i) and goal == layout.site[b, i]:
+        return False
     held = np.empty(len(tables.degree), dtype=np.int64)
     sequence = np.empty(patches.pairs, dtype=np.int64)
     held_before(patches, layout, b, held, sequence)
@@ -144,6 +146,15 @@ def _exchange_mates(
 
 
 @inner_machine_code
+def _turn(layout: Layout, b: int) -> int:
+    """How many blocks are made before a block."""
+    k = 0
+    while layout.order[k] != b:
+        k += 1
+    return k
+
+
+@inner_machine_code
 def _exchange_blocks(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
     """Two blocks that nobody clones further exchange all their places."""
     c = np.random.randint(patches.blocks)
@@ -165,11 +176,10 @@ def _exchange_blocks(patches: Patches, layout: Layout, b: int, tables: DeviceTab
     layout.path[b] = layout.path[c]
     layout.path[c] = path
     if np.random.random() < _SAME_TIME:
-        for k in range(patches.blocks):
-            if layout.order[k] == b:
-                layout.order[k] = c
-            elif layout.order[k] == c:
-                layout.order[k] = b
+        first, second = _turn(layout, b), _turn(layout, c)
+        sources = max(_turn(layout, patches.source[b, 0]), _turn(layout, patches.source[c, 0]))
+        if sources < min(first, second):  # what both clone is there for either
+            layout.order[first], layout.order[second] = c, b
     held = np.empty(len(tables.degree), dtype=np.int64)
     sequence = np.empty(patches.pairs, dtype=np.int64)
     held_before(patches, layout, b, held, sequence)
