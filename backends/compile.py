@@ -193,12 +193,7 @@ def _by_stock(
 
 def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
     """Raise :class:`DoesNotFit` where it is plain before compiling that a device will not do."""
-    needed = max(s.circuit.num_qubits for s in settings)
-    if needed > len(snapshot.largest_region):
-        raise DoesNotFit(
-            f"the circuit needs {needed} connected qubits, but device '{snapshot.name}' has "
-            f"{snapshot.what_is_connected}; choose a smaller n or a larger device"
-        )
+    snapshot.require_room(max(s.circuit.num_qubits for s in settings))
     for setting in settings:
         for needed_operation in _asked_for(list(steps(setting.circuit))):
             if needed_operation in _lacking(snapshot):

@@ -84,6 +84,7 @@ class CompileProtocol(TransformationPass):
         except (NotRecognised, DoesNotFit) as reason:
             if self.otherwise == "raise":
                 raise
+            self.snapshot.require_room(dag.num_qubits() - len(list(dag.idle_wires())))
             self.property_set["protocol_remark"] = str(reason)
             target = self.snapshot.to_target()
             (compiled,) = StockCompiler(target, self.seed).compile_all([logical.circuit])

@@ -21,7 +21,7 @@ from qiskit.circuit import Delay, Gate, IfElseOp, Measure, Parameter, Reset
 from qiskit.circuit.library import RXXGate, RZZGate, get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
-from backends.errors import UnusableDevice
+from backends.errors import DoesNotFit, UnusableDevice
 
 ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
 """Native two-qubit Clifford gates that circuits are compiled to, most welcome first.
@@ -29,10 +29,13 @@ ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
 ``rzz`` and ``rxx`` are turns by π/2, the gates of trapped ions.
 """
 
+NOT_STATED_SECONDS = 1e9
+"""Stands for a decay time that a device does not state: no idle noise is predicted then."""
+
 _SHOWN = 6
 """Most broken parts that a message lists."""
 
-_STATED = ("cz", "ecr", "cx")
+_STATED = ("cz", "ecr", "cx", "iswap")
 """Those of them that a calibration document or a target states under this name alone."""
 
 Operation = Literal["barrier", "delay", "mid-circuit measurement", "reset"]
@@ -171,6 +174,14 @@ class DeviceSnapshot:
             why.append(f"broken couplers: {_some(broken)}")
         return f"{len(self.largest_region)} that work and are connected ({'; '.join(why)})"
 
+    def require_room(self, qubits: int) -> None:
+        """Raise :class:`DoesNotFit` if fewer qubits are connected, saying what keeps them apart."""
+        if qubits > len(self.largest_region):
+            raise DoesNotFit(
+                f"the circuit needs {qubits} connected qubits, but device '{self.name}' has "
+                f"{self.what_is_connected}; choose a smaller n or a larger device"
+            )
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the canonical content (sorted keys), in hexadecimal.
@@ -253,10 +264,11 @@ class DeviceSnapshot:
         """Read any Qiskit target.
 
         An error that the target does not state counts as 0, a qubit without T1 or T2 as one
-        that does not work.
+        that does not work. A target without T1 and T2 of any qubit is one on which nothing decays.
 
         Raises:
-            UnusableDevice: if no Clifford two-qubit gate is among its operations.
+            UnusableDevice: if no Clifford two-qubit gate is among its operations, or if it does not
+                say which qubits they join.
         """
         entangler = _first_entangler(name, target.operation_names)
         pulse = next((p for p in _PULSES if p in target.operation_names), None)
@@ -265,9 +277,18 @@ class DeviceSnapshot:
                 f"device '{name}' states no single-qubit pulse ({', '.join(_PULSES)}) or no "
                 f"measurement; its operations are: {', '.join(sorted(target.operation_names))}"
             )
+        pairs = target.qargs_for_operation_name(entangler)
+        if pairs is None or target.num_qubits is None:
+            raise UnusableDevice(
+                f"device '{name}' does not state which qubits '{entangler}' joins: its operations "
+                "are for any qubits, as those of an ideal simulator; give its Target a coupling map"
+            )
+        decays = list(target.qubit_properties or [None] * target.num_qubits)
+        if not any(one and one.t1 and one.t2 for one in decays):
+            forever = QubitProperties(NOT_STATED_SECONDS, NOT_STATED_SECONDS)
+            decays = [forever] * target.num_qubits
         qubits = []
-        for index in range(target.num_qubits):
-            decay = target.qubit_properties[index] if target.qubit_properties else None
+        for index, decay in enumerate(decays):
             gate_error, gate_seconds = _properties(target, pulse, (index,))
             readout_error, readout_seconds = _properties(target, "measure", (index,))
             qubits.append(
@@ -282,7 +303,7 @@ class DeviceSnapshot:
             )
         couplers = [
             CouplerCalibration((pair[0], pair[1]), *_properties(target, entangler, pair))
-            for pair in target.qargs_for_operation_name(entangler)
+            for pair in pairs
         ]
         return cls(
             name=name,

@@ -14,7 +14,13 @@ from itertools import permutations
 from typing import Any
 
 from backends.errors import UnusableDevice
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, Operation, QubitCalibration
+from backends.snapshot import (
+    NOT_STATED_SECONDS,
+    CouplerCalibration,
+    DeviceSnapshot,
+    Operation,
+    QubitCalibration,
+)
 
 OPENQASM = "braket.ir.openqasm.program"
 PROGRAM_SET = "braket.ir.openqasm.program_set"
@@ -24,9 +30,6 @@ _ENTANGLERS = {"cz": "cz", "zz": "rzz", "ms": "rxx", "xx": "rxx", "iswap": "iswa
 
 _MISSING = QubitCalibration(None, None, 1.0, 0.0, 1.0, 0.0)
 """What stands where a device has no qubit of that label."""
-
-_NOT_STATED_SECONDS = 1e9
-"""Stands for a decay time that is not stated: no idle noise is predicted then."""
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -247,8 +250,8 @@ def _one_for_all(
     """IonQ: one value for all qubits and pairs; times in seconds."""
     fidelity, timing = provider["fidelity"], provider["timing"]
     one = QubitCalibration(
-        t1_seconds=float(timing.get("T1") or _NOT_STATED_SECONDS),
-        t2_seconds=float(timing.get("T2") or _NOT_STATED_SECONDS),
+        t1_seconds=float(timing.get("T1") or NOT_STATED_SECONDS),
+        t2_seconds=float(timing.get("T2") or NOT_STATED_SECONDS),
         gate_error=1 - float(fidelity["1Q"]["mean"]),
         gate_seconds=float(timing["1Q"]),
         readout_error=1 - float(fidelity["spam"]["mean"]),
@@ -269,5 +272,5 @@ def _error(fidelities: Iterable[Mapping[str, Any]], wanted: Sequence[str]) -> fl
 
 def _seconds(time: Mapping[str, Any] | None) -> float:
     if time is None:
-        return _NOT_STATED_SECONDS
+        return NOT_STATED_SECONDS
     return float(time["value"]) * _UNITS[str(time["unit"]).lower()]

@@ -42,8 +42,9 @@ def compile_protocol(
 
     Raises:
         NotRecognised: if the circuits are of a kind that this compiler has no construction for.
-        DoesNotFit: if the search found no placement on this device.
+        DoesNotFit: if the device is too small, or the search found no placement on it.
     """
+    snapshot.require_room(circuits[0].num_qubits)
     if snapshot.entangler not in SPOKEN:
         made = compile_protocol(circuits, as_if_cz(snapshot), moves, seed, workers, decoupling)
         return [translated(circuit, snapshot) for circuit in made]

@@ -1,8 +1,10 @@
 """Several instances on one device: proved, scored rightly, repeatable, and the protocol in text."""
 
+import contextlib
 import itertools
 import math
 
+import numba
 import numpy as np
 import pytest
 import stim
@@ -15,11 +17,14 @@ from backends.errors import DoesNotFit
 from backends.prediction import predicted_setting
 from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
 from backends.protocol_compiler.patchwork.emission import emit_patches
+from backends.protocol_compiler.patchwork.exchanges import exchange
+from backends.protocol_compiler.patchwork.layout import copy_layout
 from backends.protocol_compiler.patchwork.packing import packed
 from backends.protocol_compiler.patchwork.recognition import recognise_patches
 from backends.protocol_compiler.patchwork.search import Task, run, search
 from backends.protocol_compiler.pricing import LAYER_PRICE
 from backends.protocol_compiler.score import setting_score
+from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from experiments.clifford import steps
 from experiments.ghz import GhzPoint
@@ -279,11 +284,42 @@ def test_whoever_exchanges_places_on_a_full_device_leaves_its_partner():
     assert one.num_qubits == WHEEL.num_qubits
     proved = 0
     for seed in range(12):
-        try:
+        with contextlib.suppress(DoesNotFit):
             logical, circuits = compiled(one, device=WHEEL, seed=seed, moves=20_000)
-        except DoesNotFit as none:
-            assert "no placement" in str(none)
-        else:
             assert certify(logical[0].circuit, circuits[0]).status == "proved"
             proved += 1
     assert proved
+
+
+@numba.njit
+def exchanged(patches, layout, before, tables, number, seed):
+    """How many exchanges came to something, and the first tree that has a ring; -1 if none."""
+    np.random.seed(seed)
+    done = 0
+    for _ in range(number):
+        if not exchange(patches, layout, np.random.randint(patches.blocks), tables):
+            copy_layout(before, layout)
+            continue
+        copy_layout(layout, before)
+        done += 1
+        for b in range(patches.blocks):
+            for i in range(patches.pairs):
+                v, steps = i, 0
+                while layout.parent[b, v] >= 0 and steps <= patches.pairs:
+                    v, steps = layout.parent[b, v], steps + 1
+                if steps > patches.pairs:
+                    return done, b
+    return done, -1
+
+
+def test_exchanges_leave_trees():
+    chain = [(k, k + 1) for k in range(13)]
+    full = small_device("wheel", chain + [(0, k) for k in range(2, 14, 2)])
+    one = IteratedPoint(3, (1, 1), 1, strategy="frame")
+    assert one.num_qubits == full.num_qubits
+    patches = recognise_patches([s.circuit for s in one.settings()])[0].problem
+    for seed in range(6):  # seeds 0 and 4 once had two qubits hang on each other
+        layout, before = (packed(patches, full, seed) for _ in range(2))
+        done, ring = exchanged(patches, layout, before, device_tables(full), 20_000, seed)
+        assert ring == -1
+        assert done > 1_000

@@ -12,7 +12,7 @@ from qiskit import transpile
 from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr
 from qiskit.quantum_info import Operator, Statevector
-from qiskit.transpiler import CouplingMap, PassManager
+from qiskit.transpiler import CouplingMap, PassManager, Target
 from qiskit.transpiler.passes import HighLevelSynthesis
 from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 from qiskit.transpiler.passes.synthesis.plugin import high_level_synthesis_plugin_names
@@ -300,6 +300,60 @@ def test_circuits_with_stages_are_taken_as_they_are():
     assert protocol_pass_manager(target, seconds=seconds, seed=3, workers=1).run(circuit) == found
 
 
+def small_target(size, entangler="cz", couplings=None):
+    """A ring without calibration, its gate in one direction."""
+    pairs = CouplingMap(couplings or [(k, (k + 1) % size) for k in range(size)])
+    return Target.from_configuration(["rz", "sx", "x", entangler, "measure"], size, pairs)
+
+
+def two_clones():
+    circuit = QuantumCircuit(6, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    for signal, key in ((2, 4), (3, 5)):
+        circuit.h(signal)
+        circuit.cx(signal, key)
+    circuit.append(EncryptGate(2), [1, 2, 3])
+    circuit.append(DecryptGate(2, clone=2), [3, 4, 5])
+    circuit.measure([0, 3], [0, 1])
+    return circuit
+
+
+@pytest.mark.parametrize("otherwise", ["raise", "stock"])
+@pytest.mark.parametrize("entangler", ["cz", "cx", "ecr", "iswap"])
+def test_a_target_needs_no_calibration_and_its_gates_one_direction(entangler, otherwise):
+    target = small_target(9, entangler)
+    circuit = two_clones()
+    if otherwise == "stock":
+        circuit.append(EncryptGate(2), [1, 2, 3])  # no protocol any more
+    passes = protocol_pass_manager(target, moves=MOVES, workers=1, otherwise=otherwise)
+    found = passes.run(circuit)
+    assert bool(passes.property_set["protocol_remark"]) == (otherwise == "stock")
+    gates = 0
+    for one in found.data:
+        if one.name != "barrier":
+            on = tuple(found.find_bit(q).index for q in one.qubits)
+            assert target.instruction_supported(one.name, on)
+            gates += len(on) == 2
+    assert gates >= 12
+
+
+@pytest.mark.parametrize("otherwise", ["raise", "stock"])
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (small_target(5), r"needs 6 connected qubits, but device 'target' has 5 that work"),
+        (
+            small_target(8, couplings=[(0, 1), (1, 2), (2, 3), (3, 4), (5, 6), (6, 7)]),
+            r"has 5 that work and are connected \(of 8; it falls into parts of 5, 3\)",
+        ),
+    ],
+)
+def test_a_target_without_room_says_what_is_missing(target, why, otherwise):
+    with pytest.raises(DoesNotFit, match=why):
+        protocol_pass_manager(target, moves=MOVES, workers=1, otherwise=otherwise).run(two_clones())
+
+
 def without_a_pair(circuit, signals):
     del circuit.data[1]
 
@@ -365,7 +419,7 @@ def test_a_device_that_is_too_small_says_so():
         KINGSTON.qubits[:6],
         tuple(c for c in KINGSTON.couplers if max(c.qubits) < 6),
     )
-    with pytest.raises(DoesNotFit, match="no placement of 8 qubits"):
+    with pytest.raises(DoesNotFit, match="needs 8 connected qubits, but device 'small' has 6"):
         PassManager([CompileProtocol(small, 100)]).run(circuit)
 
 

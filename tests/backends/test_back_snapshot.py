@@ -4,12 +4,15 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from qiskit.transpiler import CouplingMap, Target
+from qiskit.circuit import QuantumCircuit
+from qiskit.transpiler import CouplingMap, PassManager, Target
 from qiskit_ibm_runtime.fake_provider import FakeKingston, FakeSherbrooke
 
+from backends.clifford_pass import native_gates
 from backends.devices import load_device, packaged_devices
 from backends.errors import UnknownDevice, UnusableDevice
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from backends.stim_sampler import sample
 
 GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
 
@@ -141,7 +144,7 @@ def test_a_device_without_a_working_coupler_says_so():
 
 def test_a_device_without_a_clifford_entangler_says_what_it_has():
     target = Target.from_configuration(["rx", "rzz", "measure"], 2, CouplingMap([(0, 1)]))
-    with pytest.raises(UnusableDevice, match=r"looked for cz, ecr, cx, found .*rzz"):
+    with pytest.raises(UnusableDevice, match=r"looked for cz, ecr, cx, iswap, found .*rzz"):
         DeviceSnapshot.from_target(target, "ions")
 
 
@@ -187,3 +190,24 @@ def test_a_device_in_parts_says_so():
 
 def test_a_message_lists_the_first_of_many_broken_couplers():
     assert "0-1, 1-2, 2-3, 3-4, 4-5, 5-6 and 2 more)" in line([1.0] * 8).what_is_connected
+
+
+def test_a_target_that_states_no_decay_has_none():
+    target = Target.from_configuration(
+        ["rz", "sx", "x", "cz", "measure"], 3, CouplingMap([(0, 1), (1, 2)])
+    )
+    device = DeviceSnapshot.from_target(target, "bare")
+    assert device.largest_region == {0, 1, 2}
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cz(0, 1)
+    circuit.delay(1e-3, 0, unit="s")
+    circuit.h(0)
+    circuit.measure([0, 1], [0, 1])
+    assert not sample(PassManager(native_gates(target)).run(circuit), device, 100, 0).array.any()
+
+
+def test_a_target_for_any_qubits_says_that_a_coupling_map_is_missing():
+    target = Target.from_configuration(["rz", "sx", "x", "cz", "measure"], 3)
+    with pytest.raises(UnusableDevice, match="does not state which qubits 'cz' joins"):
+        DeviceSnapshot.from_target(target, "simulator")

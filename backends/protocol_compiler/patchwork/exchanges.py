@@ -63,6 +63,9 @@ def _put(
     """Let a partner or a tip of a tree end up on another place."""
     goal = there
     if kind == _DATA:
+        # Asked for at once: whoever was put before may hang on it now.
+        if not _is_tip(patches, layout, b, i):
+            return False
         goal = last_site(layout, b, i)
         found = False
         shift = np.random.randint(patches.pairs)
@@ -89,8 +92,6 @@ def _exchange_places(patches: Patches, layout: Layout, b: int, tables: DeviceTab
     i = np.random.randint(patches.pairs)
     who = _residents(patches, layout, len(tables.degree))
     if patches.child[b, i] < 0 and np.random.random() < 0.5:
-        if not _is_tip(patches, layout, b, i):
-            return False
         kind, here = _DATA, layout.site[b, i]
         there = random_neighbour(tables, layout.site[b, np.random.randint(patches.pairs)])
     else:
@@ -106,8 +107,6 @@ def _exchange_places(patches: Patches, layout: Layout, b: int, tables: DeviceTab
             return _exchange_mates(patches, layout, b, i, j, there, who, tables)
     other, c, k = who[there]
     if here == there or (c == b and k == i and other != _NOBODY):
-        return False
-    if other == _DATA and not _is_tip(patches, layout, c, k):
         return False
     if not _put(patches, layout, kind, b, i, there, tables):
         return False
@@ -131,8 +130,6 @@ def _exchange_mates(
     movers = np.array([i, j])
     for m in range(2):
         other, c, k = who[places[m]]
-        if other == _DATA and not _is_tip(patches, layout, c, k):
-            return False
         if other == _PARTNER and c == b and k in (i, j):
             return False
     for m in range(2):
