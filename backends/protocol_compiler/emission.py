@@ -118,7 +118,8 @@ class _Writer:
         """Write encryption, its barrier and what comes before decryption."""
         pairs = len(self._sites) // 2
         end = self._recognised.parts.encrypted
-        self._write(operations, self._expected(end), self._sites[1 : pairs + 1])
+        support = [*self._sites[1 : pairs + 1], *self._unused()]
+        self._write(operations, self._expected(end), support)
         self._as_they_are(end, self._recognised.parts.decoding[0])
 
     def decrypted(self, operations: list[Operation]) -> None:
@@ -138,11 +139,11 @@ class _Writer:
             key = range(problem.pairs + 1, 2 * problem.pairs)
             read = [self._recognised.qubits[k] for k in (0, 1 + problem.clone, *key)]
             was_read = [self._recognised.qubits[1 + pair] for pair in parts.lost_and_read]
-            support = [clone, *(self._sites[k] for k in key)]
+            support = [clone, *(self._sites[k] for k in key), *self._unused()]
             self._write(operations, self._expected(end, read, was_read), support)
         elif problem.decoding == TREES:
             kept = self._recognised.qubits[: problem.pairs + 1]
-            self._write(operations, self._expected(end, kept), [clone])
+            self._write(operations, self._expected(end, kept), [clone, *self._unused()])
         self._as_they_are(end, len(self._logical.data))
 
     def _exchange_roles(self, *numbers: int) -> None:
@@ -198,11 +199,19 @@ class _Writer:
         prefix = self._recognised.parts.prefix(end)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
         generators = state.generators if kept is None else state.restricted(kept, z_only=was_read)
-        return [
+        expected = [
             self._on({self._followed[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
             * g.sign
             for g in generators
         ]
+        return expected + [self._on({site: "Z"}) for site in self._unused()]
+
+    def _unused(self) -> list[int]:
+        """The place of R where the input is no half of a Bell pair: a spare qubit in |0>.
+
+        Ways may cross it, and an ECR that makes a move turns what it leaves.
+        """
+        return [] if self._recognised.parts.bell else self._sites[:1]
 
     def _on(self, letters: dict[int, str]) -> stim.PauliString:
         string = stim.PauliString(self.out.num_qubits + 1)

@@ -46,7 +46,7 @@ def lattice(rows, columns, entangler="cx"):
     return DeviceSnapshot("lattice", None, entangler, (qubit,) * (rows * columns), couplers)
 
 
-DEVICES = {"kingston": KINGSTON, "lattice": lattice(5, 5)}
+DEVICES = {"kingston": KINGSTON, "lattice": lattice(5, 5), "full": lattice(2, 5, "ecr")}
 INPUTS = st.one_of(
     st.sampled_from([name for name in NAMED_INPUTS if name != "bell"]),
     st.builds(PureState, st.floats(0, 180, allow_nan=False), st.floats(-360, 360, allow_nan=False)),
@@ -96,6 +96,15 @@ def test_every_input_is_compiled_and_proved(n, strategy, state, device, data):
     ideal = one.linear_estimator.value([s.ideal_success() for s in logical])
     assert ideal == pytest.approx(1)
     assert 0.6 < one.linear_estimator.value(chances) < 1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_ways_across_the_place_of_an_unused_reference_leave_it_as_it_was(strategy):
+    # An ECR turns what it leaves, and without R half the layouts on a full device cross its place.
+    for seed in range(6):
+        require_proof(
+            EntanglementPoint(Cloning(4, 1, strategy, "0"), "parity"), DEVICES["full"], seed
+        )
 
 
 def test_all_inputs_of_a_structure_share_one_placement():
