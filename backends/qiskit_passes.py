@@ -84,7 +84,7 @@ class CompileProtocol(TransformationPass):
         except (NotRecognised, DoesNotFit) as reason:
             if self.otherwise == "raise":
                 raise
-            self.snapshot.require_room(dag.num_qubits() - len(list(dag.idle_wires())))
+            self.snapshot.require_room(len(set(dag.qubits).difference(dag.idle_wires())))
             self.property_set["protocol_remark"] = str(reason)
             target = self.snapshot.to_target()
             (compiled,) = StockCompiler(target, self.seed).compile_all([logical.circuit])

@@ -118,8 +118,7 @@ class _Writer:
         """Write encryption, its barrier and what comes before decryption."""
         pairs = len(self._sites) // 2
         end = self._recognised.parts.encrypted
-        support = [*self._sites[1 : pairs + 1], *self._unused()]
-        self._write(operations, self._expected(end), support)
+        self._write(operations, self._expected(end), self._sites[1 : pairs + 1])
         self._as_they_are(end, self._recognised.parts.decoding[0])
 
     def decrypted(self, operations: list[Operation]) -> None:
@@ -139,11 +138,11 @@ class _Writer:
             key = range(problem.pairs + 1, 2 * problem.pairs)
             read = [self._recognised.qubits[k] for k in (0, 1 + problem.clone, *key)]
             was_read = [self._recognised.qubits[1 + pair] for pair in parts.lost_and_read]
-            support = [clone, *(self._sites[k] for k in key), *self._unused()]
+            support = [clone, *(self._sites[k] for k in key)]
             self._write(operations, self._expected(end, read, was_read), support)
         elif problem.decoding == TREES:
             kept = self._recognised.qubits[: problem.pairs + 1]
-            self._write(operations, self._expected(end, kept), [clone, *self._unused()])
+            self._write(operations, self._expected(end, kept), [clone])
         self._as_they_are(end, len(self._logical.data))
 
     def _exchange_roles(self, *numbers: int) -> None:
@@ -178,7 +177,7 @@ class _Writer:
         support: Sequence[int],
     ) -> None:
         self._simulator.do(as_stim(operations))
-        pauli = correction(self._simulator, expected, support)
+        pauli = correction(self._simulator, expected, [*support, *self._unused()])
         for qubit, (x, z) in pauli.items():
             if x:
                 self._simulator.x(qubit)

@@ -307,15 +307,10 @@ def small_target(size, entangler="cz", couplings=None):
 
 
 def two_clones():
-    circuit = QuantumCircuit(6, 2)
-    circuit.h(0)
-    circuit.cx(0, 1)
-    for signal, key in ((2, 4), (3, 5)):
-        circuit.h(signal)
-        circuit.cx(signal, key)
-    circuit.append(EncryptGate(2), [1, 2, 3])
-    circuit.append(DecryptGate(2, clone=2), [3, 4, 5])
-    circuit.measure([0, 3], [0, 1])
+    circuit, reference, _, _, key, clone = plain(2, clone=2)
+    circuit.append(DecryptGate(2, clone=2), [clone, *key])
+    circuit.add_register(ClassicalRegister(3))  # one bit is never written
+    circuit.measure([reference, clone], [0, 1])
     return circuit
 
 

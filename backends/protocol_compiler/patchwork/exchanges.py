@@ -13,6 +13,7 @@ from backends.protocol_compiler.patchwork.layout import (
     held_before,
     last_site,
     stand_beside,
+    turn,
 )
 from backends.protocol_compiler.patchwork.problem import Patches
 from backends.protocol_compiler.patchwork.roles import mate_in_block
@@ -143,15 +144,6 @@ def _exchange_mates(
 
 
 @inner_machine_code
-def _turn(layout: Layout, b: int) -> int:
-    """How many blocks are made before a block."""
-    k = 0
-    while layout.order[k] != b:
-        k += 1
-    return k
-
-
-@inner_machine_code
 def _exchange_blocks(patches: Patches, layout: Layout, b: int, tables: DeviceTables) -> bool:
     """Two blocks that nobody clones further exchange all their places."""
     c = np.random.randint(patches.blocks)
@@ -173,8 +165,8 @@ def _exchange_blocks(patches: Patches, layout: Layout, b: int, tables: DeviceTab
     layout.path[b] = layout.path[c]
     layout.path[c] = path
     if np.random.random() < _SAME_TIME:
-        first, second = _turn(layout, b), _turn(layout, c)
-        sources = max(_turn(layout, patches.source[b, 0]), _turn(layout, patches.source[c, 0]))
+        first, second = turn(layout, b), turn(layout, c)
+        sources = max(turn(layout, patches.source[b, 0]), turn(layout, patches.source[c, 0]))
         if sources < min(first, second):  # what both clone is there for either
             layout.order[first], layout.order[second] = c, b
     held = np.empty(len(tables.degree), dtype=np.int64)

@@ -13,6 +13,7 @@ from backends.protocol_compiler.patchwork.layout import (
     enter,
     hold_inputs,
     last_site,
+    turn,
 )
 from backends.protocol_compiler.patchwork.placing import place_block
 from backends.protocol_compiler.patchwork.problem import Patches
@@ -209,9 +210,7 @@ def move_inputs(
 @inner_machine_code
 def reorder(patches: Patches, layout: Layout, b: int) -> bool:
     """A block is made earlier or later, after its parent and before its children."""
-    old = 0
-    while layout.order[old] != b:
-        old += 1
+    old = turn(layout, b)
     low, high = 0, patches.blocks - 1
     for k in range(patches.blocks):
         other = layout.order[k]

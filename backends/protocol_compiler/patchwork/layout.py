@@ -125,6 +125,15 @@ def last_site(layout: Layout, b: int, pair: int) -> int:
 
 
 @inner_machine_code
+def turn(layout: Layout, b: int) -> int:
+    """How many blocks are made before a block."""
+    k = 0
+    while layout.order[k] != b:
+        k += 1
+    return k
+
+
+@inner_machine_code
 def has_partner(patches: Patches, b: int, pair: int) -> bool:
     """Whether a pair is a Bell pair: it is unless it is an input that comes from elsewhere."""
     return pair > 0 or patches.partner[b, 0] >= 0
