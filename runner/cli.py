@@ -24,6 +24,7 @@ from runner.cli_output import (
     shared,
 )
 from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, UserError
+from runner.interrupts import interrupts_kept
 
 
 class _Commands(click.Group):
@@ -31,7 +32,8 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts_kept():
+                return super().invoke(ctx)
         except UserError as error:
             if ctx.params["debug"]:
                 raise

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +18,7 @@ from backends.errors import DoesNotFit
 from backends.ibm.options import IbmConfig
 from backends.pulse_trains import Decoupling
 from backends.snapshot import DeviceSnapshot
+from backends.worker_processes import in_order
 from experiments.point import Point
 from experiments.protocol import Strategy
 from runner.config import RunConfig
@@ -221,44 +218,7 @@ def _map(
         yield function(left.popleft())
     if not left:
         return
-    workers = min(os.cpu_count() or 1, len(left))
-    others = set(multiprocessing.active_children())
-    # Spawned, not forked: the transpiler's own threads do not survive a fork.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        try:
-            with _interrupts_held_back():
-                outcomes = [pool.submit(function, one) for one in left]
-            for outcome in outcomes:
-                yield outcome.result()
-        except BaseException:
-            # Nobody wants what they compile now, nor waits for it. The pool notices, fails what is
-            # left, and has ended when ``with`` does: at the exit of Python it would do so in a
-            # race. What is left must not be cancelled for that: such a pool cannot fail it.
-            for process in set(multiprocessing.active_children()) - others:
-                process.terminate()
-            raise
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one: they inherit that it is blocked.
-
-    Here it comes through at the end; were it ignored, it would be lost. Blocked in this thread, it
-    goes to threads of libraries, for which the main thread is called: hence a handler too.
-    """
-    came: list[int] = []
-    in_main = threading.current_thread() is threading.main_thread()
-    if in_main:
-        handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
+    yield from in_order(function, left, os.cpu_count() or 1)
 
 
 def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> ResultRow:

@@ -680,7 +680,7 @@ def test_a_compilation_can_be_interrupted(
 def test_a_simulation_can_be_interrupted_and_resumed(
     start: Start, tmp_path: Path, invoke: Invoke
 ) -> None:
-    process = start(IDEAL.replace("200", "100000") + "repeats: 40\n")
+    process = start(IDEAL.replace("200", "300000") + "repeats: 40\n")
     wait_until((tmp_path / "runs" / ".enclone.sqlite.locks").exists, process)
     done = interrupted(process, everyone=True)
     assert (done.exit_code, done.stdout, done.last_line) == (130, "", "interrupted")

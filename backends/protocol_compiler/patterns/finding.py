@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from backends.protocol_compiler.recognition import recognise
 from backends.protocol_compiler.search import search
 from backends.protocol_compiler.tables import device_tables
 from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from backends.worker_processes import in_order
 from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning, Strategy
@@ -126,8 +128,8 @@ def main() -> None:
         for seed in seeds
     ]
     document: dict[str, dict[str, list[_Entry]]] = json.loads(FILE.read_text(encoding="utf-8"))
-    with ProcessPoolExecutor(given.workers) as pool:
-        for task, (key, entry) in zip(tasks, pool.map(_run, tasks), strict=True):
+    with closing(in_order(_run, tasks, given.workers or os.cpu_count() or 1)) as outcomes:
+        for task, (key, entry) in zip(tasks, outcomes, strict=True):
             if entry:
                 shelf = document.setdefault(task.lattice, {})
                 shelf[key] = merged(shelf.get(key, []), entry)
