@@ -15,12 +15,12 @@ from runner import __version__
 from runner.cli_jobs import COMMANDS as JOB_COMMANDS
 from runner.cli_offline import COMMANDS as OFFLINE_COMMANDS
 from runner.cli_output import (
+    compiling,
     json_option,
     out_option,
     override_option,
     print_pairs,
     print_rows,
-    progress,
     shared,
 )
 from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, UserError
@@ -124,7 +124,7 @@ def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool)
     from runner.explanation import compilation, compiler_remarks
     from runner.forecast import forecast, require_budget
     from runner.places import runs_folder
-    from runner.planning import compile_sweep, pinned, planned_row, sweep
+    from runner.planning import compile_sweep, pinned, planned_row
     from runner.session import Session
     from runner.status import jobs
     from runner.tables import plan_table
@@ -132,7 +132,7 @@ def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool)
     settings, _ = load_config(config, overrides)
     adapter = Session(runs_folder(None)).planning_adapter(settings)
     settings = pinned(settings, adapter)
-    with progress("compiling", len(sweep(settings))) as advance:
+    with compiling(settings) as advance:
         planned = compile_sweep(settings, adapter.snapshot(), advance)
     rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]
     cost = forecast(settings, adapter, planned)
@@ -173,11 +173,10 @@ def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool)
 def tables(configs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
     """Predict each CONFIG and compare with the published table; no job is made."""
     from runner.config import load_config
-    from runner.planning import sweep
     from runner.published_tables import compared_tables, summary_text, table_text
 
     loaded = [load_config(config, overrides)[0] for config in configs]
-    with progress("compiling", sum(len(sweep(one)) for one in loaded)) as advance:
+    with compiling(*loaded) as advance:
         found = compared_tables(loaded, advance)
     if as_json:
         click.echo(json.dumps([table.as_dict() for table in found], indent=1))

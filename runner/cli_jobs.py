@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli_output import (
+    compiling,
     following,
     json_option,
     out_option,
@@ -195,7 +196,7 @@ def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Sess
     from runner.config import load_config
     from runner.forecast import forecast, require_budget
     from runner.places import require_place
-    from runner.planning import compile_sweep, decided, pinned, sweep
+    from runner.planning import compile_sweep, decided, pinned
 
     settings, source = load_config(config, overrides)
     session = _session(out)
@@ -206,7 +207,7 @@ def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Sess
         # Before anything is compiled or written down.
         planning.require_ready()
     settings = pinned(settings, planning)
-    with progress("compiling", len(sweep(settings))) as advance:
+    with compiling(settings) as advance:
         planned = compile_sweep(settings, planning.snapshot(), advance)
     settings = decided(settings, planned)
     cost = forecast(settings, planning, planned)

@@ -15,6 +15,7 @@ from runner.errors import EXIT_FAILED, EXIT_PARTLY_FAILED, EXIT_PENDING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from runner.config import RunConfig
     from runner.rows import ResultRow
     from runner.session import Session
     from runner.store.records import Tally
@@ -70,6 +71,21 @@ def progress(what: str, total: int) -> Iterator[Callable[[], object]]:
     with _bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def compiling(*runs: RunConfig) -> Iterator[Callable[[], object]]:
+    """The progress bar of compiling runs; yields what advances it by one point."""
+    from runner.planning import makes_machine_code, sweep
+
+    if any(map(makes_machine_code, runs)):
+        click.echo(
+            "the protocol compiler is used for the first time: its inner loops are compiled to "
+            "machine code, which takes a minute or two, once for each version",
+            err=True,
+        )
+    with progress("compiling", sum(len(sweep(one)) for one in runs)) as advance:
+        yield advance
 
 
 @contextmanager

@@ -183,6 +183,17 @@ def decided(config: RunConfig, planned: Sequence[PlannedPoint]) -> RunConfig:
     return config.model_copy(update={"experiment": experiment})
 
 
+def makes_machine_code(config: RunConfig) -> bool:
+    """Whether compiling the run begins with making the protocol compiler's own machine code."""
+    if config.compile.strategy == "stock":
+        return False
+    from backends.protocol_compiler.compiled import is_kept
+
+    # GHZ states and clones of clones have a search of their own.
+    several = config.experiment.kind in ("ghz", "iterated")
+    return not is_kept("patchwork" if several else "protocol_compiler")
+
+
 def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:
     """The budget of the protocol compiler; None where it is not asked."""
     if config.compile.strategy == "stock":

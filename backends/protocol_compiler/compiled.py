@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast
@@ -12,6 +15,9 @@ from typing import TypeVar, cast
 import numba
 
 _F = TypeVar("_F", bound=Callable[..., object])
+
+_KEPT_SECONDS = 30 * 86_400.0
+"""Machine code of other versions is kept as long after its last use: two may be in use by turns."""
 
 
 @cache
@@ -24,7 +30,7 @@ def sources_hash() -> str:
 
 
 @cache
-def _folder() -> str:
+def _folder() -> Path:
     """Where machine code is kept: one folder for each state of this package's sources.
 
     numba looks at the file of a function alone, and would go on using an old version of whatever
@@ -34,7 +40,25 @@ def _folder() -> str:
     place = here / "__pycache__"
     if not os.access(place if place.is_dir() else here, os.W_OK):
         place = Path.home() / ".cache" / "enclone"
-    return str(place / f"machine-code-{sources_hash()}")
+    mine = place / f"machine-code-{sources_hash()}"
+    with suppress(OSError):
+        # What cannot be tidied up only takes up room.
+        _used_now(mine)
+    return mine
+
+
+def _used_now(mine: Path) -> None:
+    """Note that a folder is in use, and remove those beside it that no longer are."""
+    mine.mkdir(parents=True, exist_ok=True)
+    os.utime(mine)
+    for other in mine.parent.glob("machine-code-*"):
+        if time.time() - other.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(other)
+
+
+def is_kept(package: str) -> bool:
+    """Whether machine code is kept of a package: ``protocol_compiler`` or one inside it."""
+    return any(_folder().glob(f"{package}_*/*.nbc"))
 
 
 def machine_code(function: _F) -> _F:
@@ -49,7 +73,7 @@ def inner_machine_code(function: _F) -> _F:
 
 def _compiled(function: _F, *, wrapped: bool) -> _F:
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _folder()
+    numba.config.CACHE_DIR = str(_folder())
     try:
         decorate = numba.njit(
             cache=True, nogil=True, no_cfunc_wrapper=True, no_cpython_wrapper=not wrapped

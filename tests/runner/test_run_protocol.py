@@ -45,10 +45,30 @@ def test_a_plan_explains_who_compiled_and_where_fidelity_goes(invoke, file, tmp_
     assert all(compiled["losses"][cause] > 0 for cause in ("gates", "idling", "readout"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "package"),
+    [
+        ("{kind: entanglement, n: 2}", "protocol_compiler"),
+        ("{kind: ghz, r: 2}", "patchwork"),
+        ("{kind: iterated, level: 1}", "patchwork"),
+    ],
+)
+def test_the_first_use_says_that_machine_code_is_made(monkeypatch, invoke, file, kind, package):
+    asked = []
+    monkeypatch.setattr("runner.planning.compile_sweeps", lambda runs, _: [[] for _ in runs])
+    monkeypatch.setattr("backends.protocol_compiler.compiled.is_kept", asked.append)
+    command = ("plan", str(file), "-o", f"experiment={kind}")
+    assert "for the first time" in invoke(*command).stderr
+    assert "for the first time" not in invoke(*command, "-o", "compile.strategy=stock").stderr
+    assert asked == [package]
+
+
 def test_a_run_keeps_to_its_plan_and_a_second_resume_changes_nothing(invoke, file):
     planned = json.loads(invoke("plan", str(file), "--json").stdout)["rows"]
     done = invoke("run", str(file), "--json")
     assert done.exit_code == 0, done.output
+    # The plan has made the machine code.
+    assert "for the first time" not in done.stderr
     rows = json.loads(done.stdout)
     assert [r["predicted"] for r in rows] == [p["predicted"] for p in planned]
     for row in rows:
