@@ -40,17 +40,6 @@ EXCHANGE: NDArray[np.int64] = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]])
 """EXCHANGE[a, b]: the permutation that exchanges two axes."""
 
 
-def taking(first: int, to_first: int, second: int, to_second: int) -> int:
-    """The permutation that takes two different axes to two others.
-
-    >>> NAMES[taking(X, Z, Z, X)]
-    ('h',)
-    """
-    return next(
-        c for c in range(6) if IMAGE[c, first] == to_first and IMAGE[c, second] == to_second
-    )
-
-
 def _pull_back_masks() -> NDArray[np.uint8]:
     """For each permutation, the 2x2 matrix over GF(2) that takes (x, z) back through it."""
     bits = {X: (1, 0), Y: (1, 1), Z: (0, 1)}
