@@ -7,6 +7,7 @@ import pytest
 from exported import Program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from marks import PROTOCOL_COMPILER
 from qiskit import qasm3
 from qiskit.circuit import QuantumCircuit
 
@@ -31,8 +32,7 @@ from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
 from experiments.storage import StoragePoint
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 DEVICE = load_device("fake_kingston")
 FEW = 4_000

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import stim
 from exported import Program, parity_mean, reduced
+from marks import PROTOCOL_COMPILER
 from qiskit import qasm3
 
 from backends.devices import load_device
@@ -15,8 +16,7 @@ from experiments.chsh import ChshPoint
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 DEVICE = load_device("fake_kingston")
 MOVES = 6_000

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import stim
 from exported import Program, parity_mean
+from marks import PROTOCOL_COMPILER
 from qiskit import qasm3
 
 from backends.certificate import certify, two_qubit_layers
@@ -30,8 +31,7 @@ from experiments.clifford import steps
 from experiments.ghz import GhzPoint
 from experiments.iterated import IteratedPoint
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 DEVICE = load_device("fake_kingston")
 FEW = 3_000

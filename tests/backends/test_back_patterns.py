@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from marks import PROTOCOL_COMPILER
 
 from backends.certificate import certify
 from backends.devices import load_device
@@ -31,8 +32,7 @@ from backends.pulse_trains import DECOUPLINGS
 from experiments.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 KINGSTON = load_device("fake_kingston")
 FEW = 4_000

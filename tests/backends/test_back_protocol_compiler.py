@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from marks import PROTOCOL_COMPILER
 
 from backends.certificate import certify
 from backends.compile import Search, StockCompiler, compile_point
@@ -23,8 +24,7 @@ from experiments.entanglement import EntanglementPoint
 from experiments.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 DEVICE = load_device("fake_kingston")
 GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from marks import PROTOCOL_COMPILER
 from qiskit import transpile
 from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr
@@ -31,8 +32,7 @@ from experiments.gates import DecryptGate, EncryptGate
 from experiments.protocol import TO_Z, Cloning, apply, rotate_key
 from experiments.stabilizers import OutcomeLaw
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 KINGSTON = load_device("fake_kingston")
 MOVES = 20_000

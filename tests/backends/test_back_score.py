@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from marks import PROTOCOL_COMPILER
 
 from backends.compile import compile_point
 from backends.devices import load_device
@@ -17,8 +18,7 @@ from experiments.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 DEVICES = ["fake_kingston", "fake_sherbrooke", "fake_mumbai", "fake_nighthawk"]
 

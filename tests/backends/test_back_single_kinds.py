@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from marks import PROTOCOL_COMPILER
 
 from backends.certificate import certify
 from backends.compile import Search, compile_point
@@ -21,8 +22,7 @@ from experiments.leakage import Coalition, LeakagePoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.storage import LOSSES, StoragePoint
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 KINGSTON = load_device("fake_kingston")
 MOVES = 20_000

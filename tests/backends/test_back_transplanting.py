@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from marks import PROTOCOL_COMPILER
 
 from backends.certificate import certify
 from backends.devices import load_device
@@ -19,8 +20,7 @@ from backends.protocol_compiler.tables import device_tables, working_region
 from experiments.ghz import GhzPoint
 from experiments.iterated import IteratedPoint
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 KINGSTON = load_device("fake_kingston")
 IDEAL = heavy_hex(6, 12)

@@ -4,10 +4,10 @@ import csv
 import json
 
 import pytest
+from marks import PROTOCOL_COMPILER
 from test_run_support import run_folders
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 CONFIG = """\
 experiment: {kind: entanglement, n: 3, decrypt: {strategy: frame}}

@@ -1,13 +1,18 @@
+import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, create_engine
 
 from runner.interrupts import interrupts_kept
+
+MAIN = (threading.main_thread().ident, signal.SIGINT)
 
 
 class Collected:
@@ -77,6 +82,48 @@ def test_an_interrupt_that_is_ignored_twice_comes_a_third_time() -> None:
     assert ignored == [True]
 
 
+def busy_database(connection: Connection, came: list[str]) -> None:
+    """Interrupts itself within the library, which then goes on for a while."""
+
+    def interrupts_and_goes_on() -> int:
+        signal.raise_signal(signal.SIGINT)
+        came.append("went on")
+        return 1
+
+    connection.connection.driver_connection.create_function("busy", 0, interrupts_and_goes_on)
+    came.append(str(connection.exec_driver_sql("SELECT busy()").scalar()))
+    counting()
+
+
+def test_the_database_library_finishes_first() -> None:
+    came: list[str] = []
+    with create_engine("sqlite://").connect() as connection, pytest.raises(KeyboardInterrupt):
+        in_turn(lambda: busy_database(connection, came))
+    assert came == ["went on", "1"]
+
+
+def test_a_database_that_does_not_answer_is_interrupted_all_the_same() -> None:
+    """This test is a package's work itself: as long as its name says so, nothing comes through."""
+    slow = {"__name__": "sqlalchemy.slow", "wait": lambda: time.sleep(0.01)}
+    exec("def work(end):\n    while end():\n        wait()", slow)  # noqa: S102
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        in_turn(
+            lambda: threading.Timer(0.1, signal.pthread_kill, MAIN).start(),
+            lambda: slow["work"](lambda: time.monotonic() - began < 30),
+        )
+    assert 1 < time.monotonic() - began < 25
+
+
+def test_who_ignores_interrupts_goes_on_to() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        in_turn(lambda: signal.raise_signal(signal.SIGINT), lambda: time.sleep(0.1))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_other_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     monkeypatch.setattr("sys.unraisablehook", lambda ignored: seen.append(ignored.exc_value))
@@ -85,6 +132,7 @@ def test_other_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch) -> Non
         collect(refuse)
     assert list(map(str, seen)) == ["an error of the library"]
     assert sys.unraisablehook is hook
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_command_keeps_them(tmp_path: Path) -> None:

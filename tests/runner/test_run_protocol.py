@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from marks import PROTOCOL_COMPILER
 
-# Its machine code is made once, in one process.
-pytestmark = pytest.mark.xdist_group("protocol compiler")
+pytestmark = PROTOCOL_COMPILER
 
 CONFIG = """\
 experiment: {kind: entanglement, n: 2, decrypt: {strategy: [frame, unitary]}}
