@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,8 +50,6 @@ def open_engine(url: str) -> Engine:
             f"the folder of the store '{url}' cannot be made: {error.strerror}; choose another "
             "place with --out or ENCLONE_STORE"
         ) from None
-    pool = type(engine.pool)
-    logging.getLogger(f"{pool.__module__}.{pool.__name__}").addFilter(_is_no_interrupt)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
@@ -63,11 +60,6 @@ def open_engine(url: str) -> Engine:
             with engine.begin() as connection:
                 _migrate(connection)
     return engine
-
-
-def _is_no_interrupt(record: logging.LogRecord) -> bool:
-    """The pool logs Ctrl-C with its traceback, and raises it all the same."""
-    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
 def _revision(connection: Connection) -> str | None:

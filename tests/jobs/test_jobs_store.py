@@ -20,30 +20,12 @@ from started import SCRIPT
 from backends.rehearsal.adapter import open_rehearsal
 from runner.jobs.manager import JobManager
 from runner.store import locking
-from runner.store.database import StoreError, open_engine
+from runner.store.database import StoreError
 from runner.store.locking import LockLost, RunIsBusy, lease_lock, run_lock
 from runner.store.schema import REVISION, metadata
 from runner.store.store import Store
 
 STORES = Path(__file__).parent / "stores"
-
-
-def test_an_interrupt_while_a_connection_goes_back_is_raised_and_not_logged(
-    tmp_path, monkeypatch, caplog
-):
-    engine = open_engine(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    wanted: list[type[BaseException]] = [KeyboardInterrupt, OSError]
-
-    def refuse(*_):
-        raise wanted[0]
-
-    monkeypatch.setattr(engine.dialect, "do_rollback", refuse)
-    with pytest.raises(KeyboardInterrupt):
-        engine.raw_connection().close()
-    assert caplog.records == []
-    del wanted[0]
-    engine.raw_connection().close()
-    assert [record.exc_info[0] for record in caplog.records] == [OSError]
 
 
 # --- old stores and newer ones
