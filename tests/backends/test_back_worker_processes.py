@@ -38,7 +38,7 @@ def killed_half_way(number: int) -> bytes:
 
 
 def slow_half_way(folder: Path | None) -> bytes:
-    """Sleeps half way through the answer, if it is given a folder to say so in."""
+    """Once it may, sleeps half way through its answer, if it is given a folder to say so in."""
 
     def say_so_and_sleep() -> None:
         assert folder is not None
@@ -46,6 +46,7 @@ def slow_half_way(folder: Path | None) -> bytes:
         time.sleep(600)
 
     if folder is not None:
+        wait_until((folder / "may").exists)
         stop_half_way(say_so_and_sleep)
     return bytes(1000)
 
@@ -96,10 +97,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def lives(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        status = Path(f"/proc/{process}/status").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return b"State:\tZ" not in Path(f"/proc/{process}/status").read_bytes()
+    return b"State:\tZ" not in status
 
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
@@ -132,6 +133,8 @@ def test_a_process_that_is_killed_is_missed(killed: Callable[[int], int | bytes]
 def test_a_process_that_is_half_way_through_its_answer_holds_nobody_up(tmp_path: Path) -> None:
     with closing(in_order(slow_half_way, [None, tmp_path, None], 2)) as outcomes:
         assert next(outcomes) == bytes(1000)
+        # Not before: nobody may be reading when the answer stops.
+        (tmp_path / "may").touch()
         wait_until((tmp_path / "half").exists)
     assert multiprocessing.active_children() == []
 
