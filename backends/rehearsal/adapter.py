@@ -300,7 +300,8 @@ def open_rehearsal(
     Args:
         device: a snapshot, its name or file, or ``ideal`` for a perfect device.
         options: ``cloud``, the path of the cloud's file (default ``rehearsal.sqlite``);
-            ``used``, whether it was used before, so that its file has to be there;
+            ``used``, for a run that has begun: whether it has sent jobs, so that the file has to
+            be there. If not it is made now: once a job is noted as sent it would be missed;
             ``faults``, a list of :class:`~backends.rehearsal.transport.Fault` as mappings; any
             field of :class:`~backends.rehearsal.cloud.CloudSettings`.
         clock: time in seconds, the same for all processes.
@@ -313,7 +314,8 @@ def open_rehearsal(
     snapshot = as_snapshot(device)
     wanted = dict(options)
     path = Path(wanted.pop("cloud", "rehearsal.sqlite"))
-    if wanted.pop("used", False) and not path.exists():
+    used = wanted.pop("used", None)
+    if used and not path.exists():
         raise ProviderError(
             f"the rehearsal cloud's file '{path}', which has jobs of this run, is gone",
             remedy="put it back: without it nobody knows what became of them",
@@ -328,4 +330,6 @@ def open_rehearsal(
             remedy=f"the options are: {names}",
         ) from error
     cloud = Cloud(path, clock, settings)
+    if used is not None:
+        cloud.make()
     return RehearsalAdapter(snapshot, cloud, Transport(cloud, script, clock, sleep))

@@ -133,13 +133,17 @@ class Cloud:
         self.settings = settings or CloudSettings()
         self._wanted = settings
         if path.exists():
-            self._make()
+            self.make()
         nearest = next(p for p in path.absolute().parents if p.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             raise _unusable(path, f"'{nearest.name}' is no folder that may be written to")
 
-    def _make(self) -> None:
-        """Make the file, or read how an old one behaves."""
+    def make(self) -> None:
+        """Make the file, or read how an old one behaves.
+
+        Raises:
+            ProviderError: if the file cannot be used or was made with other settings.
+        """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self.settings = self._open(self._wanted)
@@ -179,7 +183,7 @@ class Cloud:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if not self._made:
-            self._make()
+            self.make()
         with self._exclusively() as connection:
             yield connection
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -29,6 +30,7 @@ from backends import providers
 from backends.adapter import Adapter, CircuitFailure
 from backends.certificate import Certificate, certify
 from backends.providers import open_adapter
+from backends.rehearsal.adapter import RehearsalAdapter
 from runner import folder as folders
 from runner.cli import main
 from runner.config import BudgetConfig, RunConfig
@@ -693,6 +695,19 @@ def test_a_simulation_can_be_interrupted_and_resumed(
     assert invoke("status").exit_code == 3
     rows = json.loads(invoke("resume", "--json").stdout)
     assert [row["value"] for row in rows] == [1.0] * 40
+    assert invoke("status").exit_code == 0
+
+
+def test_a_run_interrupted_before_its_first_job_reaches_the_rehearsal_cloud_goes_on(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "backend: {provider: rehearsal, device: ideal, rehearsal: {poll_seconds: 0.1}}\n"
+    (tmp_path / "c.yaml").write_text(ONE + text, encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr(RehearsalAdapter, "submit", Mock(side_effect=KeyboardInterrupt))
+        assert invoke("run", "c.yaml").exit_code == 130
+    done = invoke("resume")
+    assert (done.exit_code, done.stdout[:10]) == (0, "n  clone  "), done.output
     assert invoke("status").exit_code == 0
 
 
