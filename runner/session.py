@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import make_url
 
 from runner.places import choose, is_run
-from runner.store.database import store_url
+from runner.store.database import StoreError, store_url
 from runner.store.records import Tally
 from runner.store.run_tables import RunExists
 from runner.store.store import Store
@@ -127,7 +129,16 @@ class Session:
             except RunExists:
                 # Another machine with the same store took the name in the same second.
                 continue
+            except BaseException:
+                self._forget_unless_stored(place)
+                raise
             return place.name
+
+    def _forget_unless_stored(self, place: Path) -> None:
+        """Remove the folder of a run that did not begin: nobody could go on with it."""
+        with suppress(StoreError):
+            if place.name not in self.store.run_ids():
+                shutil.rmtree(place)
 
     def restore(self, place: Path) -> str:
         """Write a run anew into a store that has lost it, from its folder.
