@@ -13,7 +13,7 @@ from types import FrameType
 _AGAIN_SECONDS = 0.01
 _PATIENCE_SECONDS = 2.0
 """A transaction is over in milliseconds; a database that does not answer must not hold one up."""
-_FINISHING = {"alembic", "filelock", "sqlalchemy"}
+_FINISHING = {"alembic", "sqlalchemy"}
 """Packages that may finish first. Interrupted at the wrong line, SQLAlchemy takes the exception for
 a fault of its own and ends in an AssertionError, or in a traceback that it logs."""
 
