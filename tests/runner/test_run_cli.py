@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import click
 import pytest
@@ -30,13 +29,11 @@ from backends import providers
 from backends.adapter import Adapter, CircuitFailure
 from backends.certificate import Certificate, certify
 from backends.providers import open_adapter
-from backends.rehearsal.adapter import RehearsalAdapter
 from runner import folder as folders
 from runner.cli import main
 from runner.config import BudgetConfig, RunConfig
 from runner.errors import OverBudget
 from runner.forecast import Forecast, require_budget
-from runner.jobs.runs import store_run
 from runner.places import find
 
 Call = Callable[..., Done]
@@ -696,45 +693,6 @@ def test_a_simulation_can_be_interrupted_and_resumed(
     assert invoke("status").exit_code == 3
     rows = json.loads(invoke("resume", "--json").stdout)
     assert [row["value"] for row in rows] == [1.0] * 40
-    assert invoke("status").exit_code == 0
-
-
-def test_a_run_interrupted_before_it_is_stored_leaves_nothing(
-    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
-    monkeypatch.setattr("runner.jobs.runs.store_run", Mock(side_effect=KeyboardInterrupt))
-    done = invoke("run", "c.yaml")
-    assert (done.exit_code, done.stderr.splitlines()[-1]) == (130, "interrupted")
-    assert [path for path in (tmp_path / "runs").iterdir() if path.is_dir()] == []
-    assert "there is no run in" in invoke("report").stderr
-
-
-def test_a_run_interrupted_as_soon_as_it_is_stored_goes_on(
-    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stored_and_interrupted(*arguments: Any) -> None:
-        store_run(*arguments)
-        raise KeyboardInterrupt
-
-    (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
-    with monkeypatch.context() as patched:
-        patched.setattr("runner.jobs.runs.store_run", stored_and_interrupted)
-        assert invoke("run", "c.yaml").exit_code == 130
-    assert invoke("resume").exit_code == 0
-    assert invoke("report").exit_code == 0
-
-
-def test_a_run_interrupted_before_its_first_job_reaches_the_rehearsal_cloud_goes_on(
-    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    text = "backend: {provider: rehearsal, device: ideal, rehearsal: {poll_seconds: 0.1}}\n"
-    (tmp_path / "c.yaml").write_text(ONE + text, encoding="utf-8")
-    with monkeypatch.context() as patched:
-        patched.setattr(RehearsalAdapter, "submit", Mock(side_effect=KeyboardInterrupt))
-        assert invoke("run", "c.yaml").exit_code == 130
-    done = invoke("resume")
-    assert (done.exit_code, done.stdout[:10]) == (0, "n  clone  "), done.output
     assert invoke("status").exit_code == 0
 
 

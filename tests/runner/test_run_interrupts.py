@@ -6,11 +6,21 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from click.testing import Result
 from sqlalchemy import Connection, create_engine
 
+from backends.rehearsal.adapter import RehearsalAdapter
 from runner.interrupts import interrupts_kept
+from runner.jobs.runs import store_run
+
+Invoke = Callable[..., Result]
+
+ONE = "experiment: {kind: entanglement, n: 2}\nshots: 200\n"
+IDEAL = f"{ONE}backend: {{device: ideal}}\n"
 
 MAIN = (threading.main_thread().ident, signal.SIGINT)
 
@@ -151,3 +161,42 @@ def test_the_command_keeps_them(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_run_interrupted_before_it_is_stored_leaves_nothing(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
+    monkeypatch.setattr("runner.jobs.runs.store_run", Mock(side_effect=KeyboardInterrupt))
+    done = invoke("run", "c.yaml")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (130, "interrupted")
+    assert [path for path in (tmp_path / "runs").iterdir() if path.is_dir()] == []
+    assert "there is no run in" in invoke("report").stderr
+
+
+def test_a_run_interrupted_as_soon_as_it_is_stored_goes_on(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored_and_interrupted(*arguments: Any) -> None:
+        store_run(*arguments)
+        raise KeyboardInterrupt
+
+    (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr("runner.jobs.runs.store_run", stored_and_interrupted)
+        assert invoke("run", "c.yaml").exit_code == 130
+    assert invoke("resume").exit_code == 0
+    assert invoke("report").exit_code == 0
+
+
+def test_a_run_interrupted_before_its_first_job_reaches_the_rehearsal_cloud_goes_on(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "backend: {provider: rehearsal, device: ideal, rehearsal: {poll_seconds: 0.1}}\n"
+    (tmp_path / "c.yaml").write_text(ONE + text, encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr(RehearsalAdapter, "submit", Mock(side_effect=KeyboardInterrupt))
+        assert invoke("run", "c.yaml").exit_code == 130
+    done = invoke("resume")
+    assert (done.exit_code, done.stdout[:10]) == (0, "n  clone  "), done.output
+    assert invoke("status").exit_code == 0
