@@ -48,7 +48,7 @@ bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock
 	$(BIN)/python tests/bench_compile.py --out build/bench-compile
 
 patterns: $(STAMP)  ## search again for the placements on ideal lattices that are shipped
-	$(BIN)/python -m backends.protocol_compiler.patterns.finding
+	$(BIN)/python -m backends.compiling.protocol.patterns.finding
 
 lock: $(STAMP)   ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra parquet --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
     from qiskit.primitives import BitArray
 
-    from backends.snapshot import DeviceSnapshot
+    from backends.devices.snapshot import DeviceSnapshot
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 

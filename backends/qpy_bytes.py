@@ -11,7 +11,7 @@ from collections.abc import Callable
 from qiskit import qpy
 from qiskit.circuit import Delay, QuantumCircuit
 
-from experiments.clifford import NotClifford
+from experiments.stabilizer.clifford import NotClifford
 
 TICK_SECONDS = 1e-15
 _UNIT_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from qiskit.circuit import QuantumCircuit, Qubit
 
-from experiments.turned_input import INPUT_STAGE, Bloch
+from experiments.stabilizer.rotated_input import INPUT_STAGE, Bloch
 
 NamedInput = Literal["bell", "0", "1", "+", "-", "+i", "-i"]
 NAMED_INPUTS: tuple[NamedInput, ...] = get_args(NamedInput)

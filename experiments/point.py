@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
-from experiments.estimators import LinearEstimator
 from experiments.protocol import Strategy
 from experiments.published import Published
 from experiments.settings import Setting
+from experiments.statistics.estimators import LinearEstimator
 
 
 class Point(Protocol):

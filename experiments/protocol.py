@@ -29,7 +29,7 @@ from qiskit.circuit.classical import expr
 
 from experiments.gates import DecryptGate, EncryptGate, require_clone
 from experiments.inputs import Input, prepare
-from experiments.stabilizers import OutcomeLaw, StabilizerState, recoverable
+from experiments.stabilizer.states import OutcomeLaw, StabilizerState, recoverable
 
 Strategy = Literal["unitary", "feedforward", "frame", "witness"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)

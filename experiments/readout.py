@@ -29,7 +29,7 @@ from experiments.protocol import (
     register,
 )
 from experiments.settings import Check, Setting
-from experiments.stabilizers import StabilizerState, recoverable
+from experiments.stabilizer.states import StabilizerState, recoverable
 
 Estimator = Literal["bsm", "parity"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
-from experiments.clifford import steps
-from experiments.turned_input import ideal_law
+from experiments.stabilizer.clifford import steps
+from experiments.stabilizer.rotated_input import ideal_law
 
 
 @dataclass(frozen=True, order=True)

@@ -1,6 +1,6 @@
 """``python -m runner`` is the command ``enclone``."""
 
-from runner.cli import main
+from runner.cli.commands import main
 
 if __name__ == "__main__":
     main(prog_name="enclone")

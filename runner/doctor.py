@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from runner.errors import RunFolderError
-from runner.places import require_place
+from runner.run_folder.locations import require_place
 from runner.store.database import StoreError
 
 _NEEDED = {
@@ -63,7 +63,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _snapshots() -> Finding:
-    from backends.devices import packaged_devices
+    from backends.devices.catalog import packaged_devices
 
     found = len(packaged_devices())
     return Finding(
@@ -77,7 +77,7 @@ def _snapshots() -> Finding:
 def _simulation() -> Finding:
     """Clone one qubit and look at the result: the whole chain in a tenth of a second."""
     try:
-        from backends.stim_sampler import sample
+        from backends.simulation.stim_sampler import sample
         from experiments.protocol import Cloning
         from experiments.readout import settings
 
@@ -93,7 +93,7 @@ def _simulation() -> Finding:
 
 
 def _ibm() -> Iterator[Finding]:
-    from backends.ibm.diagnosis import diagnose
+    from backends.providers.ibm.diagnosis import diagnose
 
     for one in diagnose():
         yield Finding(one.subject, one.good, one.detail, one.remedy)
@@ -102,7 +102,7 @@ def _ibm() -> Iterator[Finding]:
 def _aws() -> Finding:
     """Whether Amazon Braket answers; without credentials nobody is asked, and nothing is amiss."""
     from backends.adapter import ProviderError
-    from backends.braket.session import Connection, known_regions
+    from backends.providers.braket.session import Connection, known_regions
 
     subject = "Amazon Braket"
     try:

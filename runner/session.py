@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
-from runner.places import choose, is_run
+from runner.run_folder.locations import choose, is_run
 from runner.store.database import StoreError, store_url
 from runner.store.records import Tally
 from runner.store.run_tables import RunExists
@@ -23,11 +23,11 @@ from runner.store.store import Store
 if TYPE_CHECKING:
     # Commands that only look at the store must not wait for Qiskit to be imported.
     from backends.adapter import Adapter
-    from runner.config import RunConfig
+    from runner.config.run_config import RunConfig
+    from runner.config.source import Source
     from runner.jobs.manager import JobManager
-    from runner.planning import PlannedPoint
-    from runner.rows import ResultRow
-    from runner.source import Source
+    from runner.planning.points import PlannedPoint
+    from runner.results.rows import ResultRow
 
 
 class Session:
@@ -81,7 +81,7 @@ class Session:
 
     def planning_adapter(self, config: RunConfig) -> Adapter:
         """The provider of a run that does not exist yet."""
-        from backends.providers import open_adapter
+        from backends.providers.registry import open_adapter
 
         backend = config.backend
         return open_adapter(backend.provider, backend.device, self._options(config, "plan"))
@@ -103,8 +103,8 @@ class Session:
             RunFolderError: if its folder cannot be made.
             StoreError: if the store cannot be used.
         """
-        from runner import folder as folders
-        from runner.jobs.runs import store_run
+        from runner.planning.circuits import store_run
+        from runner.run_folder import files as folders
         from runner.store.records import RunRecord
 
         now = folders.utc_now()
@@ -148,11 +148,11 @@ class Session:
         Raises:
             RunFolderError: if the folder is damaged.
         """
-        from backends.snapshot import DeviceSnapshot
-        from runner.config import run_config
-        from runner.folder import read_json
-        from runner.jobs.runs import store_run
-        from runner.planning import compile_sweep
+        from backends.devices.snapshot import DeviceSnapshot
+        from runner.config.run_config import run_config
+        from runner.planning.circuits import store_run
+        from runner.planning.points import compile_sweep
+        from runner.run_folder.files import read_json
         from runner.store.records import RunRecord
 
         run_id = place.resolve().name
@@ -189,13 +189,13 @@ class Session:
         if backend.provider == "ibm":
             return _ibm_options(config)
         if backend.provider == "braket":
-            from backends.braket.options import BraketOptions
+            from backends.providers.braket.options import BraketOptions
 
             chosen = backend.braket or BraketOptions()
             return {"device": backend.device, **chosen.model_dump(mode="json")}
         if backend.provider == "braket-local":
-            from backends.braket.options import BraketLocalOptions
-            from backends.devices import capabilities_text
+            from backends.devices.catalog import capabilities_text
+            from backends.providers.braket.options import BraketLocalOptions
 
             local = backend.braket_local or BraketLocalOptions()
             return {
@@ -204,7 +204,7 @@ class Session:
             }
         if backend.provider != "rehearsal":
             return {}
-        from runner.config import RehearsalConfig
+        from runner.config.run_config import RehearsalConfig
 
         options = asdict(config.backend.rehearsal or RehearsalConfig())
         file = options["cloud"] or f".rehearsal/{run_id}.sqlite"
@@ -218,9 +218,9 @@ class Session:
         Raises:
             BackendError: if the provider or its device cannot be opened.
         """
-        from backends.providers import open_adapter
-        from backends.snapshot import DeviceSnapshot
-        from runner.config import run_config
+        from backends.devices.snapshot import DeviceSnapshot
+        from backends.providers.registry import open_adapter
+        from runner.config.run_config import run_config
 
         run = self.store.run(run_id)
         backend = run_config(run.document["resolved"]).backend
@@ -250,10 +250,10 @@ class Session:
         Raises:
             RunFolderError: if it cannot be written.
         """
-        from runner import folder as folders
-        from runner.collected import collected_points
-        from runner.mitigation import collected_calibration
-        from runner.report import draw_and_report
+        from runner.jobs.collected import collected_points
+        from runner.planning.calibration import collected_calibration
+        from runner.report.report import draw_and_report
+        from runner.run_folder import files as folders
 
         place = self.runs / run_id
         folders.write_inputs(place, self.store.run(run_id).document)
@@ -283,8 +283,8 @@ def _ibm_options(config: RunConfig) -> dict[str, Any]:
     """How jobs are sent, what the client does to circuits, and what the device must offer."""
     from dataclasses import replace
 
-    from backends.ibm.options import LEAST_BUSY, IbmConfig, LeastBusyConfig
-    from runner.planning import sweep
+    from backends.providers.ibm.options import LEAST_BUSY, IbmConfig, LeastBusyConfig
+    from runner.planning.points import sweep
 
     ibm = config.backend.ibm or IbmConfig()
     if config.backend.device == LEAST_BUSY:

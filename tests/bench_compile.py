@@ -35,10 +35,10 @@ from bench_compile_cases import (
 )
 from qiskit import qasm3
 
-from backends.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
+from backends.compiling.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
+from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.prediction import predicted_setting
-from backends.snapshot import DeviceSnapshot
+from backends.simulation.prediction import predicted_setting
 from experiments.point import Point
 
 sys.path.insert(0, str(Path(__file__).parent / "backends"))

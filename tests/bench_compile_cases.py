@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from backends.devices import load_device
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.chsh import ChshPoint
-from experiments.entanglement import EntanglementPoint
-from experiments.ghz import GhzPoint
-from experiments.iterated import IteratedPoint, physical_generations
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from experiments.kinds.chsh import ChshPoint
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.ghz import GhzPoint
+from experiments.kinds.iterated import IteratedPoint, physical_generations
 from experiments.point import Point
 from experiments.protocol import Cloning, Strategy
 

@@ -16,7 +16,7 @@ from backends.adapter import (
     UnknownJob,
     Usage,
 )
-from runner.jobs.desk import Desk, with_remedy
+from runner.jobs.context import Desk, with_remedy
 from runner.store.codec import pack_shots
 from runner.store.records import CircuitOutcome, CircuitRecord, Submission
 from runner.store.schema import CircuitState

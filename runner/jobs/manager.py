@@ -18,7 +18,7 @@ from collections.abc import Callable
 from backends.adapter import Adapter
 from runner.errors import UserError
 from runner.jobs.clock import Clock, SystemClock
-from runner.jobs.desk import Desk
+from runner.jobs.context import Desk
 from runner.jobs.following import Following
 from runner.jobs.sending import Sending
 from runner.store.locking import Held, run_lock

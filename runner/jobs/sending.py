@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from qiskit.circuit import QuantumCircuit
 
 from backends.adapter import Doubtful, Job, ProviderError, RateLimited, Refused, Request
-from runner.config import BudgetConfig
+from runner.config.run_config import BudgetConfig
 from runner.errors import OverBudget, UserError
 from runner.identity import identity
-from runner.jobs.desk import Desk, with_remedy
+from runner.jobs.context import Desk, with_remedy
 from runner.jobs.following import Following
-from runner.jobs.grouping import groups
+from runner.planning.grouping import groups
 from runner.store.codec import circuit_from_bytes
 from runner.store.locking import Held
 from runner.store.records import CircuitRecord, RunRecord, Submission

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from runner.store.circuit_rows import circuit_of
-from runner.store.connected import Connected
+from runner.store.connection import Connected
 from runner.store.database import StoreError
 from runner.store.records import CircuitRecord, PointRecord, ProgramRecord, RunRecord, Tally
 from runner.store.schema import circuits, points, programs, runs

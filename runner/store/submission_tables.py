@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
 from backends.adapter import Usage
 from runner.store.circuit_rows import circuit_of
-from runner.store.connected import Connected
+from runner.store.connection import Connected
 from runner.store.database import StoreError
 from runner.store.records import Account, CircuitOutcome, CircuitRecord, Submission
 from runner.store.schema import (

@@ -10,13 +10,13 @@ from braket_emulator import Emulator
 from braket_service import Service, Task
 from harness import VirtualClock
 
-from backends.braket.adapter import BraketAdapter, open_braket
-from backends.braket.capabilities import Capabilities
-from backends.snapshot import DeviceSnapshot
-from runner.config import RunConfig
+from backends.devices.braket_capabilities import Capabilities
+from backends.devices.snapshot import DeviceSnapshot
+from backends.providers.braket.adapter import BraketAdapter, open_braket
+from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
-from runner.jobs.runs import store_run
-from runner.planning import PlannedPoint, compile_sweep
+from runner.planning.circuits import store_run
+from runner.planning.points import PlannedPoint, compile_sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 

@@ -12,8 +12,8 @@ from braket_emulator import Emulator  # noqa: E402
 from braket_service import Service  # noqa: E402
 from harness import fast_folder  # noqa: E402
 
-from backends.braket import session  # noqa: E402
-from backends.braket.session import Connection  # noqa: E402
+from backends.providers.braket import session  # noqa: E402
+from backends.providers.braket.session import Connection  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def _connections():
 @pytest.fixture
 def quick(emulator, _connections, monkeypatch):
     """One connection a region for all tests; it does not repeat its questions."""
-    monkeypatch.setattr("backends.braket.session._ATTEMPTS", 1)
+    monkeypatch.setattr("backends.providers.braket.session._ATTEMPTS", 1)
 
     def connection(region, profile):
         key = region, session._READ_SECONDS
@@ -50,7 +50,7 @@ def quick(emulator, _connections, monkeypatch):
             _connections[key] = Connection(region, profile)
         return _connections[key]
 
-    monkeypatch.setattr("backends.braket.adapter.Connection", connection)
+    monkeypatch.setattr("backends.providers.braket.adapter.Connection", connection)
     return emulator
 
 

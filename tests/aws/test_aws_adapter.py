@@ -15,15 +15,15 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure, Job, ProviderError, Refused, Request, UnknownJob
-from backends.braket import results
-from backends.braket.adapter import open_braket
-from backends.braket.calls import without_secrets
-from backends.braket.prices import Prices, read_prices
-from backends.braket.results import outcomes_of
-from backends.braket.revealed import count_two_qubit_gates
-from backends.braket.session import Place, device_arn
-from backends.braket.windows import is_open, next_opening
 from backends.errors import UnknownDevice, UnusableDevice
+from backends.providers.braket import results
+from backends.providers.braket.adapter import open_braket
+from backends.providers.braket.calls import without_secrets
+from backends.providers.braket.executed_program import count_two_qubit_gates
+from backends.providers.braket.prices import Prices, read_prices
+from backends.providers.braket.results import outcomes_of
+from backends.providers.braket.session import Place, device_arn
+from backends.providers.braket.windows import is_open, next_opening
 
 VENDORS = [devices.GARNET, devices.ANKAA, devices.FORTE, devices.ARIA, devices.IBEX]
 LABELS = {
@@ -299,7 +299,7 @@ def test_prices_are_read_from_the_list_with_their_date():
 
 def test_nothing_is_sent_at_an_unknown_price_unless_that_is_wanted(quick, monkeypatch):
     monkeypatch.setenv("BRAKET_PRICE_OFFERS_URL", f"{quick.url}/prices.csv?no")
-    monkeypatch.setattr("backends.braket.prices.read_prices", _no_prices)
+    monkeypatch.setattr("backends.providers.braket.prices.read_prices", _no_prices)
     device = opened(devices.ANKAA)
     with pytest.raises(Refused, match="nobody knows what") as refused:
         device.submit(job(asymmetric(devices.ANKAA)))
@@ -466,7 +466,7 @@ def test_credentials_that_are_no_good(emulator, monkeypatch, key, words):
 
 
 def test_no_network(emulator, monkeypatch):
-    monkeypatch.setattr("backends.braket.session._ATTEMPTS", 1)
+    monkeypatch.setattr("backends.providers.braket.session._ATTEMPTS", 1)
     monkeypatch.setenv("AWS_ENDPOINT_URL_BRAKET", "http://127.0.0.1:9")
     line = told_by("garnet")
     assert "Could not connect to the endpoint URL" in line

@@ -8,17 +8,17 @@ import stim
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Operator, random_clifford
 
-from backends.braket.capabilities import Capabilities
-from backends.compile import compile_point
-from backends.devices import load_device
-from backends.entangler_words import shortest_circuit
+from backends.compiling.compile import compile_point
+from backends.compiling.two_qubit_cliffords import shortest_circuit
+from backends.devices.braket_capabilities import Capabilities
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit, UnknownDevice, UnusableDevice
-from backends.schedule import schedule
-from backends.snapshot import DeviceSnapshot
-from experiments.chsh import points as chsh_points
-from experiments.clifford import steps
-from experiments.entanglement import EntanglementPoint
+from backends.simulation.schedule import schedule
+from experiments.kinds.chsh import points as chsh_points
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
+from experiments.stabilizer.clifford import steps
 
 
 def snapshot(arn, **options):

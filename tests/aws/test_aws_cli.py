@@ -12,8 +12,8 @@ import pytest
 from braket_emulator import EXPIRED_KEY, SECRET
 from click.testing import CliRunner
 
-from runner.cli import main
-from runner.verification import verify
+from runner.analysis.verification import verify
+from runner.cli.commands import main
 
 SCRIPT = Path(sys.executable).with_name("enclone")
 EXPERIMENT = {

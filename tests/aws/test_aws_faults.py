@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 def _impatient(request, monkeypatch):
     """A client that gives up waiting before the emulator does, where that is the fault."""
     if "timeout" in request.node.name:
-        monkeypatch.setattr("backends.braket.session._READ_SECONDS", 0.8)
+        monkeypatch.setattr("backends.providers.braket.session._READ_SECONDS", 0.8)
 
 
 @pytest.mark.parametrize(("call", "kind"), CASES)

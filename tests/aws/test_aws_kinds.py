@@ -10,7 +10,7 @@ from aws_harness import RUN, AwsScene, snapshot
 from braket_programs import parse
 
 from backends.adapter import CircuitFailure
-from runner.collected import collected_points
+from runner.jobs.collected import collected_points
 
 KINDS = {
     "entanglement": {"n": [2, 3], "decrypt": {"strategy": "frame"}, "estimator": "parity"},

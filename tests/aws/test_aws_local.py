@@ -6,15 +6,15 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 
 from backends.adapter import Job, ProviderError, Refused, Request
-from backends.braket.capabilities import Capabilities
-from backends.braket.local import open_braket_local
-from backends.compile import compile_point
-from backends.prediction import predicted_success
-from backends.snapshot import DeviceSnapshot
-from experiments.chsh import points as chsh_points
-from experiments.clifford import steps
-from experiments.entanglement import EntanglementPoint
+from backends.compiling.compile import compile_point
+from backends.devices.braket_capabilities import Capabilities
+from backends.devices.snapshot import DeviceSnapshot
+from backends.providers.braket_local.adapter import open_braket_local
+from backends.simulation.prediction import predicted_success
+from experiments.kinds.chsh import points as chsh_points
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning
+from experiments.stabilizer.clifford import steps
 
 IDEAL = open_braket_local("ideal", {})
 

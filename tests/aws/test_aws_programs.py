@@ -14,9 +14,9 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit.classical import expr
 from qiskit.quantum_info import Operator
 
-from backends.braket.capabilities import Capabilities
-from backends.braket.programs import Dialect, Readout, program, two_qubit_gates
+from backends.devices.braket_capabilities import Capabilities
 from backends.errors import DoesNotFit
+from backends.providers.braket.programs import Dialect, Readout, program, two_qubit_gates
 
 VENDORS = [devices.GARNET, devices.ANKAA, devices.FORTE, devices.ARIA, devices.IBEX]
 CHAIN = {

@@ -5,16 +5,16 @@ import pytest
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from scipy.stats import chi2, norm
 
-from backends import aer_sampler, stim_sampler
 from backends.adapter import Job, Request, UnknownJob
-from backends.compile import compile_point
-from backends.devices import load_device
-from backends.prediction import predicted_success
-from backends.providers import PROVIDERS, open_adapter
-from experiments.clifford import steps
-from experiments.entanglement import EntanglementPoint
+from backends.compiling.compile import compile_point
+from backends.devices.catalog import load_device
+from backends.providers.registry import PROVIDERS, open_adapter
+from backends.simulation import aer_sampler, stim_sampler
+from backends.simulation.prediction import predicted_success
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
+from experiments.stabilizer.clifford import steps
 
 DEVICE = load_device("fake_kingston")
 # Old, noisy and directed: errors that a Heron hides show here.

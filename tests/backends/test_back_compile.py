@@ -11,15 +11,20 @@ from qiskit.quantum_info import Clifford, Operator, random_clifford
 from qiskit.transpiler import PassManager, generate_preset_pass_manager
 from qiskit.transpiler.passes import Collect2qBlocks, ConsolidateBlocks
 
-from backends.certificate import certify, two_qubit_gates, two_qubit_layers
-from backends.clifford_pass import CliffordBlocks
-from backends.compile import Search, compile_point, with_elementary_gates
-from backends.devices import load_device
+from backends.compiling.certificate import certify, two_qubit_gates, two_qubit_layers
+from backends.compiling.clifford_passes import CliffordBlocks
+from backends.compiling.compile import Search, compile_point, with_elementary_gates
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import (
+    ENTANGLERS,
+    CouplerCalibration,
+    DeviceSnapshot,
+    QubitCalibration,
+)
 from backends.errors import DoesNotFit
-from backends.snapshot import ENTANGLERS, CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.clifford import steps
-from experiments.entanglement import EntanglementPoint
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning
+from experiments.stabilizer.clifford import steps
 
 DEVICE = load_device("fake_kingston")
 GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)

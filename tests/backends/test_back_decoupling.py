@@ -11,26 +11,26 @@ from marks import PROTOCOL_COMPILER
 from qiskit import qasm3
 from qiskit.circuit import QuantumCircuit
 
-from backends.certificate import certify
-from backends.compile import Search, compile_point
-from backends.decoupling import decoupled, pays_from_seconds
-from backends.devices import load_device
+from backends.compiling.certificate import certify
+from backends.compiling.compile import Search, compile_point
+from backends.compiling.decoupling import decoupled, pays_from_seconds
+from backends.compiling.protocol.compiler import compile_protocol
+from backends.compiling.protocol.recognition import recognise
+from backends.compiling.protocol.score import parity_losses, setting_score
+from backends.compiling.protocol.search import search
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import QubitCalibration
 from backends.errors import DoesNotFit
-from backends.noise import idle_channels, noisy_events
-from backends.prediction import predicted_setting
-from backends.protocol_compiler.compiler import compile_protocol
-from backends.protocol_compiler.recognition import recognise
-from backends.protocol_compiler.score import parity_losses, setting_score
-from backends.protocol_compiler.search import search
-from backends.pulse_trains import DECOUPLINGS, PULSES, trains
-from backends.schedule import schedule, total_seconds
-from backends.snapshot import QubitCalibration
-from experiments.clifford import Step, steps
-from experiments.entanglement import EntanglementPoint
-from experiments.ghz import GhzPoint
+from backends.simulation.noise import idle_channels, noisy_events
+from backends.simulation.prediction import predicted_setting
+from backends.simulation.pulse_trains import DECOUPLINGS, PULSES, trains
+from backends.simulation.schedule import schedule, total_seconds
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.ghz import GhzPoint
+from experiments.kinds.storage import StoragePoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
-from experiments.storage import StoragePoint
+from experiments.stabilizer.clifford import Step, steps
 
 pytestmark = PROTOCOL_COMPILER
 

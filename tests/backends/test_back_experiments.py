@@ -5,21 +5,21 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from scipy.stats import chi2, norm
 
-from backends import aer_sampler, stim_sampler
-from backends.certificate import certify
-from backends.compile import StockCompiler, compile_point
-from backends.devices import load_device
-from backends.prediction import predicted_success
-from experiments.chsh import ChshPoint
-from experiments.clifford import steps
-from experiments.correlators import CorrelatorsPoint
-from experiments.entanglement import EntanglementPoint
-from experiments.ghz import GhzPoint
+from backends.compiling.certificate import certify
+from backends.compiling.compile import StockCompiler, compile_point
+from backends.devices.catalog import load_device
+from backends.simulation import aer_sampler, stim_sampler
+from backends.simulation.prediction import predicted_success
 from experiments.inputs import PureState
-from experiments.iterated import IteratedPoint
-from experiments.leakage import Coalition, LeakagePoint
+from experiments.kinds.chsh import ChshPoint
+from experiments.kinds.correlators import CorrelatorsPoint
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.ghz import GhzPoint
+from experiments.kinds.iterated import IteratedPoint
+from experiments.kinds.leakage import Coalition, LeakagePoint
+from experiments.kinds.storage import StoragePoint
 from experiments.protocol import Cloning
-from experiments.storage import StoragePoint
+from experiments.stabilizer.clifford import steps
 
 DEVICE = load_device("fake_kingston")
 # Old, noisy and directed: errors that a Heron hides show here.

@@ -10,10 +10,10 @@ from exported import Program, parity_mean, reduced
 from marks import PROTOCOL_COMPILER
 from qiskit import qasm3
 
-from backends.devices import load_device
-from backends.protocol_compiler.compiler import compile_protocol
-from experiments.chsh import ChshPoint
-from experiments.entanglement import EntanglementPoint
+from backends.compiling.protocol.compiler import compile_protocol
+from backends.devices.catalog import load_device
+from experiments.kinds.chsh import ChshPoint
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
 pytestmark = PROTOCOL_COMPILER

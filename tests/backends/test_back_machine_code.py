@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from backends.protocol_compiler import compiled
+from backends.compiling.protocol import compiled
 
 DAY_SECONDS = 86_400
 
@@ -18,11 +18,11 @@ def mine(tmp_path, monkeypatch):
 
 
 def test_machine_code_is_kept_of_the_package_that_has_files(mine):
-    (mine / "patchwork_0123").mkdir(parents=True)
-    assert not compiled.is_kept("patchwork")
-    (mine / "patchwork_0123" / "moves.change-1.py311.1.nbc").touch()
-    assert compiled.is_kept("patchwork")
-    assert not compiled.is_kept("protocol_compiler")
+    (mine / "multi_0123").mkdir(parents=True)
+    assert not compiled.is_kept("multi")
+    (mine / "multi_0123" / "moves.change-1.py311.1.nbc").touch()
+    assert compiled.is_kept("multi")
+    assert not compiled.is_kept("protocol")
 
 
 def test_machine_code_of_other_versions_goes_a_month_after_its_last_use(mine):

@@ -5,16 +5,16 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
-from backends.readout_mitigation import (
+from backends.simulation.readout_mitigation import (
     ReadoutCalibration,
     calibration_circuits,
     mitigated_success,
     mitigated_value,
     readout_of,
 )
-from backends.stim_sampler import sample
-from experiments.estimators import THREE_STABILIZERS
+from backends.simulation.stim_sampler import sample
 from experiments.settings import Check, Setting
+from experiments.statistics.estimators import THREE_STABILIZERS
 
 
 def circuit_on(*qubits: int, width: int = 9) -> QuantumCircuit:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Kraus, average_gate_fidelity
 
-from backends.devices import load_device
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
-from backends.noise import Channel, depolarizing_probability, idle_channels, noisy_events
-from backends.prediction import predicted_success
-from backends.schedule import schedule, total_seconds
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.clifford import Step, steps
+from backends.simulation.noise import Channel, depolarizing_probability, idle_channels, noisy_events
+from backends.simulation.prediction import predicted_success
+from backends.simulation.schedule import schedule, total_seconds
 from experiments.settings import Check
+from experiments.stabilizer.clifford import Step, steps
 
 PAULIS = {
     "I": np.eye(2),

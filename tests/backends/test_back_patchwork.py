@@ -12,24 +12,24 @@ from exported import Program, parity_mean
 from marks import PROTOCOL_COMPILER
 from qiskit import qasm3
 
-from backends.certificate import certify, two_qubit_layers
-from backends.devices import load_device
+from backends.compiling.certificate import certify, two_qubit_layers
+from backends.compiling.protocol.compiler import NotRecognised, compile_protocol
+from backends.compiling.protocol.multi.emission import emit_patches
+from backends.compiling.protocol.multi.exchanges import exchange
+from backends.compiling.protocol.multi.layout import copy_layout
+from backends.compiling.protocol.multi.packing import packed
+from backends.compiling.protocol.multi.recognition import recognise_patches
+from backends.compiling.protocol.multi.search import Task, run, search
+from backends.compiling.protocol.pricing import LAYER_PRICE
+from backends.compiling.protocol.score import setting_score
+from backends.compiling.protocol.tables import device_tables
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
-from backends.prediction import predicted_setting
-from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
-from backends.protocol_compiler.patchwork.emission import emit_patches
-from backends.protocol_compiler.patchwork.exchanges import exchange
-from backends.protocol_compiler.patchwork.layout import copy_layout
-from backends.protocol_compiler.patchwork.packing import packed
-from backends.protocol_compiler.patchwork.recognition import recognise_patches
-from backends.protocol_compiler.patchwork.search import Task, run, search
-from backends.protocol_compiler.pricing import LAYER_PRICE
-from backends.protocol_compiler.score import setting_score
-from backends.protocol_compiler.tables import device_tables
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.clifford import steps
-from experiments.ghz import GhzPoint
-from experiments.iterated import IteratedPoint
+from backends.simulation.prediction import predicted_setting
+from experiments.kinds.ghz import GhzPoint
+from experiments.kinds.iterated import IteratedPoint
+from experiments.stabilizer.clifford import steps
 
 pytestmark = PROTOCOL_COMPILER
 
@@ -60,7 +60,7 @@ POINTS = {
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN_LAYOUTS", {})
+    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN_LAYOUTS", {})
 
 
 def compiled(one, device=DEVICE, seed=0, moves=FEW, workers=1):
@@ -126,7 +126,7 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(name, tmp_path
     found = []
     for workers in (1, 2):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
-        monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN_LAYOUTS", {})
+        monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN_LAYOUTS", {})
         found.append(compiled(POINTS[name], seed=3, workers=workers)[1])
     assert found[0] == found[1]
     assert compiled(POINTS[name], seed=4)[1] != found[0]
@@ -134,12 +134,12 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(name, tmp_path
 
 def test_settings_and_parities_share_a_layout_that_is_kept(tmp_path, monkeypatch):
     first = compiled(NINE)[1]
-    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN_LAYOUTS", {})
+    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN_LAYOUTS", {})
 
     def fails(*_):
         raise AssertionError("searched again")
 
-    monkeypatch.setattr("backends.protocol_compiler.cached.search_layout", fails)
+    monkeypatch.setattr("backends.compiling.protocol.cached.search_layout", fails)
     assert compiled(NINE)[1] == first
     kept = [[i for i in c.data if i.name == "barrier"] for c in first]
     assert len({tuple(hash(tuple(i.qubits)) for i in one) for one in kept}) == 1
@@ -233,7 +233,7 @@ def test_a_device_may_be_full_to_the_last_qubit(monkeypatch):
             mean = program.mean_by_tableau(check.bits)
             assert mean == pytest.approx((-1) ** check.parity, abs=1e-6)
     # Nobody else finds room.
-    monkeypatch.setattr("backends.protocol_compiler.patchwork.search.is_crowded", lambda *_: False)
+    monkeypatch.setattr("backends.compiling.protocol.multi.search.is_crowded", lambda *_: False)
     recognised = recognise_patches([s.circuit for s in logical])
     assert search(recognised[0].problem, LINE, 300, 0) is None
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from marks import PROTOCOL_COMPILER
 
-from backends.certificate import certify
-from backends.devices import load_device
-from backends.protocol_compiler.building import IMPOSSIBLE, MOST_ROWS, cost_of, losses_of
-from backends.protocol_compiler.compiler import compile_protocol
-from backends.protocol_compiler.emission import emit
-from backends.protocol_compiler.patterns import (
+from backends.compiling.certificate import certify
+from backends.compiling.protocol.building import IMPOSSIBLE, MOST_ROWS, cost_of, losses_of
+from backends.compiling.protocol.compiler import compile_protocol
+from backends.compiling.protocol.emission import emit
+from backends.compiling.protocol.patterns import (
     Pattern,
     embedded,
     key_of,
@@ -22,14 +21,15 @@ from backends.protocol_compiler.patterns import (
     shipped,
     shipped_text,
 )
-from backends.protocol_compiler.patterns.finding import heavy_hex, merged, problem_of, square
-from backends.protocol_compiler.placement import NODES
-from backends.protocol_compiler.pricing import LAYER_PRICE, room_for
-from backends.protocol_compiler.recognition import recognise
-from backends.protocol_compiler.search import search
-from backends.protocol_compiler.tables import device_tables, working_region
-from backends.pulse_trains import DECOUPLINGS
-from experiments.entanglement import EntanglementPoint
+from backends.compiling.protocol.patterns.finding import heavy_hex, merged, problem_of, square
+from backends.compiling.protocol.placement import NODES
+from backends.compiling.protocol.pricing import LAYER_PRICE, room_for
+from backends.compiling.protocol.recognition import recognise
+from backends.compiling.protocol.search import search
+from backends.compiling.protocol.tables import device_tables, working_region
+from backends.devices.catalog import load_device
+from backends.simulation.pulse_trains import DECOUPLINGS
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 
 pytestmark = PROTOCOL_COMPILER
@@ -177,9 +177,9 @@ def test_a_run_keeps_the_best_patterns_once():
 def test_placements_are_named_by_the_patterns_too(tmp_path, monkeypatch):
     circuits = [s.circuit for s in EntanglementPoint(Cloning(2, 1, "frame"), "parity").settings()]
     for text in (shipped_text(), "{}"):
-        monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+        monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
         monkeypatch.setattr(
-            "backends.protocol_compiler.cached.shipped_text", lambda text=text: text
+            "backends.compiling.protocol.cached.shipped_text", lambda text=text: text
         )
         compile_protocol(circuits, KINGSTON, FEW, 0, 1)
     assert len(list(tmp_path.rglob("*.npz"))) == 2

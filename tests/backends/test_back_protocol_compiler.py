@@ -9,19 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marks import PROTOCOL_COMPILER
 
-from backends.certificate import certify
-from backends.compile import Search, StockCompiler, compile_point
-from backends.devices import load_device
+from backends.compiling.certificate import certify
+from backends.compiling.compile import Search, StockCompiler, compile_point
+from backends.compiling.protocol.compiler import compile_protocol
+from backends.compiling.protocol.recognition import NotRecognised, recognise
+from backends.compiling.protocol.score import setting_score
+from backends.compiling.protocol.search import search
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
-from backends.prediction import predicted_setting
-from backends.protocol_compiler.compiler import compile_protocol
-from backends.protocol_compiler.recognition import NotRecognised, recognise
-from backends.protocol_compiler.score import setting_score
-from backends.protocol_compiler.search import search
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.chsh import ChshPoint
-from experiments.entanglement import EntanglementPoint
-from experiments.ghz import GhzPoint
+from backends.simulation.prediction import predicted_setting
+from experiments.kinds.chsh import ChshPoint
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 
 pytestmark = PROTOCOL_COMPILER
@@ -147,7 +147,7 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(tmp_path, monk
     found = []
     for workers in (1, 2):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
-        monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+        monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
         found.append(compile_protocol(circuits, DEVICE, FEW, 3, workers))
     assert found[0] == found[1]
     other = compile_protocol(circuits, DEVICE, FEW, 4, 1)
@@ -186,16 +186,16 @@ def test_a_key_qubit_hands_back_the_clone(strategy, device, layers, gates):
 def test_a_structure_is_searched_once_and_kept(tmp_path, monkeypatch):
     circuits = [s.circuit for s in point(3, "frame").settings()]
     first = compile_protocol(circuits, DEVICE, FEW, 0, 1)
-    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
 
     def fails(*_):
         raise AssertionError("searched again")
 
-    monkeypatch.setattr("backends.protocol_compiler.cached.search", fails)
+    monkeypatch.setattr("backends.compiling.protocol.cached.search", fails)
     assert compile_protocol(circuits, DEVICE, FEW, 0, 1) == first
     (kept,) = tmp_path.rglob("*.npz")
     kept.write_bytes(kept.read_bytes()[:40])
-    monkeypatch.setattr("backends.protocol_compiler.cached._KNOWN", {})
+    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
     with pytest.raises(AssertionError, match="searched again"):
         compile_protocol(circuits, DEVICE, FEW, 0, 1)
 
@@ -231,7 +231,7 @@ def test_where_the_stock_transpiler_does_better_its_circuits_are_sent(monkeypatc
     stock = compile_point(*arguments)
     worst = int(np.argmin(stock.candidates))
     monkeypatch.setattr(
-        "backends.protocol_compiler.compiler.compile_protocol",
+        "backends.compiling.protocol.compiler.compile_protocol",
         lambda circuits, *_: StockCompiler(DEVICE.to_target(), worst).compile_all(circuits),
     )
     best = compile_point(*arguments, Search(FEW))

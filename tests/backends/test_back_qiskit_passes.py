@@ -18,19 +18,19 @@ from qiskit.transpiler.passes import HighLevelSynthesis
 from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 from qiskit.transpiler.passes.synthesis.plugin import high_level_synthesis_plugin_names
 
-from backends.certificate import certify
-from backends.compile import MOVES_PER_SECOND
-from backends.devices import load_device
+from backends.compiling.certificate import certify
+from backends.compiling.compile import MOVES_PER_SECOND
+from backends.compiling.pass_manager import CompileProtocol, protocol_pass_manager
+from backends.compiling.protocol.compiler import NotRecognised, compile_protocol
+from backends.compiling.protocol.staging import staged
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.protocol_compiler.compiler import NotRecognised, compile_protocol
-from backends.protocol_compiler.staging import staged
-from backends.qiskit_passes import CompileProtocol, protocol_pass_manager
-from backends.snapshot import DeviceSnapshot
-from experiments.clifford import compact, steps
-from experiments.entanglement import EntanglementPoint
 from experiments.gates import DecryptGate, EncryptGate
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import TO_Z, Cloning, apply, rotate_key
-from experiments.stabilizers import OutcomeLaw
+from experiments.stabilizer.clifford import compact, steps
+from experiments.stabilizer.states import OutcomeLaw
 
 pytestmark = PROTOCOL_COMPILER
 

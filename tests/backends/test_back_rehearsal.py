@@ -22,10 +22,10 @@ from backends.adapter import (
     UnknownJob,
     Usage,
 )
-from backends.devices import load_device
-from backends.rehearsal.adapter import RehearsalAdapter, open_rehearsal
-from backends.rehearsal.cloud import Cloud, CloudSettings
-from backends.rehearsal.transport import (
+from backends.devices.catalog import load_device
+from backends.providers.rehearsal.adapter import RehearsalAdapter, open_rehearsal
+from backends.providers.rehearsal.cloud import Cloud, CloudSettings
+from backends.providers.rehearsal.transport import (
     CALLS,
     FAULT_KINDS,
     FAULT_SCRIPT,
@@ -34,8 +34,8 @@ from backends.rehearsal.transport import (
     pack,
     unpack,
 )
-from backends.stim_sampler import sample
-from experiments.clifford import NotClifford
+from backends.simulation.stim_sampler import sample
+from experiments.stabilizer.clifford import NotClifford
 
 READING = tuple(call for call in CALLS if call != "submit")
 NOT_DONE = {k for k in FAULT_KINDS if k.startswith(("ref", "rate", "unav")) or "before" in k}

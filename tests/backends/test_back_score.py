@@ -7,16 +7,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marks import PROTOCOL_COMPILER
 
-from backends.compile import compile_point
-from backends.devices import load_device
+from backends.compiling.compile import compile_point
+from backends.compiling.protocol.score import parity_losses, setting_score
+from backends.devices.catalog import load_device
 from backends.errors import DoesNotFit
-from backends.prediction import predicted_setting, predicted_success
-from backends.protocol_compiler.score import parity_losses, setting_score
-from experiments.clifford import Step, steps
-from experiments.entanglement import EntanglementPoint
-from experiments.ghz import GhzPoint
+from backends.simulation.prediction import predicted_setting, predicted_success
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
+from experiments.stabilizer.clifford import Step, steps
 
 pytestmark = PROTOCOL_COMPILER
 

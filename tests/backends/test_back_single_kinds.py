@@ -5,22 +5,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marks import PROTOCOL_COMPILER
 
-from backends.certificate import certify
-from backends.compile import Search, compile_point
-from backends.devices import load_device
-from backends.prediction import predicted_setting
-from backends.protocol_compiler.compiler import compile_protocol
-from backends.protocol_compiler.problem import NOTHING
-from backends.protocol_compiler.recognition import NotRecognised, recognise
-from backends.protocol_compiler.score import setting_score
-from backends.protocol_compiler.search import search
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from experiments.correlators import CorrelatorsPoint
-from experiments.entanglement import EntanglementPoint
+from backends.compiling.certificate import certify
+from backends.compiling.compile import Search, compile_point
+from backends.compiling.protocol.compiler import compile_protocol
+from backends.compiling.protocol.problem import NOTHING
+from backends.compiling.protocol.recognition import NotRecognised, recognise
+from backends.compiling.protocol.score import setting_score
+from backends.compiling.protocol.search import search
+from backends.devices.catalog import load_device
+from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
+from backends.simulation.prediction import predicted_setting
 from experiments.inputs import NAMED_INPUTS, PureState
-from experiments.leakage import Coalition, LeakagePoint
+from experiments.kinds.correlators import CorrelatorsPoint
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.leakage import Coalition, LeakagePoint
+from experiments.kinds.storage import LOSSES, StoragePoint
 from experiments.protocol import STRATEGIES, Cloning
-from experiments.storage import LOSSES, StoragePoint
 
 pytestmark = PROTOCOL_COMPILER
 

@@ -8,11 +8,11 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.transpiler import CouplingMap, PassManager, Target
 from qiskit_ibm_runtime.fake_provider import FakeKingston, FakeSherbrooke
 
-from backends.clifford_pass import native_gates
-from backends.devices import load_device, packaged_devices
+from backends.compiling.clifford_passes import native_gates
+from backends.devices.catalog import load_device, packaged_devices
+from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import UnknownDevice, UnusableDevice
-from backends.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from backends.stim_sampler import sample
+from backends.simulation.stim_sampler import sample
 
 GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
 

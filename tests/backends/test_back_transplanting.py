@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from marks import PROTOCOL_COMPILER
 
-from backends.certificate import certify
-from backends.devices import load_device
-from backends.protocol_compiler.patchwork.emission import emit_patches
-from backends.protocol_compiler.patchwork.recognition import recognise_patches
-from backends.protocol_compiler.patchwork.search import Task, run
-from backends.protocol_compiler.patchwork.transplanting import elsewhere
-from backends.protocol_compiler.patterns.embedding import joins_of, numbered
-from backends.protocol_compiler.patterns.finding import heavy_hex
-from backends.protocol_compiler.pricing import LAYER_PRICE
-from backends.protocol_compiler.score import setting_score
-from backends.protocol_compiler.tables import device_tables, working_region
-from experiments.ghz import GhzPoint
-from experiments.iterated import IteratedPoint
+from backends.compiling.certificate import certify
+from backends.compiling.protocol.multi.emission import emit_patches
+from backends.compiling.protocol.multi.recognition import recognise_patches
+from backends.compiling.protocol.multi.search import Task, run
+from backends.compiling.protocol.multi.transplanting import elsewhere
+from backends.compiling.protocol.patterns.embedding import joins_of, numbered
+from backends.compiling.protocol.patterns.finding import heavy_hex
+from backends.compiling.protocol.pricing import LAYER_PRICE
+from backends.compiling.protocol.score import setting_score
+from backends.compiling.protocol.tables import device_tables, working_region
+from backends.devices.catalog import load_device
+from experiments.kinds.ghz import GhzPoint
+from experiments.kinds.iterated import IteratedPoint
 
 pytestmark = PROTOCOL_COMPILER
 

@@ -6,7 +6,8 @@ from itertools import product
 import pytest
 from dense import outcome_distribution, success_chance
 
-from experiments.chsh import (
+from experiments.gates import clones_of
+from experiments.kinds.chsh import (
     CLASSICAL_BOUND,
     QUANTUM_BOUND,
     SCENARIOS,
@@ -14,9 +15,8 @@ from experiments.chsh import (
     imperfect_cloner_s,
     points,
 )
-from experiments.estimators import CHSH, Counts
-from experiments.gates import clones_of
 from experiments.protocol import Cloning
+from experiments.statistics.estimators import CHSH, Counts
 
 DECRYPTED = ("2-1", "2-2", "2-3")
 SIZES = [(n, clone) for n in (2, 3) for clone in clones_of(n)]

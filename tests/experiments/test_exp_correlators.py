@@ -2,10 +2,10 @@
 
 import pytest
 
-from experiments.correlators import PAULIS, CorrelatorsPoint, points, qubit_names
 from experiments.gates import clones_of
+from experiments.kinds.correlators import PAULIS, CorrelatorsPoint, points, qubit_names
 from experiments.protocol import Cloning
-from experiments.stabilizers import OutcomeLaw
+from experiments.stabilizer.states import OutcomeLaw
 
 SIZES = [(n, clone) for n in (2, 3, 4) for clone in clones_of(n)]
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from qiskit.circuit import Clbit, QuantumCircuit
 from qiskit.circuit.classical import expr
 
-from experiments.clifford import to_stim
 from experiments.gates import DecryptGate
 from experiments.inputs import NAMED_INPUTS
 from experiments.protocol import (
@@ -25,7 +24,8 @@ from experiments.protocol import (
 )
 from experiments.readout import ESTIMATORS, settings
 from experiments.settings import Setting
-from experiments.stabilizers import OutcomeLaw, StabilizerState, information_bits
+from experiments.stabilizer.clifford import to_stim
+from experiments.stabilizer.states import OutcomeLaw, StabilizerState, information_bits
 
 
 def implied_distribution(law: OutcomeLaw, num_clbits: int) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom, binomtest
 
-from experiments import estimators
-from experiments.estimators import (
+from experiments.statistics import estimators
+from experiments.statistics.estimators import (
     BELL_MEASUREMENT,
     THREE_STABILIZERS,
     Counts,

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.circuit import QuantumCircuit
 
-from experiments.estimators import Counts, sampled_stabilizers
-from experiments.ghz import LARGEST_R, GhzPoint
+from experiments.kinds.ghz import LARGEST_R, GhzPoint
 from experiments.settings import Setting
+from experiments.statistics.estimators import Counts, sampled_stabilizers
 
 CASES = [
     (r, strategy, estimator)

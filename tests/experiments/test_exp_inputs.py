@@ -9,11 +9,11 @@ from dense import outcome_distribution, success_chance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.clifford import NotClifford, Step, steps
-from experiments.entanglement import PROCESS, EntanglementPoint, points
 from experiments.inputs import PureState, random_states
+from experiments.kinds.entanglement import PROCESS, EntanglementPoint, points
 from experiments.protocol import STRATEGIES, Cloning, prepared
-from experiments.turned_input import InputLaw, turned_input
+from experiments.stabilizer.clifford import NotClifford, Step, steps
+from experiments.stabilizer.rotated_input import InputLaw, turned_input
 
 ROUNDED = 2e-6
 """Angles closer than a microradian to a quarter turn count as one."""

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.gates import clones_of
-from experiments.iterated import IteratedPoint, physical_generations, points
+from experiments.kinds.iterated import IteratedPoint, physical_generations, points
 from experiments.protocol import nested, recovery_strings
-from experiments.stabilizers import StabilizerState, recoverable
+from experiments.stabilizer.states import StabilizerState, recoverable
 
 STRATEGIES = ("unitary", "feedforward", "frame")
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from experiments.estimators import bits_interval, bits_of_bias
-from experiments.leakage import Coalition, LeakagePoint, coalitions, points
+from experiments.kinds.leakage import Coalition, LeakagePoint, coalitions, points
 from experiments.protocol import Cloning, encrypted
-from experiments.stabilizers import StabilizerState, information_bits
+from experiments.stabilizer.states import StabilizerState, information_bits
+from experiments.statistics.estimators import bits_interval, bits_of_bias
 
 
 def rule(n: int, names: tuple[str, ...]) -> str:

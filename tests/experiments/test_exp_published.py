@@ -5,11 +5,11 @@ from importlib.resources import files
 import pytest
 
 from experiments import published
-from experiments.entanglement import EntanglementPoint, points
-from experiments.estimators import BELL_MEASUREMENT, THREE_STABILIZERS
+from experiments.kinds.entanglement import EntanglementPoint, points
 from experiments.protocol import STRATEGIES, Cloning, Strategy
 from experiments.published import Published, entanglement_fidelity, table
 from experiments.readout import ESTIMATORS, Estimator, settings
+from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS
 
 SOURCES = {
     "table1_entanglement_fidelity": "Extended Data Table I.",

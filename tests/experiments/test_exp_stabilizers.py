@@ -13,10 +13,10 @@ from qiskit.circuit.classical import expr
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
-from experiments.clifford import STIM_NAMES, NotClifford, Step, steps, to_stim
-from experiments.entanglement import EntanglementPoint
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning, Strategy, encrypted
-from experiments.stabilizers import (
+from experiments.stabilizer.clifford import STIM_NAMES, NotClifford, Step, steps, to_stim
+from experiments.stabilizer.states import (
     OutcomeLaw,
     StabilizerState,
     information_bits,

@@ -6,8 +6,8 @@ import pytest
 from dense import outcome_distribution, success_chance
 
 from experiments.gates import clones_of
+from experiments.kinds.storage import LOSSES, StoragePoint, points
 from experiments.protocol import Cloning
-from experiments.storage import LOSSES, StoragePoint, points
 
 STRATEGIES = ("unitary", "feedforward", "frame")
 

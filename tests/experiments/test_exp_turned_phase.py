@@ -7,11 +7,11 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from backends.prediction import predicted_success
-from backends.stim_sampler import sample
-from experiments.clifford import steps
-from experiments.rotated import TurnedLaw
+from backends.simulation.prediction import predicted_success
+from backends.simulation.stim_sampler import sample
 from experiments.settings import Check
+from experiments.stabilizer.clifford import steps
+from experiments.stabilizer.rotated_readout import TurnedLaw
 
 ANGLES = (0.3, -0.7, 1.1, 0.45)
 

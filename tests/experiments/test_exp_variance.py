@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.variance import components
+from experiments.statistics.variance import components
 
 LAYOUT, TIME, SHOTS = 0.04, 0.02, 0.01
 

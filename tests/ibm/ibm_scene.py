@@ -9,13 +9,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the emulator starts as tests.emulators.ibm
 
-from backends.ibm.adapter import open_ibm
-from backends.snapshot import DeviceSnapshot
-from runner.config import RunConfig
+from backends.devices.snapshot import DeviceSnapshot
+from backends.providers.ibm.adapter import open_ibm
+from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
-from runner.jobs.runs import store_run
 from runner.jobs.sending import ProviderRefused
-from runner.planning import PlannedPoint, compile_sweep
+from runner.planning.circuits import store_run
+from runner.planning.points import PlannedPoint, compile_sweep
 from runner.session import _ibm_options
 from runner.store.records import RunRecord
 from runner.store.store import Store

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from ibm_scene import FEZ, KINGSTON, SMALL
 
-from runner.cli import main
+from runner.cli.commands import main
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.server import Emulator
 from tests.emulators.ibm.service import Service

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.ibm.options import TwirlingConfig, forms
-from runner.config import load_config, run_config
+from backends.providers.ibm.options import TwirlingConfig, forms
+from runner.config.run_config import load_config, run_config
 from runner.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "ibm").glob("*.yaml"))

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from ibm_scene import FEZ, SMALL
 
-from backends.ibm import diagnosis
-from runner.cli import main
+from backends.providers.ibm import diagnosis
+from runner.cli.commands import main
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.server import Emulator
 from tests.emulators.ibm.service import Service

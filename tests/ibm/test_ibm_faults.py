@@ -8,7 +8,7 @@ from qiskit_ibm_runtime import QiskitRuntimeService
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 from qiskit_ibm_runtime.executor_sampler import Sampler
 
-from backends.ibm.circuits import for_the_wire
+from backends.providers.ibm.circuits import for_the_wire
 from runner.store.codec import circuit_from_bytes
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.settings import INSTANCE
@@ -136,7 +136,7 @@ def test_questions_after_it_may_fail(scene, call, kind):
 
 
 def test_an_answer_that_never_comes_is_not_waited_for(scene, monkeypatch):
-    monkeypatch.setattr("backends.ibm.transport.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("backends.providers.ibm.transport.ANSWER_SECONDS", 0.3)
     faulty = scene(faults=[Fault("job", "accepted_hangs", times=4)])
     faulty.work()
     faulty.assert_exactly_once()

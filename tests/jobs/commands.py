@@ -11,7 +11,7 @@ from typing import Any
 
 import started
 
-from backends.rehearsal.cloud import Cloud, CloudJob
+from backends.providers.rehearsal.cloud import Cloud, CloudJob
 
 HOUR = 3600
 """Seconds; whoever starts a job that waits so long ends its queue by hand."""

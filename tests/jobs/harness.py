@@ -19,13 +19,13 @@ from typing import Any
 
 from sqlalchemy import event
 
-from backends.rehearsal.adapter import open_rehearsal
-from backends.rehearsal.cloud import Cloud
-from runner.config import RunConfig
+from backends.providers.rehearsal.adapter import open_rehearsal
+from backends.providers.rehearsal.cloud import Cloud
+from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
-from runner.jobs.runs import store_run
 from runner.jobs.sending import ProviderRefused
-from runner.planning import compile_sweep
+from runner.planning.circuits import store_run
+from runner.planning.points import compile_sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 

@@ -15,7 +15,7 @@ from harness import RUN, WRITES, Scene, counts
 from sqlalchemy import event
 
 import runner.store.database as database
-from backends.rehearsal.adapter import open_rehearsal
+from backends.providers.rehearsal.adapter import open_rehearsal
 from runner.jobs.manager import JobManager
 from runner.store.database import StoreError
 from runner.store.store import Store

@@ -5,7 +5,7 @@ import re
 import pytest
 from harness import CALLS, RUN, Scene, cloud, counts
 
-from backends.rehearsal.transport import FAULT_KINDS
+from backends.providers.rehearsal.transport import FAULT_KINDS
 from runner.errors import UserError
 from runner.jobs.sending import ProviderRefused
 

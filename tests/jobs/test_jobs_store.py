@@ -17,7 +17,7 @@ from harness import RUN, Scene, counts, stored_run
 from sqlalchemy import create_engine, event, inspect
 from started import SCRIPT
 
-from backends.rehearsal.adapter import open_rehearsal
+from backends.providers.rehearsal.adapter import open_rehearsal
 from runner.jobs.manager import JobManager
 from runner.store import locking
 from runner.store.database import StoreError

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from test_run_support import ALL_STRATEGIES, Done, Finished, call_in, run_folders, run_in
 
-from runner.cli import main
+from runner.cli.commands import main
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from test_run_support import run_folders
 
-from backends.devices import load_device
+from backends.devices.catalog import load_device
 from backends.errors import DoesNotFit
-from runner.config import RunConfig
-from runner.planning import compile_sweep, decided, sweep
-from runner.slots import Choice, slots
+from runner.config.run_config import RunConfig
+from runner.config.sweep import Choice, slots
+from runner.planning.points import compile_sweep, decided, sweep
 
 FILE = """\
 experiment: {kind: entanglement, n: 2, decrypt: {strategy: auto}}
@@ -69,7 +69,7 @@ def test_a_run_writes_its_choice_down_and_never_chooses_again(invoke, file, tmp_
     assert others == [first, first]
 
     # Nobody may ask for a prediction again, whatever it would be by now.
-    monkeypatch.setattr("runner.planning.compile_point", _never)
+    monkeypatch.setattr("runner.planning.points.compile_point", _never)
     again = invoke("resume", folder.name, "--json")
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout) == rows

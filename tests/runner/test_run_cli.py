@@ -23,18 +23,18 @@ from click.testing import Result
 from started import SCRIPT, Running
 from test_run_support import USER, Done, Finished, environment, run_folders
 
-import backends.compile as compiling
+import backends.compiling.compile as compiling
 import runner
-from backends import providers
 from backends.adapter import Adapter, CircuitFailure
-from backends.certificate import Certificate, certify
-from backends.providers import open_adapter
-from runner import folder as folders
-from runner.cli import main
-from runner.config import BudgetConfig, RunConfig
+from backends.compiling.certificate import Certificate, certify
+from backends.providers import registry as providers
+from backends.providers.registry import open_adapter
+from runner.cli.commands import main
+from runner.config.run_config import BudgetConfig, RunConfig
 from runner.errors import OverBudget
-from runner.forecast import Forecast, require_budget
-from runner.places import find
+from runner.planning.forecast import Forecast, require_budget
+from runner.run_folder import files as folders
+from runner.run_folder.locations import find
 
 Call = Callable[..., Done]
 Invoke = Callable[..., Result]

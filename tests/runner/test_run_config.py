@@ -13,12 +13,12 @@ from click.testing import Result
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from backends.devices import load_device
+from backends.devices.catalog import load_device
 from experiments.protocol import STRATEGIES
 from experiments.readout import ESTIMATORS
-from runner.config import RunConfig, load_config
+from runner.config.run_config import RunConfig, load_config
 from runner.errors import ConfigError, Problem, printable
-from runner.planning import sweep
+from runner.planning.points import sweep
 
 TEXT = """\
 name: small

@@ -19,9 +19,9 @@ from click.testing import CliRunner, Result
 from qiskit import qasm3, qpy
 from test_run_support import environment, run_folders
 
-from runner.cli import main
-from runner.export_formats import FORMATS
-from runner.result_fields import row_columns
+from runner.analysis.export_formats import FORMATS
+from runner.cli.commands import main
+from runner.results.fields import row_columns
 
 Invoke = Callable[..., Result]
 
@@ -41,7 +41,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "c.yaml").write_text(SEVERAL, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         # Worker processes would cost more time than these few points.
-        patch.setattr("runner.planning._PARALLEL_FROM_POINTS", 10**6)
+        patch.setattr("runner.planning.points._PARALLEL_FROM_POINTS", 10**6)
         command = ["run", str(place / "c.yaml"), "--out", str(place / "runs")]
         result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.stderr
@@ -257,7 +257,7 @@ def test_a_folder_that_lacks_something_is_one_line(
 
 ASK = """\
 import sys
-from runner.cli import main
+from runner.cli.commands import main
 for command in (["export", "abc", "--format", "csv,qpy"], ["verify", "abc"]):
     try:
         main(command)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from backends.providers import open_adapter
-from experiments.entanglement import EntanglementPoint
+from backends.providers.registry import open_adapter
+from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
-from runner.collected import CollectedPoint, collected_points
-from runner.config import RunConfig
+from runner.config.run_config import RunConfig
 from runner.identity import derived_seed, identity
+from runner.jobs.collected import CollectedPoint, collected_points
 from runner.jobs.manager import JobManager
-from runner.jobs.runs import store_run
-from runner.planning import circuit_identity, compile_sweep, sweep
+from runner.planning.circuits import store_run
+from runner.planning.points import circuit_identity, compile_sweep, sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 

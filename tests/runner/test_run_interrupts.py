@@ -13,9 +13,9 @@ import pytest
 from click.testing import Result
 from sqlalchemy import Connection, create_engine
 
-from backends.rehearsal.adapter import RehearsalAdapter
+from backends.providers.rehearsal.adapter import RehearsalAdapter
 from runner.interrupts import interrupts_kept
-from runner.jobs.runs import store_run
+from runner.planning.circuits import store_run
 
 Invoke = Callable[..., Result]
 
@@ -148,14 +148,14 @@ def test_other_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_command_keeps_them(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("experiment: {kind: entanglement, n: 2}\n", encoding="utf-8")
     code = (
-        "import sys, time, runner.planning, runner.cli\n"
+        "import sys, time, runner.planning.points, runner.cli.commands\n"
         "class Collected:\n"
         "    def __del__(self): raise KeyboardInterrupt\n"
         "def sweep(config):\n"
         "    Collected()\n"
         "    time.sleep(20)\n"
-        "runner.planning.sweep = sweep\n"
-        "runner.cli.main(['validate', 'c.yaml'])\n"
+        "runner.planning.points.sweep = sweep\n"
+        "runner.cli.commands.main(['validate', 'c.yaml'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -167,7 +167,7 @@ def test_a_run_interrupted_before_it_is_stored_leaves_nothing(
     tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
-    monkeypatch.setattr("runner.jobs.runs.store_run", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("runner.planning.circuits.store_run", Mock(side_effect=KeyboardInterrupt))
     done = invoke("run", "c.yaml")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (130, "interrupted")
     assert [path for path in (tmp_path / "runs").iterdir() if path.is_dir()] == []
@@ -183,7 +183,7 @@ def test_a_run_interrupted_as_soon_as_it_is_stored_goes_on(
 
     (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
     with monkeypatch.context() as patched:
-        patched.setattr("runner.jobs.runs.store_run", stored_and_interrupted)
+        patched.setattr("runner.planning.circuits.store_run", stored_and_interrupted)
         assert invoke("run", "c.yaml").exit_code == 130
     assert invoke("resume").exit_code == 0
     assert invoke("report").exit_code == 0

@@ -48,15 +48,15 @@ def test_a_plan_explains_who_compiled_and_where_fidelity_goes(invoke, file, tmp_
 @pytest.mark.parametrize(
     ("kind", "package"),
     [
-        ("{kind: entanglement, n: 2}", "protocol_compiler"),
-        ("{kind: ghz, r: 2}", "patchwork"),
-        ("{kind: iterated, level: 1}", "patchwork"),
+        ("{kind: entanglement, n: 2}", "protocol"),
+        ("{kind: ghz, r: 2}", "multi"),
+        ("{kind: iterated, level: 1}", "multi"),
     ],
 )
 def test_the_first_use_says_that_machine_code_is_made(monkeypatch, invoke, file, kind, package):
     asked = []
-    monkeypatch.setattr("runner.planning.compile_sweeps", lambda runs, _: [[] for _ in runs])
-    monkeypatch.setattr("backends.protocol_compiler.compiled.is_kept", asked.append)
+    monkeypatch.setattr("runner.planning.points.compile_sweeps", lambda runs, _: [[] for _ in runs])
+    monkeypatch.setattr("backends.compiling.protocol.compiled.is_kept", asked.append)
     command = ("plan", str(file), "-o", f"experiment={kind}")
     assert "for the first time" in invoke(*command).stderr
     assert "for the first time" not in invoke(*command, "-o", "compile.strategy=stock").stderr

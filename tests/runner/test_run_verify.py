@@ -16,12 +16,12 @@ from test_run_support import run_folders
 
 import runner
 from backends.adapter import Adapter, CircuitFailure
-from backends.providers import open_adapter
+from backends.providers.registry import open_adapter
 from backends.qpy_bytes import from_qpy, to_qpy
-from runner.checksums import write_checksums
-from runner.cli import main
-from runner.figure import figure_files
-from runner.rows import ResultRow
+from runner.cli.commands import main
+from runner.report.figure import figure_files
+from runner.results.rows import ResultRow
+from runner.run_folder.checksums import write_checksums
 
 Invoke = Callable[..., Result]
 
@@ -68,7 +68,7 @@ def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
             DRAWN[key] = figure_files(folder, rows, title)
         return DRAWN[key]
 
-    monkeypatch.setattr("runner.report.figure_files", drawn)
+    monkeypatch.setattr("runner.report.report.figure_files", drawn)
 
 
 @dataclass(frozen=True)
@@ -514,7 +514,7 @@ def test_a_run_of_which_a_part_failed_agrees_with_itself(
         monkeypatch.setattr(adapter, "results", partial)
         return adapter
 
-    monkeypatch.setattr("backends.providers.open_adapter", failing)
+    monkeypatch.setattr("backends.providers.registry.open_adapter", failing)
     Path("c.yaml").write_text(SMALL.replace("repeats: 2", "repeats: 1"), encoding="utf-8")
     assert invoke("run", "c.yaml").exit_code == 4
     found = json.loads(invoke("verify", "--json").stdout)

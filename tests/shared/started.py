@@ -28,18 +28,18 @@ from typing import TextIO
 
 SCRIPT = Path(sys.executable).with_name("enclone")
 _IMPORTED = (
-    "backends.local",
-    "backends.tree_synthesis",
+    "backends.providers.local_adapter",
+    "backends.compiling.tree_synthesis",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "rich.progress",
-    "runner.cli",
-    "runner.forecast",
+    "runner.cli.commands",
+    "runner.planning.forecast",
     "runner.jobs.manager",
-    "runner.report",
+    "runner.report.report",
     "runner.session",
     "runner.status",
-    "runner.verification",
+    "runner.analysis.verification",
 )
 _LONGEST_MESSAGE = 2**17
 
@@ -229,6 +229,6 @@ if __name__ == "__main__":
     # Not the folder of the tests: the command finds its packages as it is installed.
     del sys.path[0]
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    from runner.cli import main
+    from runner.cli.commands import main
 
     sys.exit(main())

@@ -17,7 +17,7 @@ from qiskit_ibm_runtime.utils.backend_decoder import (
     properties_from_server_data,
 )
 
-from backends.snapshot import DeviceSnapshot
+from backends.devices.snapshot import DeviceSnapshot
 
 
 @dataclass(frozen=True)

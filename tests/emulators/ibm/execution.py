@@ -33,9 +33,9 @@ from qiskit_ibm_runtime.utils.utils import is_isa_circuit
 from samplomatic.quantum_program import SamplexItem
 
 from backends.errors import DoesNotFit
-from backends.schedule import schedule, total_seconds
-from backends.stim_sampler import sample
-from experiments.clifford import NotClifford, steps
+from backends.simulation.schedule import schedule, total_seconds
+from backends.simulation.stim_sampler import sample
+from experiments.stabilizer.clifford import NotClifford, steps
 from tests.emulators.ibm.devices import Device
 
 NOT_ISA = 1517

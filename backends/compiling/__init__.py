@@ -1,0 +1,1 @@
+"""From logical circuits to native ones, each with a certificate."""

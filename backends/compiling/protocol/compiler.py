@@ -1,0 +1,83 @@
+"""The compiler: settings of one point in, native circuits out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from qiskit.circuit import QuantumCircuit
+
+from backends.compiling.protocol.cached import best_layout, best_placement
+from backends.compiling.protocol.emission import emit
+from backends.compiling.protocol.multi.emission import emit_patches
+from backends.compiling.protocol.multi.recognition import recognise_patches
+from backends.compiling.protocol.other_entanglers import SPOKEN, as_if_cz, translated
+from backends.compiling.protocol.recognition import NotRecognised, recognise
+from backends.devices.snapshot import DeviceSnapshot
+from backends.errors import DoesNotFit
+from backends.simulation.pulse_trains import DECOUPLINGS, Decoupling
+
+
+def compile_protocol(
+    circuits: Sequence[QuantumCircuit],
+    snapshot: DeviceSnapshot,
+    moves: int,
+    seed: int,
+    workers: int | None = None,
+    decoupling: Decoupling = "none",
+) -> list[QuantumCircuit]:
+    """Compile circuits that differ only in their readout, all with the same placement.
+
+    Equal arguments give equal circuits, however many workers there are and however fast they are.
+
+    Args:
+        circuits: logical circuits with registers R, A, S, N and labelled barriers.
+        snapshot: the device.
+        moves: changes of the placement that are tried.
+        seed: of the search.
+        workers: threads; None takes as many as there are cores.
+        decoupling: the pulse trains that waits will get; the placement is searched with them, but
+            they are not in the circuits yet (:func:`backends.compiling.decoupling.decoupled`).
+
+    Raises:
+        NotRecognised: if the circuits are of a kind that this compiler has no construction for.
+        DoesNotFit: if the device is too small, or the search found no placement on it.
+    """
+    snapshot.require_room(circuits[0].num_qubits)
+    if snapshot.entangler not in SPOKEN:
+        made = compile_protocol(circuits, as_if_cz(snapshot), moves, seed, workers, decoupling)
+        return [translated(circuit, snapshot) for circuit in made]
+    if sum(i.name == "encrypt" for i in circuits[0].data) != 1 or _is_ghz(circuits[0]):
+        several = recognise_patches(circuits)
+        with _pool(workers) as pool:
+            layout = best_layout(several[0].problem, snapshot, moves, seed, pool.map)
+        if layout is None:
+            raise _no_room(circuits[0].num_qubits, snapshot, moves)
+        return list(emit_patches(several, layout, snapshot))
+    recognised = recognise(circuits)
+    with _pool(workers) as pool:
+        problem = recognised[0].problem._replace(decoupling=DECOUPLINGS.index(decoupling))
+        place = best_placement(problem, snapshot, moves, seed, pool.map)
+    if place is None:
+        raise _no_room(len(recognised[0].qubits), snapshot, moves)
+    return [emit(one, place, snapshot) for one in recognised]
+
+
+def _is_ghz(circuit: QuantumCircuit) -> bool:
+    """Whether the inputs are numbered: a GHZ state, even of one qubit."""
+    return any(register.name == "A0" for register in circuit.qregs)
+
+
+def _pool(workers: int | None) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers or os.cpu_count() or 1)
+
+
+def _no_room(qubits: int, snapshot: DeviceSnapshot, moves: int) -> DoesNotFit:
+    return DoesNotFit(
+        f"no placement of {qubits} qubits was found on device '{snapshot.name}' in {moves:,} "
+        "moves; give more moves, a smaller n, or strategy 'stock'"
+    )
+
+
+__all__ = ["NotRecognised", "compile_protocol"]

@@ -1,0 +1,1 @@
+"""Devices: calibration snapshots, and the documents that they are read from."""

@@ -1,0 +1,1 @@
+"""Providers of processors and simulators, one folder each."""

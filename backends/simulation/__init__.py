@@ -1,0 +1,1 @@
+"""The noise of a device: its schedule, exact predictions and shots."""

@@ -1,0 +1,312 @@
+"""The noise model: Pauli channels read off a calibration snapshot, and nothing fitted.
+
+- Every gate is followed by depolarizing noise on its qubits. Calibrations state the average
+  infidelity e of a gate; a depolarizing channel with that infidelity applies some other Pauli
+  with probability p = e (d+1)/d, i.e. 5e/4 for two qubits and 3e/2 for one. Z rotations are
+  virtual and free.
+- Every idle of length t is followed by the Pauli twirl of relaxation and dephasing,
+  p_X = p_Y = (1 - exp(-t/T1))/4 and p_Z = (1 - exp(-t/T2))/2 - p_X, written as three
+  independent flips so that their composition is exact.
+- A readout flips its outcome with the stated (averaged) readout error.
+- A reset is as faulty as a readout, because it is one followed by a conditional X.
+
+- Where *refocusing is assumed*, waits inside a pulse train lose their dephasing, T2 = 2 T1.
+
+The model holds no crosstalk, leakage, coherent error or drift. What a real-time condition costs
+beyond the readout it waits for is not in a calibration either, and counts as no time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from typing import Literal, NamedTuple
+
+import stim
+
+from backends.devices.snapshot import DeviceSnapshot, QubitCalibration
+from backends.simulation.schedule import TimedStep, schedule
+from experiments.stabilizer.clifford import Step, StimWriter
+from experiments.stabilizer.rotated_input import (
+    INPUT_STAGE,
+    PREPARE,
+    Bloch,
+    InputLaw,
+    TurnedInput,
+    preparation,
+    turned,
+    turned_input,
+)
+from experiments.stabilizer.rotated_readout import TurnedLaw, turned_readouts, without_idle_turns
+
+Cause = Literal["gate", "idle", "readout"]
+CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
+
+_ROUNDING_SECONDS = 1e-15
+"""Differences of sums of the same durations that mean nothing."""
+
+_NOISELESS = frozenset({"rz", "barrier"})
+_MAXIMALLY_MIXING = {1: 0.75, 2: 15 / 16}
+
+
+class Channel(NamedTuple):
+    """A Pauli channel on one or two qubits.
+
+    Attributes:
+        cause: what it stands for.
+        kind: ``depolarize`` (each Pauli but the identity equally likely), the single flip
+            ``x``, ``y`` or ``z``, or ``record``: a wrong outcome of the measurement that
+            follows at once.
+        qubits: where it acts.
+        probability: of any error at all.
+    """
+
+    cause: Cause
+    kind: Literal["depolarize", "x", "y", "z", "record"]
+    qubits: tuple[int, ...]
+    probability: float
+
+
+Event = Step | Channel
+"""A noisy circuit is a sequence of operations and channels."""
+
+
+def depolarizing_probability(infidelity: float, num_qubits: int) -> float:
+    """Probability of an error in the depolarizing channel of that average infidelity.
+
+    >>> depolarizing_probability(0.002, 2)
+    0.0025
+    """
+    dimension = 2**num_qubits
+    probability = infidelity * (dimension + 1) / dimension
+    return min(probability, _MAXIMALLY_MIXING[num_qubits])
+
+
+def idle_channels(
+    qubit: int, seconds: float, calibration: QubitCalibration, refocused_seconds: float = 0.0
+) -> Iterator[Channel]:
+    """Twirled relaxation and dephasing of an idle as independent X, Y and Z flips.
+
+    During ``refocused_seconds`` of it there is no dephasing beside relaxation.
+
+    With flip factors f_X = f_Y = exp(-t/2T1) and f_Z = exp(-t/T2 + t/2T1), a flip has
+    probability (1 - f)/2; composed they give exactly the channel of the module's text.
+    """
+    if seconds <= 0 or not calibration.t1_seconds or not calibration.t2_seconds:
+        return
+    t1 = calibration.t1_seconds
+    t2 = min(calibration.t2_seconds, 2 * t1)  # the physical bound; fits may exceed it
+    relaxing = -math.expm1(-seconds / (2 * t1)) / 2
+    exposed = seconds - refocused_seconds
+    if exposed < _ROUNDING_SECONDS:
+        exposed = 0.0
+    dephasing = -math.expm1(-exposed / t2 + exposed / (2 * t1)) / 2
+    yield Channel("idle", "x", (qubit,), relaxing)
+    yield Channel("idle", "y", (qubit,), relaxing)
+    if dephasing > 0:
+        yield Channel("idle", "z", (qubit,), dephasing)
+
+
+def noisy_events(
+    operations: Sequence[Step],
+    snapshot: DeviceSnapshot | None,
+    causes: Iterable[Cause] = CAUSES,
+    *,
+    refocusing: bool = False,
+) -> tuple[Event, ...]:
+    """Interleave a compiled circuit with the noise of a device.
+
+    Args:
+        operations: the steps of the circuit on the device's qubits.
+        snapshot: the device, or None for no noise at all.
+        causes: which kinds of noise to include; all by default.
+        refocusing: whether pulse trains are assumed to refocus all dephasing between their
+            pulses, which is an upper bound; otherwise dephasing is white, and they only err.
+    """
+    if snapshot is None:
+        return tuple(operations)
+    wanted = set(causes)
+    events: list[Event] = []
+    for timed in schedule(operations, snapshot):
+        if timed.step.name not in _NOISELESS:
+            before = _before(timed, snapshot, refocusing=refocusing)
+            events += [c for c in before if c.cause in wanted and c.probability > 0]
+            events.append(timed.step)
+            after = _after(timed, snapshot)
+            events += [c for c in after if c.cause in wanted and c.probability > 0]
+        else:
+            events.append(timed.step)
+    return tuple(events)
+
+
+def _before(timed: TimedStep, snapshot: DeviceSnapshot, *, refocusing: bool) -> list[Channel]:
+    step = timed.step
+    channels: list[Channel] = []
+    if step.name == "reset":
+        return channels
+    in_train = timed.in_train_seconds if refocusing else ()
+    for k, (qubit, idle) in enumerate(zip(step.qubits, timed.idle_seconds, strict=False)):
+        if idle:
+            refocused = in_train[k] if in_train else 0.0
+            channels += idle_channels(qubit, idle, snapshot.qubits[qubit], refocused)
+    if step.name == "measure":
+        (qubit,) = step.qubits
+        error = snapshot.qubits[qubit].readout_error
+        channels.append(Channel("readout", "record", (qubit,), error))
+    return channels
+
+
+def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
+    step = timed.step
+    # A delay is part of the idle that the next operation ends, and is charged there.
+    if step.name in ("measure", "z", "id", "delay"):
+        return []
+    if step.name == "reset":
+        (qubit,) = step.qubits
+        return [Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)]
+    return [_gate_channel(snapshot, step.qubits)]
+
+
+@lru_cache(maxsize=4096)
+def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
+    if len(qubits) == 2:
+        error = snapshot.working_couplers[qubits[0], qubits[1]].error
+    else:
+        error = snapshot.qubits[qubits[0]].gate_error
+    return Channel("gate", "depolarize", qubits, depolarizing_probability(error, len(qubits)))
+
+
+@dataclass(frozen=True, eq=False)
+class NoisyCircuit:
+    """A noisy circuit as stim runs it.
+
+    Readouts in turned bases (:mod:`experiments.stabilizer.rotated_readout`) are not in it: the record of such a bit
+    says whether noise after the turn flips the outcome, and ``joint`` tells the state before it.
+
+    Attributes:
+        circuit: the circuit.
+        record_of: classical bit → index of its measurement record.
+        law: which readouts are turned, and the law without noise; None if none is turned.
+        joint: records of Z_1 Z_k for each turned qubit k but the first, then of the product of
+            :attr:`TurnedLaw.letters` over all of them; empty if nothing is turned.
+    """
+
+    circuit: stim.Circuit
+    record_of: dict[int, int]
+    law: TurnedLaw | None
+    joint: tuple[int, ...]
+
+
+def noisy_circuit(
+    operations: Sequence[Step],
+    snapshot: DeviceSnapshot | None,
+    causes: Iterable[Cause] = CAUSES,
+    *,
+    refocusing: bool = False,
+) -> NoisyCircuit:
+    """A compiled circuit with the noise of a device, for stim; see :func:`noisy_events`.
+
+    Raises:
+        NotClifford: if it is not Clifford up to turned readouts.
+        DoesNotFit: if an operation is not native to the device.
+    """
+    given = turned_input(operations)
+    if given:
+        events = noisy_events(operations, snapshot, causes, refocusing=refocusing)
+        letter = InputLaw.of(operations, given).letter
+        return _written(_with_eigenstate(events, given, letter), None)
+    law = TurnedLaw.of(operations) if turned_readouts(operations) else None
+    kept = without_idle_turns(operations, law.read if law else ())
+    return _written(noisy_events(kept, snapshot, causes, refocusing=refocusing), law)
+
+
+def _with_eigenstate(events: Sequence[Event], given: TurnedInput, letter: str) -> list[Event]:
+    """The events with a mixture of eigenstates of a Pauli in place of the input.
+
+    The noise of its preparation shortens its Bloch vector; the flip of the eigenstate follows
+    from what is left of it.
+    """
+    end = next(
+        k
+        for k, event in enumerate(events)
+        if isinstance(event, Step) and event.name == "barrier" and event.label == INPUT_STAGE
+    )
+    bloch: Bloch = (0.0, 0.0, 1.0)
+    kept: list[Event] = []
+    for event in events[:end]:
+        if given.qubit not in event.qubits or (isinstance(event, Step) and event.name == "barrier"):
+            kept.append(event)
+        elif isinstance(event, Channel):
+            bloch = _shortened(bloch, event)
+        else:
+            bloch = turned(bloch, preparation([event], given.qubit, 1))
+    component = bloch["XYZ".index(letter)]
+    on = (given.qubit,)
+    kept += [Step(gate, on) for gate in PREPARE[letter]]
+    if component < 0:
+        kept.append(Step(_FLIP[letter], on))
+    # By rounding a Bloch vector may be longer than 1.
+    kept.append(Channel("gate", _FLIP[letter], on, max(0.0, (1 - abs(component)) / 2)))
+    return [*kept, *events[end:]]
+
+
+_FLIP: dict[str, Literal["x", "z"]] = {"X": "z", "Y": "z", "Z": "x"}
+"""Pauli → one that flips its eigenstates."""
+
+
+def _shortened(bloch: Bloch, channel: Channel) -> Bloch:
+    """A Bloch vector after a channel on its qubit alone."""
+    if channel.kind == "depolarize":
+        kept = dict.fromkeys("xyz", 1 - 4 * channel.probability / 3)
+    else:
+        kept = {k: 1.0 if k == channel.kind else 1 - 2 * channel.probability for k in "xyz"}
+    x, y, z = bloch
+    return x * kept["x"], y * kept["y"], z * kept["z"]
+
+
+def _written(events: Sequence[Event], law: TurnedLaw | None) -> NoisyCircuit:
+    writer = StimWriter()
+    flip_probability = 0.0
+    read = law.read if law else ()
+    mirrors = dict(zip((one.qubit for one in read), _spare(events), strict=False))
+    pauli = {one.qubit: one.pauli for one in read}
+    behind: dict[int, int] = {}
+    for event in events:
+        # What follows the turn of a qubit happens to its mirror, whose readout would be certain.
+        on = tuple(behind.get(q, q) for q in event.qubits) if behind else event.qubits
+        if isinstance(event, Channel):
+            if event.kind == "record":
+                # stim flips the record itself: the state after the measurement is not disturbed.
+                flip_probability = event.probability
+            else:
+                writer.line(_stim_name(event), on)
+        elif event.angle and event.qubits[0] in mirrors and event.qubits[0] not in behind:
+            qubit = event.qubits[0]
+            behind[qubit] = mirrors[qubit]
+            writer.line(f"R{pauli[qubit]}", (mirrors[qubit],))
+        else:
+            writer.write(event._replace(qubits=on), flip_probability)
+            flip_probability = 0.0
+    joint: tuple[int, ...] = ()
+    if law and law.letters:
+        qubits = [one.qubit for one in read]
+        joint = (
+            *[writer.observe([("Z", qubits[0]), ("Z", other)]) for other in qubits[1:]],
+            writer.observe(list(zip(law.letters, qubits, strict=True))),
+        )
+    return NoisyCircuit(writer.circuit(), writer.record_of, law, joint)
+
+
+def _spare(events: Iterable[Event]) -> Iterator[int]:
+    """Numbers of qubits that no event uses."""
+    return count(1 + max((q for event in events for q in event.qubits), default=-1))
+
+
+@lru_cache(maxsize=4096)
+def _stim_name(channel: Channel) -> str:
+    if channel.kind == "depolarize":
+        return f"DEPOLARIZE{len(channel.qubits)}({channel.probability!r})"
+    return f"{channel.kind.upper()}_ERROR({channel.probability!r})"

@@ -1,0 +1,186 @@
+"""Experiment 2: a CHSH test between R and a decrypted clone (arXiv:2602.10695, Fig. 2).
+
+S = <Z⊗(Z+X)/√2> + <X⊗(Z+X)/√2> + <Z⊗(Z-X)/√2> - <X⊗(Z-X)/√2>, four settings. Three orders of
+time, three different circuits: R is read before the clone is decrypted (``2-1``, a mid-circuit
+measurement), both are read together (``2-2``), or the clone is read before R (``2-3``).
+``undecrypted`` reads the clone as it is: S = 0.
+
+With ``frame`` the outcomes of the key say by which Pauli the clone differs from the input, and a
+correction maps the bases (Z±X)/√2 onto each other with a sign. The shots of a pair of settings are
+therefore one sample: a shot of <Z⊗·> has the sign that a Z outcome of the clone would have, and a
+shot of <X⊗·> that of an X outcome. Each of the four numbers is then the mean over both bases, and S
+is the same sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, get_args
+
+from qiskit.circuit import QuantumCircuit, Qubit
+
+from experiments import published
+from experiments.gates import Clones, sizes_and_clones
+from experiments.protocol import (
+    TO_Z,
+    Cloning,
+    Strategy,
+    apply,
+    clone_qubit,
+    encrypted,
+    register,
+    with_decryption,
+)
+from experiments.readout import Decrypted, decrypted_clone, end_bits, framed, read_frame
+from experiments.settings import Setting
+from experiments.statistics.estimators import CHSH
+
+KIND = "chsh"
+TITLE = "CHSH test of a decrypted clone, in three orders of time (published Experiment 2)"
+VALUE = "S"
+VALUE_NAME = "CHSH parameter S"
+MARKS = (
+    "S = 0 for noise and for an undecrypted clone; classical bound 2 ('yes': the whole interval "
+    "lies above it), quantum bound 2.828"
+)
+PUBLISHED_TABLE = "Extended Data Table II"
+CLASSICAL_BOUND = 2.0
+QUANTUM_BOUND = 2 * math.sqrt(2)
+
+Scenario = Literal["2-1", "2-2", "2-3", "undecrypted"]
+SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
+
+_BASES = (("Z", "+"), ("X", "+"), ("Z", "-"), ("X", "-"))
+_TURN = {"+": math.pi / 4, "-": 3 * math.pi / 4}
+
+
+def imperfect_cloner_s(copies: int) -> float:
+    """S of a clone made by the best imperfect cloner with that many copies.
+
+    >>> round(imperfect_cloner_s(2), 4)
+    1.8856
+    """
+    return QUANTUM_BOUND * (copies + 2) / (3 * copies)
+
+
+@dataclass(frozen=True)
+class ChshPoint:
+    """One point of the sweep.
+
+    Attributes:
+        cloning: n, clone and strategy.
+        scenario: what is read when.
+    """
+
+    cloning: Cloning
+    scenario: Scenario
+
+    noise_floor = 0.0
+    witness_threshold = CLASSICAL_BOUND
+    linear_estimator = CHSH
+
+    def __post_init__(self) -> None:
+        if self.cloning.strategy == "witness":
+            raise ValueError(
+                "strategy 'witness' decrypts nothing, so there is no clone for a CHSH test; "
+                "choose 'unitary', 'feedforward' or 'frame', or scenario 'undecrypted'"
+            )
+
+    @property
+    def parameters(self) -> dict[str, int | str]:
+        """What defines the point, under the names of a result row."""
+        return {
+            "experiment": KIND,
+            **self.cloning.parameters,
+            "estimator": "chsh",
+            "scenario": self.scenario,
+        }
+
+    @property
+    def label(self) -> str:
+        """Short name for files and progress, e.g. ``n02-clone1-unitary-chsh-2-1``."""
+        return f"{self.cloning.label}-chsh-{self.scenario}"
+
+    @property
+    def num_qubits(self) -> int:
+        """R, A, n signals and n noise qubits."""
+        return self.cloning.num_qubits
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The four correlators, in the order of the estimator's weights."""
+        return tuple(self._setting(reference, sign) for reference, sign in _BASES)
+
+    def published(self) -> published.Published | None:
+        """The printed value of this point, if there is one."""
+        if self.cloning.strategy != "unitary" or self.cloning.clone == 0:
+            return None
+        return published.chsh(self.cloning.n, self.scenario)
+
+    def _setting(self, reference: str, sign: str) -> Setting:
+        done = self._done(reference)
+        circuit = done.circuit.copy()
+        if self.scenario != "2-1":
+            end_bits(circuit)
+        (r,), (c,) = (next(x for x in circuit.cregs if x.name == name) for name in "rc")
+        if self.scenario in ("2-2", "undecrypted"):
+            apply(circuit, TO_Z[reference], done.reference)
+            turn(circuit, done.clone, sign)
+            circuit.measure([done.reference, done.clone], [r, c])
+        else:
+            turn(circuit, done.clone, sign)
+            circuit.measure(done.clone, c)
+        if self.scenario == "2-3":
+            circuit.barrier(done.reference, done.clone)
+            apply(circuit, TO_Z[reference], done.reference)
+            circuit.measure(done.reference, r)
+        key = read_frame(circuit, done)
+        check = framed(circuit, (r, c), 0, reference, done, key)
+        return Setting(f"{reference}{sign}", circuit, (check,))
+
+    def _done(self, reference: str) -> Decrypted:
+        if self.scenario == "undecrypted":
+            circuit = encrypted(self.cloning)
+            ends = register(circuit, "R")[0], clone_qubit(circuit, self.cloning.clone)
+            return Decrypted(circuit, *ends)
+        if self.scenario != "2-1":
+            return decrypted_clone(self.cloning)
+        circuit = encrypted(self.cloning)
+        (r, _), first = end_bits(circuit), register(circuit, "R")[0]
+        apply(circuit, TO_Z[reference], first)
+        circuit.measure(first, r)
+        circuit.barrier(label="reference read")
+        done = decrypted_clone(self.cloning)
+        return Decrypted(
+            with_decryption(circuit, self.cloning), done.reference, done.clone, done.key, done.frame
+        )
+
+
+def turn(circuit: QuantumCircuit, qubit: Qubit, sign: str) -> None:
+    """Turn the measurement of (Z+X)/√2 (``+``) or (Z-X)/√2 (``-``) into one of Z."""
+    # √X turns Z into -Y, so both observables into the plane of X and Y.
+    circuit.sx(qubit)
+    circuit.rz(_TURN[sign], qubit)
+    circuit.h(qubit)
+
+
+def points(
+    n: Iterable[int],
+    clones: Clones,
+    strategies: Iterable[Strategy],
+    scenarios: Iterable[Scenario],
+) -> Sequence[ChshPoint]:
+    """The sweep, in the order of its arguments (n slowest).
+
+    An undecrypted clone has no strategy: it is measured once, whatever strategies there are.
+    """
+    strategies = tuple(strategies)
+    return [
+        ChshPoint(Cloning(size, clone, strategy), scenario)
+        for (size, clone), strategy, scenario in product(
+            sizes_and_clones(n, clones), strategies, tuple(scenarios)
+        )
+        if scenario != "undecrypted" or strategy == strategies[0]
+    ]

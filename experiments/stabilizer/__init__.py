@@ -1,0 +1,1 @@
+"""Clifford circuits, stabilizer states and exact outcome laws."""

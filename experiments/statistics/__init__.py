@@ -1,0 +1,1 @@
+"""From counts to values with honest errors."""

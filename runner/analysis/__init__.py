@@ -1,0 +1,1 @@
+"""After the fact: comparing, verifying and exporting finished runs."""

@@ -1,0 +1,186 @@
+"""Predictions beside the published tables, with a summary of how far they are apart.
+
+Each configuration is one table: its points are compiled and predicted for its device's calibration,
+and compared where something was published. Nothing is fitted and nothing is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backends.devices.catalog import as_snapshot
+from experiments.published import Published, iterated
+from runner.config.run_config import RunConfig
+from runner.kinds.registry import WORDINGS
+from runner.planning.points import PlannedPoint, compile_sweeps, planned_row
+from runner.report.columns import MISSING, Column, heading, number, point_columns
+from runner.report.tables import filled
+from runner.results.rows import ResultRow
+
+_LARGEST_PUBLISHED_CLONES = 77
+
+
+@dataclass(frozen=True)
+class ComparedRow:
+    """One point of a table.
+
+    Attributes:
+        row: the planned row, with predicted and published value.
+        published: the printed value with its error and depth; None where nothing was printed.
+    """
+
+    row: ResultRow
+    published: Published | None
+
+    @property
+    def difference(self) -> float | None:
+        """Predicted less published."""
+        return None if self.published is None else self.row.predicted - self.published.value
+
+
+@dataclass(frozen=True)
+class ComparedTable:
+    """One table.
+
+    Attributes:
+        name: the configuration's name.
+        title: where the published values stand.
+        device: whose calibration the prediction rests on.
+        rows: the points in the order of the configuration.
+    """
+
+    name: str
+    title: str
+    device: str
+    rows: tuple[ComparedRow, ...]
+
+    @property
+    def differences(self) -> list[float]:
+        """Of all points for which something was published."""
+        return [one.difference for one in self.rows if one.difference is not None]
+
+    @property
+    def mean_absolute_difference(self) -> float | None:
+        """None where nothing was published."""
+        found = self.differences
+        return sum(map(abs, found)) / len(found) if found else None
+
+    @property
+    def worst(self) -> ComparedRow | None:
+        """The point whose prediction is farthest off."""
+        known = [one for one in self.rows if one.difference is not None]
+        return max(known, key=lambda one: abs(one.difference or 0.0), default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "device": self.device,
+            "points": len(self.differences),
+            "mean_absolute_difference": self.mean_absolute_difference,
+            "worst_difference": self.worst.difference if self.worst else None,
+            "rows": [
+                {
+                    **one.row.planned(),
+                    "difference": one.difference,
+                    "published_two_qubit_layers": one.published and one.published.two_qubit_layers,
+                }
+                for one in self.rows
+            ],
+        }
+
+
+def compared_tables(
+    configs: Sequence[RunConfig], finished: Callable[[], object] = lambda: None
+) -> list[ComparedTable]:
+    """Compile and predict every point of every configuration.
+
+    Raises:
+        BackendError: if a device cannot be used.
+    """
+    runs = [(config, as_snapshot(config.backend.device)) for config in configs]
+    return [
+        _table(config, planned)
+        for config, planned in zip(configs, compile_sweeps(runs, finished), strict=True)
+    ]
+
+
+def _table(config: RunConfig, planned: Sequence[PlannedPoint]) -> ComparedTable:
+    return ComparedTable(
+        config.name,
+        WORDINGS[config.experiment.kind].published_table,
+        config.backend.device,
+        tuple(ComparedRow(planned_row(config, one, 0), one.point.published()) for one in planned),
+    )
+
+
+def table_text(table: ComparedTable) -> str:
+    """The table, and what has to be said of it."""
+    columns = [
+        *point_columns([one.row for one in table.rows]),
+        Column("qubits", lambda r: str(r.qubits)),
+        Column("predicted", lambda r: number(r.predicted)),
+        Column("published", lambda r: number(r.published, 3)),
+        Column("± shots", lambda r: number(r.published_err, 3)),
+    ]
+    lines = [[column.cell(one.row) for column in columns] + _tail(one) for one in table.rows]
+    tail = [heading(name) for name in ("difference", "2q layers", "published")]
+    text = f"{table.name}: {table.title}; predicted for {table.device}\n"
+    return text + filled([*columns, *tail], lines) + _larger_chip(table)
+
+
+def _tail(one: ComparedRow) -> list[str]:
+    layers = one.published.two_qubit_layers if one.published else None
+    return [
+        MISSING if one.difference is None else f"{one.difference:+.4f}",
+        str(one.row.two_qubit_layers),
+        MISSING if layers is None else str(layers),
+    ]
+
+
+def _larger_chip(table: ComparedTable) -> str:
+    """What stands for the largest published run, if it does not fit the device."""
+    largest = max(table.rows, key=lambda one: one.row.clones or 0).row
+    printed = iterated(_LARGEST_PUBLISHED_CLONES, 3)
+    if table.rows[0].row.generations is None or largest.published is not None or printed is None:
+        return ""
+    if largest.clones is None or not 49 < largest.clones < _LARGEST_PUBLISHED_CLONES:
+        return ""
+    return (
+        f"{largest.clones} clones on {largest.qubits} qubits stand in for the published "
+        f"{_LARGEST_PUBLISHED_CLONES} on 154 qubits ({printed.value:.3f} ± {printed.std_err:.3f}): "
+        f"the calibration of {table.device} leaves no 154 working qubits that are connected. The "
+        "pair is left out of the summary.\n"
+    )
+
+
+def summary_text(tables: Sequence[ComparedTable]) -> str:
+    """Mean absolute and worst difference of each table."""
+    names = ("table", "value", "points", "mean |difference|", "worst", "at")
+    columns = [heading(name, numeric=name not in ("table", "at")) for name in names]
+    lines = []
+    for table in tables:
+        worst = table.worst
+        lines.append(
+            [
+                table.name,
+                WORDINGS[table.rows[0].row.experiment].value,
+                str(len(table.differences)),
+                number(table.mean_absolute_difference),
+                f"{worst.difference:+.4f}" if worst and worst.difference is not None else MISSING,
+                _place(worst.row) if worst else MISSING,
+            ]
+        )
+    return (
+        "summary: predicted less published; nothing is fitted, the circuits and the day's "
+        "calibration differ\n" + filled(columns, lines)
+    )
+
+
+def _place(row: ResultRow) -> str:
+    named = {"r": row.r, "level": row.level, "scenario": row.scenario}
+    known = [f"{name} = {value}" for name, value in named.items() if value is not None]
+    return ", ".join([f"n = {row.n}", *known, row.estimator])

@@ -1,0 +1,132 @@
+"""How much a value varies, and why: several runs of the same points, split into causes.
+
+The causes are nested: device, calibration, layout, time, shots. Runs on several devices or with
+several calibration files tell of the first two, ``compile.layouts: each`` (or runs with other
+seeds) of the layout, ``repeats`` or a run again of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from experiments.statistics.variance import Component, components
+from runner.errors import RunFolderError
+from runner.report.columns import MISSING, heading, number, point_columns
+from runner.report.tables import filled
+from runner.results.rows import ResultRow
+from runner.run_folder.files import read_json, read_rows
+
+CAUSES = ("device", "calibration", "layout", "time")
+_CIRCUMSTANCES = frozenset(
+    {"device", "backend", "seed", "repeat", "layout", "jobs", "shots", "certificate"}
+    | {"two_qubit_layers", "two_qubit_gates", "value", "std_err", "ci_low", "ci_high"}
+    | {"witnessed", "predicted", "published", "published_err", "information_bits"}
+    | {"information_low", "information_high"}
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How one point varies.
+
+    Attributes:
+        row: any of its rows; tells which point it is.
+        values: how many were measured.
+        mean: their mean.
+        components: what each cause brings, the outermost first; those that the runs tell of.
+    """
+
+    row: ResultRow
+    values: int
+    mean: float
+    components: tuple[Component, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        named = {key: value for key, value in self.row.as_dict().items() if _tells_apart(key)}
+        split = [asdict(one) for one in self.components]
+        return {**named, "values": self.values, "mean": self.mean, "components": split}
+
+
+def spreads(folders: Sequence[Path]) -> list[Spread]:
+    """The spread of every point that was measured at least twice.
+
+    Raises:
+        RunFolderError: if a run cannot be read, or no point was measured twice.
+    """
+    measured: dict[tuple[object, ...], list[tuple[ResultRow, tuple[object, ...]]]] = {}
+    for folder in folders:
+        device = read_json(folder, "provenance.json").get("device") or {}
+        calibration = device.get("sha256", "none")
+        for row in read_rows(folder):
+            if row.value is not None:
+                layout = ("seed", row.seed) if row.layout is None else row.layout
+                causes = (row.device, calibration, layout, (folder.name, row.repeat))
+                measured.setdefault(_point(row), []).append((row, causes))
+    found = [_spread(rows) for rows in measured.values() if len(rows) > 1]
+    if not found:
+        raise RunFolderError(
+            "no point was measured twice, so nothing is known of its spread; name several runs of "
+            "the same points, or run with repeats: 2 or more, or compile.layouts: each"
+        )
+    return found
+
+
+def _tells_apart(field: str) -> bool:
+    return field not in _CIRCUMSTANCES
+
+
+def _point(row: ResultRow) -> tuple[object, ...]:
+    return tuple(value for key, value in row.as_dict().items() if _tells_apart(key))
+
+
+def _spread(rows: Sequence[tuple[ResultRow, tuple[object, ...]]]) -> Spread:
+    values = [row.value or 0.0 for row, _ in rows]
+    split = components(
+        values,
+        [row.std_err or 0.0 for row, _ in rows],
+        [(cause, [causes[k] for _, causes in rows]) for k, cause in enumerate(CAUSES)],
+    )
+    point = replace(rows[0][0], layout=None)
+    return Spread(point, len(rows), sum(values) / len(values), tuple(split))
+
+
+def spread_text(found: Sequence[Spread]) -> str:
+    """A line for each point: standard deviations by cause, each with its interval."""
+    rows = [one.row for one in found]
+    names = point_columns(rows)
+    columns = [
+        *names,
+        *map(heading, ("values", "mean", *(f"σ {cause}" for cause in (*CAUSES, "shots")))),
+    ]
+    lines = [
+        [
+            *(column.cell(one.row) for column in names),
+            str(one.values),
+            number(one.mean),
+            *_cells(one.components),
+        ]
+        for one in found
+    ]
+    return filled(columns, lines) + (
+        "\nσ: standard deviation that each cause brings by itself, with its 95 % interval; "
+        f"'{MISSING}': these runs do not tell\n"
+        "device: other processors; calibration: other days of one; layout: other places on the "
+        "chip; time: the same circuit again; shots: binomial, known\n"
+    )
+
+
+def _cells(split: Iterable[Component]) -> list[str]:
+    known = {one.cause: one for one in split}
+    cells = []
+    for cause in CAUSES:
+        one = known.get(cause)
+        cells.append(
+            f"{number(one.std_dev)} ({number(one.ci_low)} … {number(one.ci_high)})"
+            if one
+            else MISSING
+        )
+    return [*cells, number(known["shots"].std_dev)]

@@ -1,0 +1,103 @@
+"""Whether the inputs of a run folder agree: hashes, configuration and device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.analysis.differences import Difference, mapping_differences
+from runner.config.run_config import given_config
+from runner.errors import ConfigError, printable
+from runner.planning.points import pinned_to
+from runner.run_folder.archive import DEVICE, MISSING, PROVENANCE, ArchivedRun
+from runner.run_folder.checksums import CHECKSUMS, hashed_files, read_checksums, sha256_of
+
+CONFIG = "config.yaml"
+RESOLVED = "resolved.json"
+
+
+def input_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Difference]:
+    """Differences between the inputs of a run and their hashes, and among each other.
+
+    Args:
+        run: the run.
+        remarks: takes what could not be compared.
+    """
+    yield from _checksum_differences(run, remarks)
+    yield from _stated_hashes(run)
+    yield from _config_differences(run)
+    if run.snapshot is not None:
+        stated = run.provenance["device"]
+        known = {"name": run.snapshot.name, "calibrated_at": run.snapshot.calibrated_at}
+        yield from mapping_differences("device", PROVENANCE, stated, known, unasked=["sha256"])
+
+
+def _checksum_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Difference]:
+    stated = run.provenance.get("checksums_sha256")
+    if stated is None:
+        remarks.append(
+            f"this run was written before there were hashes of circuits and counts ({CHECKSUMS}): "
+            "a change of a shot that changes no result is not seen"
+        )
+        return
+    if not (run.folder / CHECKSUMS).is_file():
+        yield Difference("file", CHECKSUMS, MISSING, "a file")
+        return
+    yield from _hash_difference(run.folder, CHECKSUMS, stated)
+    try:
+        listed = read_checksums(run.folder)
+    except (OSError, ValueError) as error:
+        yield Difference("the list", CHECKSUMS, f"cannot be read: {error}", "hashes and names")
+        return
+    for name, digest in listed.items():
+        yield from _hash_difference(run.folder, name, digest)
+    for name in hashed_files(run.folder):
+        if name not in listed:
+            yield Difference("file", name, "is there", f"not in {CHECKSUMS}")
+
+
+def _stated_hashes(run: ArchivedRun) -> Iterator[Difference]:
+    """The hashes that every version has written."""
+    stated = {CONFIG: run.provenance.get("config_sha256")}
+    if run.snapshot is not None:
+        stated[DEVICE] = run.provenance["device"].get("sha256")
+    for name, digest in stated.items():
+        if (run.folder / name).is_file() and digest != sha256_of(run.folder / name):
+            where = f"sha256 by {PROVENANCE}"
+            yield Difference(where, name, str(digest), sha256_of(run.folder / name))
+
+
+def _hash_difference(folder: Path, name: str, stated: str) -> Iterator[Difference]:
+    if not (folder / name).is_file():
+        yield Difference("file", name, MISSING, f"sha256 {stated}")
+    elif (found := sha256_of(folder / name)) != stated:
+        yield Difference("sha256", name, stated, found)
+
+
+def _config_differences(run: ArchivedRun) -> Iterator[Difference]:
+    """What the configuration as given, with its overrides, resolves to."""
+    file = run.folder / CONFIG
+    if not file.is_file():
+        yield Difference("file", CONFIG, MISSING, "a file")
+        return
+    try:
+        given = given_config(str(file), run.provenance.get("overrides", ()))
+    except ConfigError as error:
+        problem = printable("; ".join(p.message for p in error.problems))
+        yield Difference("the configuration", CONFIG, problem, f"what {RESOLVED} says")
+        return
+    chosen = run.config.backend.ibm
+    if run.config.backend.provider == "ibm" and run.snapshot and chosen:
+        # The service chose them, and the run was pinned to its choice.
+        given = pinned_to(given, run.snapshot.name, {"instance": chosen.instance})
+    if run.config.experiment.choices() and not given.experiment.choices():
+        # What auto came to was written into the run; it is compared with its circuits.
+        experiment = given.experiment.with_decryption(chosen=run.config.experiment.choices())
+        given = given.model_copy(update={"experiment": experiment})
+    yield from mapping_differences(
+        "what config.yaml resolves to",
+        RESOLVED,
+        # Through the model, since keys that came later have their defaults.
+        run.config.model_dump(mode="json"),
+        given.model_dump(mode="json"),
+    )

@@ -1,0 +1,346 @@
+"""The command line. Imports are lazy, so that help and errors come at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner import __version__
+from runner.cli.jobs import COMMANDS as JOB_COMMANDS
+from runner.cli.offline import COMMANDS as OFFLINE_COMMANDS
+from runner.cli.output import (
+    compiling,
+    json_option,
+    out_option,
+    override_option,
+    print_pairs,
+    print_rows,
+    shared,
+)
+from runner.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, ConfigError, UserError
+from runner.interrupts import interrupts_kept
+
+
+class _Commands(click.Group):
+    """Turns what a user can cause into one line and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with interrupts_kept():
+                return super().invoke(ctx)
+        except UserError as error:
+            if ctx.params["debug"]:
+                raise
+            for line in str(error).splitlines():
+                click.echo(line, err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(EXIT_FAILED)
+        except OSError as error:
+            if ctx.params["debug"]:
+                raise
+            name = f": '{error.filename}'" if error.filename else ""
+            click.echo(f"the system refused: {error.strerror or error}{name}", err=True)
+            sys.exit(EXIT_FAILED)
+        except Exception as error:
+            if ctx.params["debug"] or not _is_backend_error(error):
+                raise
+            remedy = getattr(error, "remedy", "")
+            click.echo(f"{error}; {remedy}" if remedy else str(error), err=True)
+            sys.exit(EXIT_FAILED)
+
+
+def _is_backend_error(error: Exception) -> bool:
+    from backends.errors import BackendError
+
+    return isinstance(error, BackendError)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="enclone")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Run encrypted cloning of qubits on simulators and quantum processors.
+
+    Start with 'enclone run configs/quickstart.yaml'.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character shows a question mark instead of failing.
+            stream.reconfigure(errors="replace")
+
+
+@main.command()
+@click.argument("configs", nargs=-1, required=True)
+@shared(override_option, json_option)
+def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
+    """Check configuration files; every error names its place and what would be right."""
+    from runner.config.run_config import load_config
+    from runner.planning.points import sweep
+
+    reports: list[dict[str, Any]] = []
+    for file in configs:
+        try:
+            settings, _ = load_config(file, overrides)
+        except ConfigError as error:
+            click.echo(str(error), err=True)
+            problems = [{"place": p.place, "message": p.message} for p in error.problems]
+            reports.append({"file": file, "ok": False, "points": None, "problems": problems})
+            continue
+        points = len(sweep(settings)) * settings.repeats
+        reports.append({"file": file, "ok": True, "points": points, "problems": []})
+        if not as_json:
+            click.echo(f"{file}: ok, {points} points")
+    if as_json:
+        click.echo(json.dumps(reports, indent=1))
+    if not all(report["ok"] for report in reports):
+        sys.exit(EXIT_USAGE)
+
+
+@main.command()
+@click.argument("config")
+@click.option(
+    "--draw",
+    type=click.Path(file_okay=False),
+    metavar="FOLDER",
+    help="Draw where each point stands on the device, as SVG.",
+)
+@shared(override_option, json_option)
+def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool) -> None:
+    """Show what CONFIG would run, predict and cost; no job is made."""
+    from dataclasses import asdict
+
+    from runner.config.run_config import load_config
+    from runner.planning.explanation import compilation, compiler_remarks
+    from runner.planning.forecast import forecast, require_budget
+    from runner.planning.points import compile_sweep, pinned, planned_row
+    from runner.report.tables import plan_table
+    from runner.run_folder.locations import runs_folder
+    from runner.session import Session
+    from runner.status import jobs
+
+    settings, _ = load_config(config, overrides)
+    adapter = Session(runs_folder(None)).planning_adapter(settings)
+    settings = pinned(settings, adapter)
+    with compiling(settings) as advance:
+        planned = compile_sweep(settings, adapter.snapshot(), advance)
+    rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]
+    cost = forecast(settings, adapter, planned)
+    if draw is not None and (snapshot := adapter.snapshot()) is not None:
+        from runner.report.placement_drawing import draw_placements
+
+        draw_placements(Path(draw), planned, snapshot)
+    if as_json:
+        document = {
+            "rows": [row.planned() for row in rows],
+            "forecast": asdict(cost),
+            "compiled": [compilation(one, adapter.snapshot()) for one in planned],
+        }
+        click.echo(json.dumps(document, indent=1))
+    else:
+        click.echo(plan_table(rows))
+        for line in compiler_remarks(planned, adapter.snapshot()):
+            click.echo(line)
+        click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
+        click.echo(
+            f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD ({cost.job_fees_usd:g} "
+            f"for jobs, {cost.shot_fees_usd:g} for shots)"
+        )
+        if cost.queue_seconds is None:
+            click.echo("queue: unknown")
+        elif cost.queue_seconds:
+            click.echo(f"queue: {cost.queue_seconds:g} s before the first job runs")
+        if cost.device_seconds is not None:
+            click.echo(f"the same shots on the device: {cost.device_seconds:.0f} s")
+        for assumption in cost.assumptions:
+            click.echo(f"  assumed: {assumption}")
+    require_budget(cost, settings.budget)
+
+
+@main.command()
+@click.argument("configs", nargs=-1, required=True, metavar="CONFIG...")
+@shared(override_option, json_option)
+def tables(configs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
+    """Predict each CONFIG and compare with the published table; no job is made."""
+    from runner.analysis.published_tables import compared_tables, summary_text, table_text
+    from runner.config.run_config import load_config
+
+    loaded = [load_config(config, overrides)[0] for config in configs]
+    with compiling(*loaded) as advance:
+        found = compared_tables(loaded, advance)
+    if as_json:
+        click.echo(json.dumps([table.as_dict() for table in found], indent=1))
+        return
+    for table in found:
+        click.echo(table_text(table))
+    click.echo(summary_text(found), nl=False)
+
+
+@main.command()
+@click.argument("run", default="latest")
+@shared(out_option, json_option)
+def report(run: str, out: str | None, as_json: bool) -> None:
+    """Show the results of RUN again and write its figures and report.html anew."""
+    from runner.report.report import draw_and_report
+    from runner.run_folder.locations import find, runs_folder
+
+    place = find(runs_folder(out), run)
+    rows = draw_and_report(place)
+    print_rows(rows, as_json=as_json)
+    click.echo(f"{place}/report.html", err=True)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@shared(out_option, json_option)
+def variability(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    """Split the spread of the values of RUN... into device, calibration, layout, time and shots."""
+    from runner.analysis.variability import spread_text, spreads
+    from runner.run_folder.locations import find, runs_folder
+
+    found = spreads([find(runs_folder(out), run) for run in dict.fromkeys(runs)])
+    if as_json:
+        click.echo(json.dumps([one.as_dict() for one in found], indent=1))
+    else:
+        click.echo(spread_text(found), nl=False)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
+@shared(out_option, json_option)
+def compare(runs: Sequence[str], out: str | None, as_json: bool) -> None:
+    """Show equal points of several RUNs side by side, with their differences to the first."""
+    from runner.analysis.compare import compare as compare_runs
+    from runner.analysis.compare import comparison_table
+    from runner.run_folder.locations import find, runs_folder
+
+    if len(runs) < 2:
+        raise click.UsageError("name two runs at least, such as the two last of 'enclone list'")
+    place = runs_folder(out)
+    comparison = compare_runs([find(place, run) for run in runs])
+    if as_json:
+        click.echo(json.dumps(comparison.as_dict(), indent=1))
+    else:
+        click.echo(comparison_table(comparison), nl=False)
+
+
+@main.command()
+@json_option
+def experiments(as_json: bool) -> None:
+    """List the experiments that can be run."""
+    from runner.kinds.registry import TITLES
+
+    print_pairs(TITLES, ("kind", "description"), as_json=as_json)
+
+
+@main.command()
+@click.option("--ibm", is_flag=True, help="List the devices of your IBM Quantum instance.")
+@click.option("--braket", is_flag=True, help="List the processors that your AWS account reaches.")
+@click.option(
+    "--save", metavar="DIR", help="With --braket: keep what each says of itself, to simulate it."
+)
+@json_option
+def devices(ibm: bool, braket: bool, save: str | None, as_json: bool) -> None:
+    """List the devices that can be simulated, with size and date of calibration."""
+    if save is not None and not braket:
+        raise click.UsageError("--save needs --braket: it keeps what Amazon Braket says")
+    if ibm:
+        from runner.cli.devices import print_ibm_devices
+
+        print_ibm_devices(as_json=as_json)
+        return
+    if braket:
+        _print_reachable(save, as_json=as_json)
+        return
+    from backends.devices.catalog import IDEAL, load_device, packaged_devices
+    from backends.errors import BackendError
+    from backends.providers.registry import DESCRIPTIONS
+
+    found: list[dict[str, Any]] = [
+        {"device": IDEAL, "qubits": None, "connected": None, "calibrated_at": None, "usable": True}
+    ]
+    for name in packaged_devices():
+        try:
+            snapshot = load_device(name)
+            snapshot.to_target()
+            connected, usable = len(snapshot.largest_region), True
+            qubits, date = snapshot.num_qubits, snapshot.calibrated_at
+        except BackendError:
+            connected, usable, qubits, date = 0, False, None, None
+        found.append(
+            {
+                "device": name,
+                "qubits": qubits,
+                "connected": connected,
+                "calibrated_at": date,
+                "usable": usable,
+            }
+        )
+    if as_json:
+        document = {"providers": DESCRIPTIONS, "devices": found}
+        click.echo(json.dumps(document, indent=1))
+        return
+    for provider, description in DESCRIPTIONS.items():
+        click.echo(f"provider {provider}: {description}")
+    click.echo(f"\n{'device':<22}{'qubits':>7}{'connected':>11}  calibrated")
+    for one in found:
+        if one["device"] == IDEAL:
+            click.echo(f"{IDEAL:<22}{'any':>7}{'any':>11}  no noise")
+        elif one["usable"]:
+            date = str(one["calibrated_at"])[:10]
+            click.echo(f"{one['device']:<22}{one['qubits']:>7}{one['connected']:>11}  {date}")
+    unusable = [one["device"] for one in found if not one["usable"]]
+    if unusable:
+        click.echo(f"no working Clifford two-qubit gate: {', '.join(unusable)}")
+
+
+def _print_reachable(save: str | None, *, as_json: bool) -> None:
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from backends.providers.braket.listing import reachable_devices
+
+    found = list(reachable_devices(Path(save) if save else None))
+    if as_json:
+        click.echo(json.dumps([asdict(device) for device in found], indent=1))
+        return
+    click.echo(f"{'device':<24}{'region':<12}{'status':<9}{'qubits':>6}  two-qubit gate")
+    for one in found:
+        qubits = "-" if one.qubits is None else one.qubits
+        what = one.entangler or one.remark
+        click.echo(f"{one.name:<24}{one.region:<12}{one.status:<9}{qubits:>6}  {what}")
+
+
+@main.command()
+@shared(out_option, json_option)
+def doctor(out: str | None, as_json: bool) -> None:
+    """Show what is set up, what is missing, and the command that mends it."""
+    from dataclasses import asdict
+
+    from runner.doctor import examine
+    from runner.run_folder.locations import runs_folder
+
+    findings = examine(runs_folder(out))
+    if as_json:
+        click.echo(json.dumps([asdict(f) for f in findings], indent=1))
+    else:
+        for finding in findings:
+            mark = "ok " if finding.good else "BAD"
+            remedy = f"; to mend: {finding.remedy}" if finding.remedy else ""
+            click.echo(f"{mark} {finding.subject}: {finding.detail}{remedy}")
+    if not all(f.good for f in findings):
+        sys.exit(EXIT_FAILED)
+
+
+for _command in (*JOB_COMMANDS, *OFFLINE_COMMANDS):
+    main.add_command(_command)

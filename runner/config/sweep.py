@@ -1,0 +1,229 @@
+"""The places of a sweep: which point stands there, or which points might.
+
+``strategy: auto`` leaves the decryption open: the one with the best prediction is taken, for each
+point by itself. Which decryptions a point has is asked of the experiment and the device; nothing is
+known here of kinds. What was chosen is written into the configuration of the run, so that it is
+chosen once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from experiments.point import Point, decrypted_by
+from experiments.protocol import Strategy
+from experiments.published import Published
+from experiments.settings import Setting
+from experiments.statistics.estimators import LinearEstimator
+from runner.config.suppression import decoupling_problems, suppression_problems
+from runner.kinds.sections import AUTO, ChosenStrategy, DecryptConfig
+
+if TYPE_CHECKING:
+    from runner.config.run_config import RunConfig
+
+CANDIDATES: tuple[Strategy, ...] = ("unitary", "feedforward", "frame")
+"""Strategies that hand back a clone, the strongest claim first: it wins a tie."""
+
+TIE = 1e-9
+"""Predictions that are closer than this are equal: they are exact up to rounding."""
+
+
+@dataclass(frozen=True)
+class OneLayout:
+    """A point compiled with one transpiler seed, whatever its prediction.
+
+    Attributes:
+        point: the point.
+        layout: the seed.
+    """
+
+    point: Point
+    layout: int
+
+    @property
+    def parameters(self) -> dict[str, int | float | str]:
+        """Those of the point, and the seed."""
+        return {**self.point.parameters, "layout": self.layout}
+
+    @property
+    def label(self) -> str:
+        """Short name for files and progress, e.g. ``n05-clone1-unitary-parity-layout7``."""
+        return f"{self.point.label}-layout{self.layout}"
+
+    @property
+    def num_qubits(self) -> int:
+        """Those of the point."""
+        return self.point.num_qubits
+
+    @property
+    def linear_estimator(self) -> LinearEstimator:
+        """That of the point."""
+        return self.point.linear_estimator
+
+    @property
+    def noise_floor(self) -> float:
+        """That of the point."""
+        return self.point.noise_floor
+
+    @property
+    def witness_threshold(self) -> float:
+        """That of the point."""
+        return self.point.witness_threshold
+
+    def settings(self) -> Sequence[Setting]:
+        """Those of the point."""
+        return self.point.settings()
+
+    def published(self) -> Published | None:
+        """That of the point."""
+        return self.point.published()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a sweep.
+
+    Attributes:
+        point: what stands there; the first candidate, as long as the strategy is open.
+        candidates: what may stand there, by strategy; empty if nothing is open.
+        left_out: strategy → why it is no candidate.
+    """
+
+    point: Point
+    candidates: Mapping[Strategy, Point] = field(default_factory=dict)
+    left_out: Mapping[Strategy, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen for a place, and from what.
+
+    Attributes:
+        strategy: the strategy with the best prediction.
+        predicted: predicted value of each candidate, the chosen one first, then the best.
+        left_out: strategy → why it was no candidate.
+    """
+
+    strategy: Strategy
+    predicted: Mapping[Strategy, float]
+    left_out: Mapping[Strategy, str]
+
+    @classmethod
+    def among(cls, predicted: Mapping[Strategy, float], left_out: Mapping[Strategy, str]) -> Choice:
+        """The best of one candidate or more."""
+        best = max(predicted.values())
+        strategy = next(s for s in CANDIDATES if predicted.get(s, -1.0) >= best - TIE)
+        others = sorted(predicted.keys() - {strategy}, key=lambda s: (-predicted[s], s))
+        return cls(strategy, {s: predicted[s] for s in (strategy, *others)}, left_out)
+
+    @property
+    def text(self) -> str:
+        """In one line, e.g. ``frame 0.8710; unitary 0.8290, feedforward 0.6400``."""
+        (chosen, value), *others = self.predicted.items()
+        parts = [f"{chosen} {value:.4f}"]
+        if others:
+            parts.append(", ".join(f"{name} {value:.4f}" for name, value in others))
+        parts += [f"not {name}: {reason}" for name, reason in self.left_out.items()]
+        return "; ".join(parts)
+
+
+def slots(config: RunConfig) -> list[Slot]:
+    """The places of a sweep; those of ``auto`` come before those of named strategies.
+
+    Raises:
+        ValueError: if there is no such experiment, or if what was chosen does not fit the sweep.
+    """
+    decrypt: DecryptConfig | None = getattr(config.experiment, "decrypt", None)
+    if decrypt is None or AUTO not in decrypt.strategy:
+        if decrypt is not None and decrypt.chosen is not None:
+            raise ValueError("'chosen' tells what 'auto' came to, but no strategy is 'auto'")
+        return [Slot(point) for point in _points(config, None)]
+    found = [_open_slot(point, config) for point in _points(config, [CANDIDATES[0]])]
+    if decrypt.chosen is not None:
+        found = _decided(found, decrypt.chosen)
+    named = [one for one in decrypt.strategy if one != AUTO]
+    if named:
+        # A point that auto has come to is there already.
+        taken = {slot.point for slot in found if not slot.candidates}
+        found += [Slot(point) for point in _points(config, named) if point not in taken]
+    return found
+
+
+def layout_seeds(config: RunConfig) -> Sequence[int]:
+    """The transpiler seeds of a run."""
+    return range(config.seed, config.seed + config.compile.seeds)
+
+
+def _points(config: RunConfig, strategies: Sequence[Strategy] | None) -> Sequence[Point]:
+    """The points of a sweep with the given strategies; None leaves those of the configuration."""
+    experiment = config.experiment
+    if strategies is not None:
+        experiment = experiment.with_decryption(strategy=list(strategies))
+    points = experiment.points(config.seed)
+    if config.compile.layouts == "best":
+        return points
+    return [OneLayout(point, seed) for point in points for seed in layout_seeds(config)]
+
+
+def _open_slot(point: Point, config: RunConfig) -> Slot:
+    """A point with every decryption that the experiment and the provider allow."""
+    candidates: dict[Strategy, Point] = {}
+    left_out: dict[Strategy, str] = {}
+    for strategy in CANDIDATES:
+        refused = _refused(config, strategy)
+        if refused:
+            left_out[strategy] = refused
+            continue
+        try:
+            candidates[strategy] = _by(point, strategy)
+        except ValueError as reason:
+            left_out[strategy] = str(reason)
+    return Slot(next(iter(candidates.values())), candidates, left_out)
+
+
+def _by(point: Point, strategy: Strategy) -> Point:
+    if isinstance(point, OneLayout):
+        return OneLayout(decrypted_by(point.point, strategy), point.layout)
+    return decrypted_by(point, strategy)
+
+
+def _refused(config: RunConfig, strategy: Strategy) -> str:
+    """What the provider has against a strategy as it is to run it; empty for nothing."""
+    backend, dynamic = config.backend, strategy == "feedforward"
+    problems = [
+        *suppression_problems(backend.provider, config.suppression, config.shots, dynamic=dynamic),
+        *decoupling_problems(
+            backend.provider,
+            backend.device,
+            config.compile.decoupling,
+            config.suppression,
+            dynamic=dynamic,
+        ),
+    ]
+    return problems[0][1] if problems else ""
+
+
+def _decided(found: Sequence[Slot], chosen: Sequence[ChosenStrategy]) -> list[Slot]:
+    if len(chosen) != len(found):
+        raise ValueError(
+            f"'chosen' holds {len(chosen)} points, but the sweep leaves {len(found)} open; leave "
+            "'chosen' out to choose anew"
+        )
+    out = []
+    for slot, choice in zip(found, chosen, strict=True):
+        point = slot.candidates.get(choice.strategy)
+        if point is None or point.label != choice.point:
+            raise ValueError(
+                f"'chosen' holds '{choice.point}' where the sweep has '{slot.point.label}', or "
+                f"gives it '{choice.strategy}', which it cannot have; leave 'chosen' out to choose "
+                "anew"
+            )
+        if not {choice.strategy} <= choice.predicted.keys() <= slot.candidates.keys():
+            raise ValueError(
+                f"'chosen' holds predictions of {', '.join(choice.predicted) or 'nothing'} for "
+                f"'{choice.point}'; leave 'chosen' out to choose anew"
+            )
+        out.append(Slot(point))
+    return out

@@ -1,0 +1,160 @@
+"""Measured circuits and points, read from the store one point at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from qiskit.primitives import BitArray
+
+from backends.adapter import CircuitFailure
+from backends.compiling.certificate import Certificate
+from backends.compiling.compile import CompiledPoint, CompiledSetting
+from backends.simulation.readout_mitigation import Mitigated, ReadoutCalibration, mitigated_value
+from experiments.settings import Check, Setting
+from experiments.statistics.estimators import Counts, Estimate
+from runner.config.run_config import run_config
+from runner.planning.calibration import calibrations, is_mitigated
+from runner.planning.points import PlannedPoint, sweep
+from runner.results.rows import ResultRow
+from runner.store.codec import circuit_from_bytes, unpack_shots
+from runner.store.records import CircuitRecord, ProgramRecord
+from runner.store.store import Store
+
+NOT_RUN = CircuitFailure("has no counts yet")
+
+_SHARED_PROGRAMS = 300
+
+
+@dataclass(frozen=True, eq=False)
+class CollectedCircuit:
+    """One circuit with its shots.
+
+    Attributes:
+        name: unique within the run, e.g. ``n05-clone1-unitary-parity-ZZ-r0``.
+        stem: the same without the repeat: names the program that it runs.
+        identity: hash of what defines the counts.
+        compiled: the circuit and its certificate.
+        shots: the outcomes, or why there are none.
+        job: the provider's id of the job they came from; empty while there are none.
+    """
+
+    name: str
+    stem: str
+    identity: str
+    compiled: CompiledSetting
+    shots: BitArray | CircuitFailure
+    job: str
+
+
+@dataclass(frozen=True, eq=False)
+class CollectedPoint:
+    """A point with its counts and its row.
+
+    Attributes:
+        planned: what was planned.
+        circuits: one a setting, in the estimator's order.
+        row: the result.
+    """
+
+    planned: PlannedPoint
+    circuits: tuple[CollectedCircuit, ...]
+    row: ResultRow
+
+
+def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
+    """Everything the store knows of a run, as points with their values, in order.
+
+    A point has a value only if every one of its circuits has counts and a sound certificate. One
+    point is in memory at a time, beside the programs that repeats share.
+    """
+    config = run_config(store.run(run_id).document["resolved"])
+    sweep_points = sweep(config)
+    calibrated = calibrations(store, run_id) if is_mitigated(config) else {}
+
+    @lru_cache(maxsize=_SHARED_PROGRAMS)
+    def program(stem: str) -> CompiledSetting:
+        return _compiled_setting(store.program(run_id, stem))
+
+    for position, record in enumerate(store.points(run_id)):
+        circuits = tuple(
+            CollectedCircuit(c.name, c.stem, c.identity, program(c.stem), _shots(c), c.job or "")
+            for c in store.circuits(run_id, position)
+        )
+        compiled = CompiledPoint(
+            tuple(c.compiled for c in circuits),
+            record.predicted,
+            record.transpiler_seed,
+            record.candidates,
+        )
+        planned = PlannedPoint(sweep_points[record.index], compiled)
+        row = ResultRow.from_dict(record.row)
+        yield measured_point(planned, circuits, row, calibrated.get(row.repeat))
+
+
+def measured_point(
+    planned: PlannedPoint,
+    circuits: tuple[CollectedCircuit, ...],
+    row: ResultRow,
+    calibration: ReadoutCalibration | None,
+) -> CollectedPoint:
+    """A point whose row tells what its circuits say, wherever they were read from.
+
+    Args:
+        planned: the point with its circuits.
+        circuits: the same with their shots, one a setting, in the estimator's order.
+        row: its row before it was measured.
+        calibration: of the readout; None where nothing is mitigated.
+    """
+    jobs = sorted({c.job for c in circuits if c.job})
+    row = row.measured(estimate(planned, circuits), jobs)
+    if row.value is not None and calibration is not None:
+        row = row.mitigated_to(_mitigated(planned, circuits, calibration))
+    return CollectedPoint(planned, circuits, row)
+
+
+def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Estimate | None:
+    """The point's value; None where a certificate failed or counts are missing."""
+    if planned.certificate == "failed":
+        return None
+    counts = []
+    for circuit in circuits:
+        if isinstance(circuit.shots, CircuitFailure):
+            return None
+        successes = circuit.compiled.setting.successes(circuit.shots)
+        counts.append(Counts(successes, circuit.shots.num_shots))
+    return planned.point.linear_estimator.estimate(counts)
+
+
+def _mitigated(
+    planned: PlannedPoint, circuits: Sequence[CollectedCircuit], calibration: ReadoutCalibration
+) -> Mitigated:
+    settings = [
+        (one.compiled.setting, one.compiled.circuit, one.shots)
+        for one in circuits
+        if isinstance(one.shots, BitArray)
+    ]
+    return mitigated_value(planned.point.linear_estimator, settings, calibration)
+
+
+def _compiled_setting(program: ProgramRecord) -> CompiledSetting:
+    document: Mapping[str, Any] = program.document
+    certificate = dict(document["certificate"])
+    certificate["checks"] = tuple((name, holds) for name, holds in certificate["checks"])
+    checks = tuple(Check(tuple(c["bits"]), c["parity"]) for c in document["checks"])
+    return CompiledSetting(
+        Setting(document["label"], circuit_from_bytes(program.logical), checks),
+        circuit_from_bytes(program.compiled),
+        Certificate(**certificate),
+        document["predicted_success"],
+    )
+
+
+def _shots(record: CircuitRecord) -> BitArray | CircuitFailure:
+    if record.counts is not None and record.num_bits is not None:
+        return unpack_shots(record.counts, record.num_bits)
+    if record.failure:
+        return CircuitFailure(record.failure["message"], record.failure["code"])
+    return NOT_RUN

@@ -1,0 +1,1 @@
+"""From a configuration to circuits, predictions and costs."""

@@ -1,0 +1,119 @@
+"""The heat map of two-point correlators, like the published Fig. 7, with its data beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from experiments.kinds.correlators import KIND, PAULIS, qubit_names
+from experiments.statistics.estimators import Counts, clopper_pearson
+from runner.results.rows import ResultRow
+
+HEADER = ("n", "stage", "qubit", "pauli_r", "pauli_qubit", "shots", "value", "ci_low", "ci_high")
+
+
+@dataclass(frozen=True)
+class Correlator:
+    """<σ_i ⊗ σ_j> of R and another qubit.
+
+    Attributes:
+        n: signal qubits.
+        stage: ``before`` or ``after`` decryption.
+        qubit: name of the other qubit.
+        paulis: letter of R, then of the qubit.
+        counts: shots in which the two outcomes are equal.
+    """
+
+    n: int
+    stage: str
+    qubit: str
+    paulis: str
+    counts: Counts
+
+    @property
+    def value(self) -> float:
+        """Equal outcomes less different ones, as a fraction."""
+        return 2 * self.counts.successes / self.counts.shots - 1
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The exact 95 % interval."""
+        low, high = clopper_pearson(self.counts)
+        return 2 * low - 1, 2 * high - 1
+
+
+def read_correlators(folder: Path, rows: Sequence[ResultRow]) -> list[Correlator]:
+    """Every correlator of a run, from the raw shots in its folder; first repetition only."""
+    found = []
+    for row in rows:
+        if row.experiment != KIND or row.repeat or row.value is None:
+            continue
+        clone = f"n{row.n:02d}-clone{row.clone}-{row.strategy}-{row.scenario}"
+        for paulis in (a + b for a in PAULIS for b in PAULIS):
+            with np.load(folder / "counts" / f"{clone}-{paulis}-r0.npz") as file:
+                shots = np.unpackbits(file["shots"], axis=1, bitorder="big")[:, ::-1]
+            for bit, name in enumerate(qubit_names(row.n), start=1):
+                equal = int((shots[:, 0] == shots[:, bit]).sum())
+                counts = Counts(equal, len(shots))
+                found.append(Correlator(row.n, row.scenario or "", name, paulis, counts))
+    return found
+
+
+def as_csv(correlators: Sequence[Correlator]) -> str:
+    """One line each, with exact intervals."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(HEADER)
+    for one in correlators:
+        low, high = one.interval
+        writer.writerow(
+            [one.n, one.stage, one.qubit, *one.paulis, one.counts.shots, one.value, low, high]
+        )
+    return out.getvalue()
+
+
+def draw_heatmap(correlators: Sequence[Correlator], title: str) -> Figure:
+    """A panel for each n and stage: qubits against the nine pairs of Paulis."""
+    panels = list(dict.fromkeys((one.n, one.stage) for one in correlators))
+    columns = min(2, len(panels))
+    lines = math.ceil(len(panels) / columns)
+    tallest = max(2 * n + 1 for n, _ in panels)
+    figure = Figure(
+        figsize=(4.6 * columns + 1, (0.34 * tallest + 1.3) * lines), layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(lines, columns, squeeze=False)
+    pairs = [a + b for a in PAULIS for b in PAULIS]
+    for panel in axes.flat[len(panels) :]:
+        panel.set_axis_off()
+    for panel, (n, stage) in zip(axes.flat, panels, strict=False):
+        names = qubit_names(n)
+        values = np.full((len(names), len(pairs)), np.nan)
+        for one in correlators:
+            if (one.n, one.stage) == (n, stage):
+                values[names.index(one.qubit), pairs.index(one.paulis)] = one.value
+        image = panel.imshow(values, vmin=-1, vmax=1, cmap="RdBu", aspect="auto")
+        for (y, x), value in np.ndenumerate(values):
+            # Only what stands out of the noise of the eye: the data beside the figure has all.
+            if abs(value) >= _WORTH_WRITING:
+                colour = "white" if abs(value) > _DARK else "black"
+                panel.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
+        panel.set_xticks(range(len(pairs)), pairs, fontsize=8)
+        panel.set_yticks(range(len(names)), names, fontsize=8)
+        panel.set_title(f"n = {n}, {stage} decryption", fontsize=9)
+        panel.set_xlabel("Pauli of R, Pauli of the qubit", fontsize=8)
+    figure.colorbar(image, ax=axes, label="T", shrink=0.8)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+_WORTH_WRITING = 0.1
+_DARK = 0.6

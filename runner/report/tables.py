@@ -1,0 +1,121 @@
+"""Result and plan tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from experiments.protocol import HANDS_BACK
+from experiments.published import DEVICE, SOURCE, is_published_device
+from runner.kinds.registry import WORDINGS
+from runner.report.columns import NO_STRATEGY, Column, plan_columns, result_columns
+from runner.results.rows import ResultRow
+
+_WIDTH = 200
+REFOCUSED = (
+    "if refocused: predicted with decoupling assumed perfect (within a pulse train T2 = 2 T1), an "
+    "upper bound; 'predicted' counts all dephasing as white, so that pulses only err, a lower bound"
+)
+
+
+def render(table: Table) -> str:
+    """The table as text; the same on every terminal."""
+    console = Console(width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def result_table(rows: Sequence[ResultRow]) -> str:
+    """Measured value with interval, prediction, published value, marks and circuit size."""
+    return _of_rows(result_columns(rows), rows) + footnotes(rows)
+
+
+def plan_table(rows: Sequence[ResultRow]) -> str:
+    """What would run, without the measured columns."""
+    text = _of_rows(plan_columns(rows), rows)
+    return text + REFOCUSED + "\n" if any(r.refocused is not None for r in rows) else text
+
+
+def _of_rows(columns: Sequence[Column], rows: Sequence[ResultRow]) -> str:
+    return filled(columns, [[column.cell(row) for column in columns] for row in rows])
+
+
+def filled(columns: Sequence[Column], lines: Iterable[Sequence[str]]) -> str:
+    """A table with the given columns; each line has one cell for each."""
+    table = Table(box=None, pad_edge=False, header_style="none")
+    for column in columns:
+        table.add_column(column.header, justify="right" if column.numeric else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    return render(table)
+
+
+def footnotes(rows: Sequence[ResultRow]) -> str:
+    """What the columns mean and what each strategy claims."""
+    wording = WORDINGS[rows[0].experiment]
+    lines = [
+        "",
+        wording.marks,
+        "predicted: exact value under the noise of the calibration snapshot, nothing fitted",
+    ]
+    if any(row.refocused is not None for row in rows):
+        lines.append(REFOCUSED)
+    if any(row.input for row in rows):
+        lines.append(
+            "input: fidelity of that state, 'process' the mean over all pure states; noise floor "
+            "0.5, line at 2/3: what measuring the input and preparing a copy reaches on average"
+        )
+    if any(row.mitigated is not None for row in rows):
+        lines.append(
+            "mitigated: the same counts with readout errors undone by mthree, by two calibration "
+            "circuits of the run; ± an upper bound; it may leave the physical range"
+        )
+    if any(row.published is not None for row in rows):
+        lines.append(
+            f"published: measured on {DEVICE} ({SOURCE}, {wording.published_table}), other "
+            "circuits and another day's calibration"
+        )
+    lines += [
+        f"strategy {strategy}: hands back {_hands_back(strategy)}"
+        for strategy in dict.fromkeys(row.strategy for row in rows)
+        if strategy != NO_STRATEGY
+    ]
+    for estimator in dict.fromkeys(row.estimator for row in rows):
+        difference = published_difference([r for r in rows if r.estimator == estimator])
+        if difference:
+            lines.append(f"{estimator}: {difference}")
+    return "\n".join(lines) + "\n"
+
+
+LARGEST_COMPARED_N = 7
+"""Beyond it the machine's published fidelity of Experiment 1 no longer witnesses entanglement."""
+
+
+def published_difference(rows: Sequence[ResultRow]) -> str:
+    """Mean absolute difference to the published values, on the published device only."""
+    bounded = rows[0].experiment == "entanglement"
+    pairs = [
+        (row.value, row.predicted, row.published)
+        for row in rows
+        if row.published is not None
+        and row.value is not None
+        and not (bounded and row.n > LARGEST_COMPARED_N)
+        and is_published_device(row.device)
+    ]
+    if not pairs:
+        return ""
+    value = sum(abs(v - q) for v, _, q in pairs) / len(pairs)
+    predicted = sum(abs(p - q) for _, p, q in pairs) / len(pairs)
+    which = f" with n <= {LARGEST_COMPARED_N}" if bounded else ""
+    return (
+        f"mean |value - published| over {len(pairs)} points{which}: {value:.3f} "
+        f"(of the prediction: {predicted:.3f})"
+    )
+
+
+def _hands_back(strategy: str) -> str:
+    known: dict[str, str] = {str(key): text for key, text in HANDS_BACK.items()}
+    return known[strategy]

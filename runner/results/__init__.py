@@ -1,0 +1,1 @@
+"""The result row and its fields."""

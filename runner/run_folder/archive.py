@@ -1,0 +1,178 @@
+"""A run as its folder alone tells it: no store, no provider, on any machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qiskit.circuit import QuantumCircuit
+from qiskit.primitives import BitArray
+
+from backends.devices.snapshot import DeviceSnapshot
+from backends.qpy_bytes import from_qpy
+from runner.config.run_config import RunConfig, run_config
+from runner.errors import DamagedFile, RunFolderError, printable
+from runner.run_folder.files import INDEX, RESULTS, read_json
+
+PROVENANCE = "provenance.json"
+DEVICE = "device.json"
+MISSING = "is missing"
+_BITS_OF_A_BYTE = 8
+_PROVENANCE: dict[str, tuple[type, ...]] = {
+    **{"enclone": (str,), "packages": (dict,), "overrides": (list,)},
+    "device": (dict, type(None)),
+}
+_SAID = ("name", "circuit", "identity", "job")
+
+
+@dataclass(frozen=True, eq=False)
+class ArchivedRun:
+    """What a run folder says of a run, beside its circuits and counts.
+
+    Attributes:
+        folder: where it lies.
+        config: the configuration, resolved.
+        provenance: what made it.
+        snapshot: the device; None for a perfect one.
+        index: name of each circuit → what ``circuits/index.json`` says of it.
+    """
+
+    folder: Path
+    config: RunConfig
+    provenance: Mapping[str, Any]
+    snapshot: DeviceSnapshot | None
+    index: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run; of old ones, that told it nowhere, the name of the folder."""
+        return str(self.provenance.get("run") or self.folder.resolve().name)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The hash of the device that the circuits were compiled for."""
+        stated = (self.provenance.get("device") or {}).get("sha256")
+        return stated or (self.snapshot.fingerprint if self.snapshot else None)
+
+
+def read_archive(folder: Path) -> ArchivedRun:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: if the run was cut short before it had any results, or is one of a version
+            that this one does not understand.
+        DamagedFile: if a file is missing or damaged without which nothing can be recomputed.
+    """
+    config = run_config(read_json(folder, "resolved.json"))
+    if not (folder / RESULTS).exists() and not (folder / INDEX).exists():
+        raise RunFolderError(
+            f"run '{folder.name}' has no results: it was cut short; go on with "
+            f"'enclone resume {folder.name}'"
+        )
+    provenance = read_json(folder, PROVENANCE)
+    for key, kinds in _PROVENANCE.items():
+        if key not in provenance or not isinstance(provenance[key], kinds):
+            raise DamagedFile(folder.name, PROVENANCE, f"is damaged: it tells no '{key}'")
+    has_device = provenance.get("device") is not None
+    snapshot = _read_device(folder) if has_device else None
+    # Where it is lost, the circuits can still be made again.
+    index = read_index(folder) if (folder / INDEX).exists() else {}
+    return ArchivedRun(folder, config, provenance, snapshot, index)
+
+
+def read_circuit(folder: Path, stage: str, stem: str) -> QuantumCircuit:
+    """A circuit of a run.
+
+    Args:
+        folder: the run folder.
+        stage: ``logical`` or ``compiled``.
+        stem: its name.
+
+    Raises:
+        DamagedFile: if it is missing or cannot be read.
+    """
+    path = circuit_path(stage, stem, "qpy")
+    try:
+        return from_qpy((folder / path).read_bytes())
+    except FileNotFoundError:
+        raise DamagedFile(folder.name, path, MISSING) from None
+    except Exception as error:
+        # Whatever a damaged file makes the reader stumble over.
+        raise _unreadable(folder, path, error) from error
+
+
+def circuit_path(stage: str, stem: str, suffix: str) -> str:
+    """Where a circuit lies in a run folder."""
+    return f"circuits/{stage}/{stem}.{suffix}"
+
+
+def counts_path(name: str) -> str:
+    """Where the shots of a circuit lie in a run folder."""
+    return f"counts/{name}.npz"
+
+
+def read_shots(folder: Path, name: str) -> BitArray:
+    """The shots of a circuit of a run.
+
+    Raises:
+        DamagedFile: if they are missing or cannot be read.
+    """
+    path = counts_path(name)
+    try:
+        with np.load(folder / path) as stored:
+            array, num_bits = stored["shots"], int(stored["num_bits"])
+    except FileNotFoundError:
+        raise DamagedFile(folder.name, path, MISSING) from None
+    except Exception as error:
+        # Whatever a damaged file makes the reader stumble over.
+        raise _unreadable(folder, path, error) from error
+    width = -(-num_bits // _BITS_OF_A_BYTE)
+    unused = width * _BITS_OF_A_BYTE - num_bits
+    if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != width:
+        problem = f"{array.dtype} of shape {array.shape} are no shots of {num_bits} bits"
+    elif not len(array):
+        problem = "there is no shot"
+    elif unused and np.any(array[:, 0] >> (_BITS_OF_A_BYTE - unused)):
+        problem = f"a shot has more than {num_bits} bits"
+    else:
+        return BitArray(array, num_bits)
+    raise DamagedFile(folder.name, path, f"is damaged: {problem}")
+
+
+def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Name of each circuit of a run → what ``circuits/index.json`` says of it.
+
+    Raises:
+        DamagedFile: if it is missing or cannot be read.
+    """
+    try:
+        entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        if any(not isinstance(entry.get("failure", {}), dict) for entry in entries):
+            raise DamagedFile(folder.name, INDEX, "is damaged: a failure has no message and code")
+        lacking = [key for entry in entries for key in _SAID if key not in entry]
+        if lacking:
+            raise DamagedFile(folder.name, INDEX, f"is damaged: an entry has no '{lacking[0]}'")
+        return {str(entry["name"]): entry for entry in entries}
+    except FileNotFoundError:
+        raise DamagedFile(folder.name, INDEX, MISSING) from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _unreadable(folder, INDEX, error) from error
+
+
+def _read_device(folder: Path) -> DeviceSnapshot:
+    try:
+        document = json.loads((folder / DEVICE).read_text(encoding="utf-8"))
+        return DeviceSnapshot.from_json(document)
+    except FileNotFoundError:
+        raise DamagedFile(folder.name, DEVICE, MISSING) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _unreadable(folder, DEVICE, error) from error
+
+
+def _unreadable(folder: Path, path: str, error: Exception) -> DamagedFile:
+    text = printable(f"{type(error).__name__}: {error}")
+    return DamagedFile(folder.name, path, f"cannot be read: {text}")
