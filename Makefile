@@ -36,10 +36,10 @@ format: $(STAMP) ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 soak: $(STAMP)   ## the job manager, killed and resumed 1000 times
-	$(BIN)/python tests/jobs/soak.py 1000
+	$(BIN)/python tests/shared/soak.py 1000
 
 test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_SMOKE says so
-	$(BIN)/pytest tests/ibm
+	$(BIN)/pytest tests/backends/providers/ibm
 
 bench: $(STAMP)  ## how long things take on this machine
 	$(BIN)/python tests/bench.py

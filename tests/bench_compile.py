@@ -41,7 +41,7 @@ from backends.errors import DoesNotFit
 from backends.simulation.prediction import predicted_setting
 from experiments.point import Point
 
-sys.path.insert(0, str(Path(__file__).parent / "backends"))
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
 from exported import Program
 
 _SEEDS = 10

@@ -34,11 +34,8 @@ def open_adapter(
     Args:
         provider: one of :data:`PROVIDERS`.
         device: a snapshot, its name or file, or ``ideal`` for no noise and no connectivity limit;
-            of a cloud, what :func:`backends.providers.ibm.adapter.open_ibm` takes, or the name of a device
-            of Amazon Braket.
-        options: of the provider; see :func:`backends.providers.rehearsal.adapter.open_rehearsal`,
-            :func:`backends.providers.ibm.adapter.open_ibm` and :mod:`backends.providers.braket.options`. Other local
-            simulators have none.
+            of a cloud, what its provider takes.
+        options: of the provider; local simulators have none.
 
     Raises:
         UnknownDevice: if there is no such device.

@@ -183,8 +183,8 @@ def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
 class NoisyCircuit:
     """A noisy circuit as stim runs it.
 
-    Readouts in turned bases (:mod:`experiments.stabilizer.rotated_readout`) are not in it: the record of such a bit
-    says whether noise after the turn flips the outcome, and ``joint`` tells the state before it.
+    Readouts in turned bases (:mod:`experiments.stabilizer.rotated_readout`) are not in it: the
+    record of such a bit says whether noise after the turn flips the outcome, and ``joint`` tells the state before it.
 
     Attributes:
         circuit: the circuit.

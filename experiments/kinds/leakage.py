@@ -2,8 +2,8 @@
 
 R holds half of a Bell pair with the input, so what a set of qubits knows of the input is what it is
 correlated with in R. The stabilizers that act only on R and the set say it exactly
-(:func:`experiments.stabilizer.states.recoverable`): no Pauli of R (nothing), one (that component of the
-input), or all three (the input itself).
+(:func:`experiments.stabilizer.states.recoverable`): no Pauli of R (nothing), one (that component
+of the input), or all three (the input itself).
 
 The measured version reads the set in the bases of its best observables. The value is the mean bias
 <P_R ⊗ Q>, 1 if the set tells P with certainty and 0 if it tells nothing. Where the theory says

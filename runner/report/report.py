@@ -82,7 +82,7 @@ def _rendered(
 ) -> str:
     provenance = read_json(folder, "provenance.json")
     environment = Environment(
-        loader=PackageLoader("runner"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("runner.report"), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("report.html").render(
         title=report_title(resolved),

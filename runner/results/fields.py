@@ -45,7 +45,7 @@ class TableColumn:
 
 
 def row_columns() -> list[TableColumn]:
-    """The columns of a table of results, as :class:`~runner.results.rows.ResultRow` describes them."""
+    """The columns of a table of results, as its dataclass describes them."""
     meanings = {
         name: " ".join(text.split()).rstrip(".").replace("``", "").replace("None", "no value")
         for name, text in _ATTRIBUTE.findall(inspect.getdoc(ResultRow) or "")

@@ -1,11 +1,13 @@
 """Fixtures of the application's tests: commands in an empty folder, and finished runs."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from test_run_support import ALL_STRATEGIES, Done, Finished, call_in, run_folders, run_in
+from harness import fast_folder
+from runs import ALL_STRATEGIES, Done, Finished, call_in, run_folders, run_in
 
 from runner.cli.commands import main
 
@@ -58,3 +60,11 @@ def small_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def ideal(finish: Callable[..., Finished]) -> Finished:
     """Every strategy and both estimators without noise."""
     return finish(ALL_STRATEGIES, "-o", "backend.device=ideal")
+
+
+@pytest.fixture
+def place():
+    """Where a test keeps its stores."""
+    folder = fast_folder("enclone-test-")
+    yield folder
+    shutil.rmtree(folder)

@@ -302,7 +302,7 @@ def open_rehearsal(
         options: ``cloud``, the path of the cloud's file (default ``rehearsal.sqlite``);
             ``used``, for a run that has begun: whether it has sent jobs, so that the file has to
             be there. If not it is made now: once a job is noted as sent it would be missed;
-            ``faults``, a list of :class:`~backends.providers.rehearsal.transport.Fault` as mappings; any
+            ``faults``, a list of :class:`.transport.Fault` as mappings; any
             field of :class:`~backends.providers.rehearsal.cloud.CloudSettings`.
         clock: time in seconds, the same for all processes.
         sleep: passes a number of seconds.

@@ -1,6 +1,7 @@
 """Placements that are good on a regular lattice, as starts of a search on a real one.
 
-They were found on ideal lattices (:mod:`backends.compiling.protocol.patterns.finding`), on which all
+They were found on ideal lattices (:mod:`~backends.compiling.protocol.patterns.finding`), on which
+all
 qubits and couplers are alike, and know nothing of any device. A pattern names its qubits by
 numbers; on a device it is tried at every place and in every orientation where its couplers work.
 """

@@ -20,8 +20,8 @@ import click
 import pytest
 import started
 from click.testing import Result
+from runs import USER, Done, Finished, environment, run_folders
 from started import SCRIPT, Running
-from test_run_support import USER, Done, Finished, environment, run_folders
 
 import backends.compiling.compile as compiling
 import runner

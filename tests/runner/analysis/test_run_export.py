@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from qiskit import qasm3, qpy
-from test_run_support import environment, run_folders
+from runs import environment, run_folders
 
 from runner.analysis.export_formats import FORMATS
 from runner.cli.commands import main

@@ -302,7 +302,7 @@ def test_devices_are_listed_and_saved_to_be_simulated(cli, tmp_path):
 
 
 def test_the_configurations_of_every_vendor_are_good(cli):
-    folder = Path(__file__).parents[2] / "configs" / "braket"
+    folder = Path(__file__).parents[4] / "configs" / "braket"
     files = sorted(str(path) for path in folder.glob("*.yaml"))
     assert [Path(file).stem for file in files] == ["aqt", "ionq", "iqm", "local", "rigetti"]
     done = cli("validate", *files)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from marks import PROTOCOL_COMPILER
-from test_run_support import run_folders
+from runs import run_folders
 
 pytestmark = PROTOCOL_COMPILER
 

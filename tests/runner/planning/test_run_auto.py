@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from test_run_support import run_folders
+from runs import run_folders
 
 from backends.devices.catalog import load_device
 from backends.errors import DoesNotFit

@@ -24,8 +24,8 @@ import pytest
 from click.testing import Result
 from qiskit import qasm3, qpy
 from qiskit.circuit import QuantumCircuit
+from runs import ALL_STRATEGIES, Finished
 from scipy.stats import beta
-from test_run_support import ALL_STRATEGIES, Finished
 
 import runner
 from experiments.protocol import Cloning

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("emulators", "jobs")]
+sys.path.insert(0, str(Path(__file__).parents[3] / "emulators"))
 
-from braket_emulator import Emulator  # noqa: E402
-from braket_service import Service  # noqa: E402
-from harness import fast_folder  # noqa: E402
+from braket_emulator import Emulator
+from braket_service import Service
+from harness import fast_folder
 
-from backends.providers.braket import session  # noqa: E402
-from backends.providers.braket.session import Connection  # noqa: E402
+from backends.providers.braket import session
+from backends.providers.braket.session import Connection
 
 
 @pytest.fixture(scope="session")

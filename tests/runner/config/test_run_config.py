@@ -30,7 +30,7 @@ experiment:
 backend: {provider: stim, device: fake_kingston}
 shots: 500
 """
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 LARGE = 10_000_000
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
-from test_run_support import run_folders
+from runs import run_folders
 
 import runner
 from runner.config.experiments import KINDS

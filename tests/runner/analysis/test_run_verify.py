@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from qiskit.circuit import Barrier, QuantumCircuit
-from test_run_support import run_folders
+from runs import run_folders
 
 import runner
 from backends.adapter import Adapter, CircuitFailure

@@ -9,7 +9,7 @@ from backends.providers.ibm.options import TwirlingConfig, forms
 from runner.config.run_config import load_config, run_config
 from runner.errors import ConfigError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "ibm").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[4] / "configs" / "ibm").glob("*.yaml"))
 OPEN_PLAN_SECONDS = 600
 BASE = {
     "experiment": {"kind": "entanglement", "n": 2},

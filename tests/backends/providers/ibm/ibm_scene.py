@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the emulator starts as tests.emulators.ibm
+sys.path.insert(0, str(Path(__file__).parents[4]))  # the emulator starts as tests.emulators.ibm
 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.providers.ibm.adapter import open_ibm
