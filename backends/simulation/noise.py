@@ -184,7 +184,8 @@ class NoisyCircuit:
     """A noisy circuit as stim runs it.
 
     Readouts in turned bases (:mod:`experiments.stabilizer.rotated_readout`) are not in it: the
-    record of such a bit says whether noise after the turn flips the outcome, and ``joint`` tells the state before it.
+    record of such a bit says whether noise after the turn flips the outcome, and ``joint`` tells
+    the state before it.
 
     Attributes:
         circuit: the circuit.

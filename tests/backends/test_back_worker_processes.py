@@ -58,7 +58,7 @@ def stop_half_way(stop: Callable[[], object]) -> None:
         os.write(pipe.fileno(), bytes(content[: len(content) // 2]))
         stop()
 
-    setattr(Connection, "_send", write_half)
+    setattr(Connection, "_send", write_half)  # noqa: B010
 
 
 def naming_itself(folder: Path) -> None:

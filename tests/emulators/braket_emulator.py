@@ -30,7 +30,7 @@ from braket_service import Service, ServiceError
 from moto.server import ThreadedMotoServer
 
 GOOD_KEY, EXPIRED_KEY = "AKIAEXAMPLEGOODKEY00", "ASIAEXAMPLEEXPIRED00"
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - of the AWS documentation
 
 _WITHOUT_EFFECT = ("refused", "rate_limited", "rate_limited_retry_after", "unavailable_503")
 _CALLS = {
@@ -59,7 +59,7 @@ class Emulator:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self._storage.start()
         host, port = self._storage.get_host_and_port()
-        self.storage_url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+        self.storage_url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104
         self.s3 = boto3.client(
             "s3",
             endpoint_url=self.storage_url,
@@ -263,7 +263,7 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     with Emulator() as emulator:
         for key, value in emulator.environment.items():
-            print(f"export {key}={value}", flush=True)
+            print(f"export {key}={value}", flush=True)  # noqa: T201
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
 

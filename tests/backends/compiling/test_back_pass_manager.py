@@ -423,5 +423,5 @@ def test_the_examples_of_the_documentation_run(capsys):
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(examples) >= 3
     for example in examples:
-        exec(compile(example, "docs/compiling.md", "exec"), {})
+        exec(compile(example, "docs/compiling.md", "exec"), {})  # noqa: S102
     assert "[" in capsys.readouterr().out

@@ -115,7 +115,7 @@ def test_the_database_library_finishes_first() -> None:
 def test_a_database_that_does_not_answer_is_interrupted_all_the_same() -> None:
     """This test is a package's work itself: as long as its name says so, nothing comes through."""
     slow = {"__name__": "sqlalchemy.slow", "wait": lambda: time.sleep(0.01)}
-    exec("def work(end):\n    while end():\n        wait()", slow)
+    exec("def work(end):\n    while end():\n        wait()", slow)  # noqa: S102
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         in_turn(
