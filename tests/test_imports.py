@@ -1,0 +1,69 @@
+"""The shape of the source: who imports whom, how many files a folder holds, how long they are.
+
+Layers are in the import contract of pyproject.toml; what it cannot say is here.
+"""
+
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = [
+    path.parent.name for path in sorted(ROOT.glob("*/__init__.py")) if path.parent.name != "tests"
+]
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+FILES_IN_A_FOLDER = 12
+LINES_OF_A_FILE = 500
+
+# Being taken apart.
+CIRCLES = {
+    ("backends.providers.rehearsal.cloud", "backends.providers.rehearsal.transport"),
+    ("runner.config.run_config", "runner.config.sweep"),
+}
+FULL_FOLDERS = {"backends/compiling/protocol", "backends/compiling/protocol/multi"}
+
+
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """Module → modules that it imports, those for the type checker alone included."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    return {name: set(graph.find_modules_directly_imported_by(name)) for name in graph.modules}
+
+
+def first_circle(imports: dict[str, set[str]]) -> list[str]:
+    """The modules of one circle, none if there is no circle."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_no_module_imports_itself_by_way_of_others(imports):
+    known = {
+        name: {other for other in found if (name, other) not in CIRCLES}
+        for name, found in imports.items()
+    }
+    assert first_circle(known) == []
+
+
+def test_a_circle_is_found():
+    assert set(first_circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
+
+
+def test_a_folder_has_few_files():
+    count = Counter(path.parent.relative_to(ROOT).as_posix() for path in SOURCES)
+    crowded = {name: n for name, n in count.items() if n > FILES_IN_A_FOLDER}
+    assert crowded.keys() - FULL_FOLDERS == set(), crowded
+
+
+def test_a_file_is_short():
+    lines = {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n")
+        for path in SOURCES
+    }
+    assert {name: n for name, n in lines.items() if n > LINES_OF_A_FILE} == {}
