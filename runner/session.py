@@ -292,11 +292,7 @@ def _ibm_options(config: RunConfig) -> dict[str, Any]:
         if wanted.min_qubits is None:
             wanted = replace(wanted, min_qubits=max(p.num_qubits for p in sweep(config)))
         if wanted.dynamic_circuits is None:
-            decrypt = getattr(config.experiment, "decrypt", None)
-            wanted = replace(
-                wanted,
-                dynamic_circuits=decrypt is not None and "feedforward" in decrypt.strategy,
-            )
+            wanted = replace(wanted, dynamic_circuits=config.experiment.conditional_gates)
         ibm = replace(ibm, least_busy=wanted)
     twirling = config.suppression.twirling_options
     suppression = {

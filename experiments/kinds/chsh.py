@@ -24,6 +24,7 @@ from qiskit.circuit import QuantumCircuit, Qubit
 
 from experiments import published
 from experiments.gates import Clones, sizes_and_clones
+from experiments.point import CloningPoint
 from experiments.protocol import (
     TO_Z,
     Cloning,
@@ -39,14 +40,6 @@ from experiments.settings import Setting
 from experiments.statistics.estimators import CHSH
 
 KIND = "chsh"
-TITLE = "CHSH test of a decrypted clone, in three orders of time (published Experiment 2)"
-VALUE = "S"
-VALUE_NAME = "CHSH parameter S"
-MARKS = (
-    "S = 0 for noise and for an undecrypted clone; classical bound 2 ('yes': the whole interval "
-    "lies above it), quantum bound 2.828"
-)
-PUBLISHED_TABLE = "Extended Data Table II"
 CLASSICAL_BOUND = 2.0
 QUANTUM_BOUND = 2 * math.sqrt(2)
 
@@ -67,7 +60,7 @@ def imperfect_cloner_s(copies: int) -> float:
 
 
 @dataclass(frozen=True)
-class ChshPoint:
+class ChshPoint(CloningPoint):
     """One point of the sweep.
 
     Attributes:
@@ -75,7 +68,6 @@ class ChshPoint:
         scenario: what is read when.
     """
 
-    cloning: Cloning
     scenario: Scenario
 
     noise_floor = 0.0
@@ -103,11 +95,6 @@ class ChshPoint:
     def label(self) -> str:
         """Short name for files and progress, e.g. ``n02-clone1-unitary-chsh-2-1``."""
         return f"{self.cloning.label}-chsh-{self.scenario}"
-
-    @property
-    def num_qubits(self) -> int:
-        """R, A, n signals and n noise qubits."""
-        return self.cloning.num_qubits
 
     def settings(self) -> tuple[Setting, ...]:
         """The four correlators, in the order of the estimator's weights."""

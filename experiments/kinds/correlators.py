@@ -16,9 +16,9 @@ from typing import Literal, get_args
 
 from qiskit.circuit import ClassicalRegister
 
-from experiments import published
 from experiments.gates import Clones, sizes_and_clones
-from experiments.kinds.entanglement import MARKS, NOISE_FLOOR, WITNESS_THRESHOLD
+from experiments.kinds.entanglement import NOISE_FLOOR, WITNESS_THRESHOLD
+from experiments.point import CloningPoint
 from experiments.protocol import (
     BELL_PARITY,
     TO_Z,
@@ -32,16 +32,10 @@ from experiments.settings import Check, Setting
 from experiments.statistics.estimators import LinearEstimator
 
 KIND = "correlators"
-TITLE = "Correlators between R and every qubit, before and after decryption"
-VALUE = "Fe"
-VALUE_NAME = "entanglement fidelity Fe"
-PUBLISHED_TABLE = "not published as numbers"
 
 Stage = Literal["before", "after"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 PAULIS = "XYZ"
-
-__all__ = ["KIND", "MARKS", "PAULIS", "STAGES", "CorrelatorsPoint", "Stage", "points"]
 
 
 def qubit_names(n: int) -> tuple[str, ...]:
@@ -58,7 +52,7 @@ def qubit_names(n: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class CorrelatorsPoint:
+class CorrelatorsPoint(CloningPoint):
     """One point of the sweep.
 
     Attributes:
@@ -66,7 +60,6 @@ class CorrelatorsPoint:
         stage: ``before`` or ``after`` decryption.
     """
 
-    cloning: Cloning
     stage: Stage
 
     noise_floor = NOISE_FLOOR
@@ -95,11 +88,6 @@ class CorrelatorsPoint:
         return f"{self.cloning.label}-{self.stage}"
 
     @property
-    def num_qubits(self) -> int:
-        """R, A, n signals and n noise qubits."""
-        return self.cloning.num_qubits
-
-    @property
     def linear_estimator(self) -> LinearEstimator:
         """Fe from the settings with equal bases; the others have no weight in it."""
         return LinearEstimator(-0.5, tuple(0.5 if a == b else 0.0 for a, b in _bases()))
@@ -107,10 +95,6 @@ class CorrelatorsPoint:
     def settings(self) -> tuple[Setting, ...]:
         """R in X, Y, Z (slowest), the others in X, Y, Z."""
         return tuple(self._setting(a, b) for a, b in _bases())
-
-    def published(self) -> published.Published | None:
-        """The figure was printed without numbers."""
-        return None
 
     def _setting(self, reference: str, other: str) -> Setting:
         circuit = decrypted(self.cloning) if self.stage == "after" else encrypted(self.cloning)

@@ -15,6 +15,7 @@ from typing import Literal
 from experiments import published
 from experiments.gates import Clones, sizes_and_clones
 from experiments.inputs import NAMED_INPUTS, NamedInput, PureState
+from experiments.point import CloningPoint
 from experiments.protocol import Cloning, Strategy
 from experiments.readout import Estimator, settings
 from experiments.settings import Setting
@@ -25,14 +26,6 @@ from experiments.statistics.estimators import (
 )
 
 KIND = "entanglement"
-TITLE = "Entanglement fidelity against the number of clones (published Experiment 1)"
-VALUE = "Fe"
-VALUE_NAME = "entanglement fidelity Fe"
-MARKS = (
-    "noise floor 0.25 (a useless clone); witness line 0.5 ('yes': the whole interval lies above "
-    "it, so the clone is entangled with R)"
-)
-PUBLISHED_TABLE = "Extended Data Table I"
 NOISE_FLOOR = 0.25
 WITNESS_THRESHOLD = 0.5
 STATE_NOISE_FLOOR = 0.5
@@ -49,7 +42,7 @@ _FILE_NAMES = {"0": "Z0", "1": "Z1", "+": "X0", "-": "X1", "+i": "Y0", "-i": "Y1
 
 
 @dataclass(frozen=True)
-class EntanglementPoint:
+class EntanglementPoint(CloningPoint):
     """One point of the sweep: one row of the result.
 
     Attributes:
@@ -59,7 +52,6 @@ class EntanglementPoint:
             over all pure inputs.
     """
 
-    cloning: Cloning
     estimator: Estimator
     process: bool = False
 
@@ -109,11 +101,6 @@ class EntanglementPoint:
         return f"{self.cloning.label}-{end}"
 
     @property
-    def num_qubits(self) -> int:
-        """R, A, n signals and n noise qubits."""
-        return self.cloning.num_qubits
-
-    @property
     def linear_estimator(self) -> LinearEstimator:
         """How the settings' success probabilities make up Fe, or a mean fidelity of states."""
         if self.process:
@@ -132,8 +119,8 @@ class EntanglementPoint:
             return settings(self.cloning, self.estimator)
         found = []
         for state in _EIGENSTATES:
-            (one,) = settings(replace(self.cloning, input=state), self.estimator)
-            found.append(replace(one, label=f"input{_FILE_NAMES[state]}"))
+            (setting,) = settings(replace(self.cloning, input=state), self.estimator)
+            found.append(replace(setting, label=f"input{_FILE_NAMES[state]}"))
         return tuple(found)
 
     def published(self) -> published.Published | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Literal, get_args
@@ -25,6 +25,7 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister, Q
 
 from experiments import published
 from experiments.gates import Clones, DecryptGate, EncryptGate, require_clone, sizes_and_clones
+from experiments.point import Point
 from experiments.protocol import (
     NO_FRAME,
     TO_Z,
@@ -45,14 +46,6 @@ from experiments.statistics.estimators import (
 )
 
 KIND = "ghz"
-TITLE = "GHZ state of cloned qubits (published Experiment 4)"
-VALUE = "F"
-VALUE_NAME = "GHZ fidelity F"
-MARKS = (
-    "noise floor 2^-r; witness line 0.5 ('yes': the whole interval lies above it, so all r clones "
-    "are genuinely entangled)"
-)
-PUBLISHED_TABLE = "Extended Data Table IV"
 WITNESS_THRESHOLD = 0.5
 LARGEST_R = 22
 """Exact predictions look at all 2^r stabilizers."""
@@ -63,7 +56,7 @@ GHZ_ESTIMATORS: tuple[GhzEstimator, ...] = get_args(GhzEstimator)
 
 
 @dataclass(frozen=True)
-class GhzPoint:
+class GhzPoint(Point):
     """One point of the sweep.
 
     Attributes:
@@ -132,6 +125,14 @@ class GhzPoint:
         """Fidelity of the maximally mixed state."""
         return 0.5**self.r
 
+    def decrypted_by(self, strategy: Strategy) -> GhzPoint:
+        """The same point with its clones decrypted in another way.
+
+        Raises:
+            ValueError: if there is no such experiment.
+        """
+        return replace(self, strategy=strategy)
+
     @property
     def linear_estimator(self) -> LinearEstimator:
         """How the settings' success probabilities make up F."""
@@ -173,16 +174,16 @@ class GhzPoint:
         )
         chosen = []
         for row in odd.tolist():
-            letters = "".join("XY"[one] for one in row)
+            letters = "".join("XY"[bit] for bit in row)
             chosen.append(letters + "XY"[sum(row) % 2])
         return tuple(chosen)
 
     def _populations(self) -> Setting:
         circuit, bits, frames = self._read("Z" * self.r)
         checks = []
-        for one in range(1, self.r):
+        for other in range(1, self.r):
             mask, parity = 0, 0
-            for k in (0, one):
+            for k in (0, other):
                 m, p = frames(k, "Z")
                 mask, parity = mask ^ 1 << bits[k] ^ m, parity ^ p
             checks.append(Check.of_mask(mask, parity))
@@ -298,7 +299,7 @@ def _decrypted(r: int, n: int, clone: int, strategy: Strategy) -> _Decrypted:
                 circuit, returned, list(noise[group]), frame, name=f"outcome{group}"
             )
     circuit.barrier(label="decryption")
-    keys = tuple(tuple(one) for one in noise) if strategy == "frame" else ()
+    keys = tuple(tuple(key) for key in noise) if strategy == "frame" else ()
     return _Decrypted(circuit, clones, keys, frame if keys else NO_FRAME)
 
 

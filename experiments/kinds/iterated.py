@@ -12,7 +12,7 @@ Decrypting a clone takes only the n keys of each generation on its path, innermo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args
 
@@ -27,8 +27,8 @@ from experiments.gates import (
     require_clone,
     sizes_and_clones,
 )
-from experiments.kinds.entanglement import MARKS as ENTANGLEMENT_MARKS
 from experiments.kinds.entanglement import NOISE_FLOOR, WITNESS_THRESHOLD
+from experiments.point import Point
 from experiments.protocol import (
     NO_FRAME,
     Cloning,
@@ -45,12 +45,7 @@ from experiments.settings import Setting
 from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS, LinearEstimator
 
 KIND = "iterated"
-TITLE = "Clones of clones (published Experiment 3)"
 
-VALUE = "Fe"
-MARKS = ENTANGLEMENT_MARKS
-VALUE_NAME = "entanglement fidelity Fe"
-PUBLISHED_TABLE = "Extended Data Table III, virtual clones Supplementary Table VI"
 
 Made = Literal["physical", "virtual"]
 MADE: tuple[Made, ...] = get_args(Made)
@@ -68,7 +63,7 @@ def physical_generations(n: int, level: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class IteratedPoint:
+class IteratedPoint(Point):
     """One point of the sweep.
 
     Attributes:
@@ -189,6 +184,14 @@ class IteratedPoint:
     def num_qubits(self) -> int:
         """R, the input, and 2n qubits for every instance."""
         return 2 + 2 * self.n * sum(self.generations)
+
+    def decrypted_by(self, strategy: Strategy) -> IteratedPoint:
+        """The same point with its clone decrypted in another way.
+
+        Raises:
+            ValueError: if there is no such experiment.
+        """
+        return replace(self, strategy=strategy)
 
     @property
     def linear_estimator(self) -> LinearEstimator:

@@ -21,22 +21,14 @@ from itertools import combinations, product
 
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, Qubit
 
-from experiments import published
 from experiments.gates import require_signals
+from experiments.point import Point
 from experiments.protocol import TO_Z, Cloning, apply, encrypted, register
 from experiments.settings import Check, Setting
 from experiments.stabilizer.states import StabilizerState, recoverable
 from experiments.statistics.estimators import LinearEstimator
 
 KIND = "leakage"
-TITLE = "What coalitions of stored qubits learn of the input"
-VALUE = "bias"
-VALUE_NAME = "bias of the best observable"
-MARKS = (
-    "bias 0: the set tells nothing, 1: it tells that component with certainty ('yes': the whole "
-    "interval lies above 0, so the set learns something)"
-)
-PUBLISHED_TABLE = "not published"
 
 NOTHING, EVERYTHING = "nothing", "everything"
 
@@ -129,7 +121,7 @@ def _encrypted_state(n: int) -> tuple[StabilizerState, dict[str, int]]:
 
 
 @dataclass(frozen=True)
-class LeakagePoint:
+class LeakagePoint(Point):
     """One point of the sweep.
 
     Attributes:
@@ -172,11 +164,7 @@ class LeakagePoint:
 
     def settings(self) -> tuple[Setting, ...]:
         """One for each component that the set learns; one if it learns nothing."""
-        return tuple(self._setting(*one) for one in self._observables())
-
-    def published(self) -> published.Published | None:
-        """Nobody has run this."""
-        return None
+        return tuple(self._setting(pauli, letters) for pauli, letters in self._observables())
 
     def _observables(self) -> list[tuple[str, dict[str, str]]]:
         found = self.coalition.strings()

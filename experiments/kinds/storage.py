@@ -20,9 +20,9 @@ from typing import Literal, get_args
 
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, Qubit
 
-from experiments import published
 from experiments.gates import DecryptGate, require_clone
-from experiments.kinds.entanglement import MARKS, NOISE_FLOOR, WITNESS_THRESHOLD
+from experiments.kinds.entanglement import NOISE_FLOOR, WITNESS_THRESHOLD
+from experiments.point import CloningPoint
 from experiments.protocol import (
     NO_FRAME,
     Cloning,
@@ -37,21 +37,15 @@ from experiments.settings import Setting
 from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS, LinearEstimator
 
 KIND = "storage"
-TITLE = "Backup on servers that are lost, and a key that works once"
-VALUE = "Fe"
-VALUE_NAME = "entanglement fidelity Fe"
-PUBLISHED_TABLE = "not published"
 
 Loss = Literal["reset", "measure", "depolarize"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 Read = Literal["second", "first"]
 READS: tuple[Read, ...] = get_args(Read)
 
-__all__ = ["KIND", "LOSSES", "MARKS", "READS", "Loss", "Read", "StoragePoint", "points"]
-
 
 @dataclass(frozen=True)
-class StoragePoint:
+class StoragePoint(CloningPoint):
     """One point of the sweep.
 
     Attributes:
@@ -65,7 +59,6 @@ class StoragePoint:
             ``first`` clone after that attempt.
     """
 
-    cloning: Cloning
     lost: tuple[int, ...] = ()
     loss: Loss = "reset"
     idle_microseconds: float = 0.0
@@ -146,11 +139,6 @@ class StoragePoint:
         return "-".join(parts)
 
     @property
-    def num_qubits(self) -> int:
-        """R, A, n signals and n noise qubits."""
-        return self.cloning.num_qubits
-
-    @property
     def linear_estimator(self) -> LinearEstimator:
         """How the settings' success probabilities make up Fe."""
         return BELL_MEASUREMENT if self.estimator == "bsm" else THREE_STABILIZERS
@@ -158,10 +146,6 @@ class StoragePoint:
     def settings(self) -> tuple[Setting, ...]:
         """The circuits to run, in the order of the estimator's weights."""
         return fidelity_settings(self._decrypted(), self.estimator)
-
-    def published(self) -> published.Published | None:
-        """Nobody has run this."""
-        return None
 
     def _decrypted(self) -> Decrypted:
         cloning = self.cloning
@@ -214,8 +198,8 @@ def points(
     """
     losses = tuple(losses)
     return [
-        StoragePoint(one, servers, loss, idle, spent_on, estimator, read)
-        for one, servers, loss, idle, read, estimator in product(
+        StoragePoint(chosen, servers, loss, idle, spent_on, estimator, read)
+        for chosen, servers, loss, idle, read, estimator in product(
             tuple(cloning),
             tuple(lost),
             losses,

@@ -16,7 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from runner.errors import UserError
-from runner.kinds.registry import WORDINGS
+from runner.kinds.registry import kind_of
 from runner.report.columns import MISSING, Column, number, point_columns
 from runner.report.tables import render
 from runner.results.rows import MEASURED, ResultRow
@@ -181,10 +181,8 @@ def _legend(comparison: Comparison) -> str:
     for k, name in enumerate(comparison.names):
         row = next(row for p in comparison.points if (row := p.rows[k]) is not None)
         lines.append(f"({k + 1}) {name}: provider {row.backend}, device {row.device}")
-    symbols = {
-        WORDINGS[p.any_row.experiment].value_name: WORDINGS[p.any_row.experiment].value
-        for p in comparison.points
-    }
+    wordings = [kind_of(point.any_row.experiment).wording for point in comparison.points]
+    symbols = {wording.value_name: wording.value for wording in wordings}
     values = ", ".join(f"{symbol}: {name}" for name, symbol in symbols.items())
     lines += [
         f"values ± standard error ({values}); differences to the first run with their own",

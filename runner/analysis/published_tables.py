@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.devices.catalog import as_snapshot
-from experiments.published import Published, iterated
+from experiments.published import Published
 from runner.config.run_config import RunConfig
-from runner.kinds.registry import WORDINGS
+from runner.kinds.registry import kind_of
 from runner.planning.points import PlannedPoint, compile_sweeps, planned_row
 from runner.report.columns import MISSING, Column, heading, number, point_columns
 from runner.report.tables import filled
 from runner.results.rows import ResultRow
-
-_LARGEST_PUBLISHED_CLONES = 77
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class ComparedTable:
     @property
     def differences(self) -> list[float]:
         """Of all points for which something was published."""
-        return [one.difference for one in self.rows if one.difference is not None]
+        return [compared.difference for compared in self.rows if compared.difference is not None]
 
     @property
     def mean_absolute_difference(self) -> float | None:
@@ -70,8 +68,8 @@ class ComparedTable:
     @property
     def worst(self) -> ComparedRow | None:
         """The point whose prediction is farthest off."""
-        known = [one for one in self.rows if one.difference is not None]
-        return max(known, key=lambda one: abs(one.difference or 0.0), default=None)
+        known = [compared for compared in self.rows if compared.difference is not None]
+        return max(known, key=lambda compared: abs(compared.difference or 0.0), default=None)
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -84,11 +82,12 @@ class ComparedTable:
             "worst_difference": self.worst.difference if self.worst else None,
             "rows": [
                 {
-                    **one.row.planned(),
-                    "difference": one.difference,
-                    "published_two_qubit_layers": one.published and one.published.two_qubit_layers,
+                    **compared.row.planned(),
+                    "difference": compared.difference,
+                    "published_two_qubit_layers": compared.published
+                    and compared.published.two_qubit_layers,
                 }
-                for one in self.rows
+                for compared in self.rows
             ],
         }
 
@@ -111,50 +110,39 @@ def compared_tables(
 def _table(config: RunConfig, planned: Sequence[PlannedPoint]) -> ComparedTable:
     return ComparedTable(
         config.name,
-        WORDINGS[config.experiment.kind].published_table,
+        kind_of(config.experiment.kind).wording.published_table,
         config.backend.device,
-        tuple(ComparedRow(planned_row(config, one, 0), one.point.published()) for one in planned),
+        tuple(ComparedRow(planned_row(config, p, 0), p.point.published()) for p in planned),
     )
 
 
 def table_text(table: ComparedTable) -> str:
     """The table, and what has to be said of it."""
     columns = [
-        *point_columns([one.row for one in table.rows]),
+        *point_columns([compared.row for compared in table.rows]),
         Column("qubits", lambda r: str(r.qubits)),
         Column("predicted", lambda r: number(r.predicted)),
         Column("published", lambda r: number(r.published, 3)),
         Column("± shots", lambda r: number(r.published_err, 3)),
     ]
-    lines = [[column.cell(one.row) for column in columns] + _tail(one) for one in table.rows]
+    lines = [
+        [column.cell(compared.row) for column in columns] + _tail(compared)
+        for compared in table.rows
+    ]
     tail = [heading(name) for name in ("difference", "2q layers", "published")]
     text = f"{table.name}: {table.title}; predicted for {table.device}\n"
-    return text + filled([*columns, *tail], lines) + _larger_chip(table)
+    rows = [compared.row for compared in table.rows]
+    remark = kind_of(rows[0].experiment).published_remark(rows, table.device)
+    return text + filled([*columns, *tail], lines) + (f"{remark}\n" if remark else "")
 
 
-def _tail(one: ComparedRow) -> list[str]:
-    layers = one.published.two_qubit_layers if one.published else None
+def _tail(compared: ComparedRow) -> list[str]:
+    layers = compared.published.two_qubit_layers if compared.published else None
     return [
-        MISSING if one.difference is None else f"{one.difference:+.4f}",
-        str(one.row.two_qubit_layers),
+        MISSING if compared.difference is None else f"{compared.difference:+.4f}",
+        str(compared.row.two_qubit_layers),
         MISSING if layers is None else str(layers),
     ]
-
-
-def _larger_chip(table: ComparedTable) -> str:
-    """What stands for the largest published run, if it does not fit the device."""
-    largest = max(table.rows, key=lambda one: one.row.clones or 0).row
-    printed = iterated(_LARGEST_PUBLISHED_CLONES, 3)
-    if table.rows[0].row.generations is None or largest.published is not None or printed is None:
-        return ""
-    if largest.clones is None or not 49 < largest.clones < _LARGEST_PUBLISHED_CLONES:
-        return ""
-    return (
-        f"{largest.clones} clones on {largest.qubits} qubits stand in for the published "
-        f"{_LARGEST_PUBLISHED_CLONES} on 154 qubits ({printed.value:.3f} ± {printed.std_err:.3f}): "
-        f"the calibration of {table.device} leaves no 154 working qubits that are connected. The "
-        "pair is left out of the summary.\n"
-    )
 
 
 def summary_text(tables: Sequence[ComparedTable]) -> str:
@@ -167,7 +155,7 @@ def summary_text(tables: Sequence[ComparedTable]) -> str:
         lines.append(
             [
                 table.name,
-                WORDINGS[table.rows[0].row.experiment].value,
+                kind_of(table.rows[0].row.experiment).wording.value,
                 str(len(table.differences)),
                 number(table.mean_absolute_difference),
                 f"{worst.difference:+.4f}" if worst and worst.difference is not None else MISSING,

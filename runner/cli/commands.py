@@ -238,9 +238,10 @@ def compare(runs: Sequence[str], out: str | None, as_json: bool) -> None:
 @json_option
 def experiments(as_json: bool) -> None:
     """List the experiments that can be run."""
-    from runner.kinds.registry import TITLES
+    from runner.kinds.registry import kinds
 
-    print_pairs(TITLES, ("kind", "description"), as_json=as_json)
+    titles = {name: kind.wording.title for name, kind in kinds().items()}
+    print_pairs(titles, ("kind", "description"), as_json=as_json)
 
 
 @main.command()

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import ErrorDetails
 
@@ -27,7 +27,8 @@ from backends.providers.rehearsal.cloud import CloudSettings, FailingCircuit
 from backends.providers.rehearsal.transport import CALLS, FAULT_KINDS, Fault
 from backends.simulation.pulse_trains import DECOUPLINGS, Decoupling
 from experiments.point import Point
-from runner.config.experiments import CHOICES, KINDS, MODELS, ExperimentConfig
+from runner.config.any_kind import AnyKind, read_experiment
+from runner.config.known_values import known_keys, known_values
 from runner.config.source import Source, read_source
 from runner.config.suppression import (
     SuppressionConfig,
@@ -37,7 +38,9 @@ from runner.config.suppression import (
 )
 from runner.config.sweep import slots
 from runner.errors import ConfigError, Problem, RunFolderError, printable
-from runner.kinds.sections import LARGEST_N, ChosenStrategy, DecryptConfig, Problems, Section
+from runner.kinds.contract.section import ExperimentSection
+from runner.kinds.contract.strict import LARGEST_N, Problems, Section
+from runner.kinds.registry import kinds
 
 _LONGEST_VALUE = 80
 
@@ -95,8 +98,11 @@ class BudgetConfig(Section):
 class RunConfig(Section):
     """A whole run, defaults filled in."""
 
+    # Kinds of experiment of other packages may import this module.
+    model_config = ConfigDict(defer_build=True)
+
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "run"
-    experiment: ExperimentConfig
+    experiment: AnyKind
     backend: BackendConfig = BackendConfig()
     compile: CompileConfig = CompileConfig()
     suppression: SuppressionConfig = SuppressionConfig()
@@ -137,12 +143,11 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
         config = RunConfig.model_validate(source.data)
     except ValidationError as error:
         found += [_problem(source, detail) for detail in error.errors()]
-    experiment = config.experiment if config else _section(_EXPERIMENT, source, "experiment")
-    backend = config.backend if config else _section(_BACKEND, source, "backend")
+    experiment = config.experiment if config else read_experiment(source.data.get("experiment", {}))
+    backend = config.backend if config else _backend(source)
     problems = list(_physical_problems(experiment, backend, config.seed if config else 0))
     if config is not None:
-        decrypt = _decrypt(config.experiment)
-        dynamic = decrypt is not None and "feedforward" in decrypt.strategy
+        dynamic = config.experiment.conditional_gates
         problems += suppression_problems(
             config.backend.provider, config.suppression, config.shots, dynamic=dynamic
         )
@@ -183,26 +188,21 @@ def _overridden(file: str, overrides: Sequence[str]) -> Source:
     return source
 
 
-_EXPERIMENT: TypeAdapter[ExperimentConfig] = TypeAdapter(ExperimentConfig)
-_BACKEND = TypeAdapter(BackendConfig)
-_S = TypeVar("_S")
-
-
-def _section(kind: TypeAdapter[_S], source: Source, key: str) -> _S | None:
-    """One section by itself, so that its values are looked at though others are wrong."""
+def _backend(source: Source) -> BackendConfig | None:
+    """The backend by itself, so that its values are looked at though others are wrong."""
     try:
-        return kind.validate_python(source.data.get(key, {}))
+        return BackendConfig.model_validate(source.data.get("backend", {}))
     except ValidationError:
         return None
 
 
 def _physical_problems(
-    experiment: ExperimentConfig | None, backend: BackendConfig | None, seed: int
+    experiment: ExperimentSection | None, backend: BackendConfig | None, seed: int
 ) -> Problems:
     """What is well-formed but cannot be run, each with its path."""
     points: Sequence[Point] = ()
     if experiment is not None:
-        wrong = [*_doubled(experiment), *experiment.problems()]
+        wrong = list(experiment.all_problems())
         yield from ((("experiment", *path), message) for path, message in wrong)
         if not wrong:
             try:
@@ -219,7 +219,7 @@ def _physical_problems(
     elif backend.device != IDEAL:
         yield from _device_problems(backend.device, experiment, points)
     if experiment is not None and (backend.device == IDEAL or backend.provider == "braket"):
-        for index, n in enumerate(experiment.n):
+        for index, n in enumerate(experiment.signals):
             if n > LARGEST_N:
                 message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
                 yield ("experiment", "n", index), message
@@ -257,15 +257,15 @@ def _budget_problems(config: RunConfig) -> Problems:
 
 def _chosen_problems(config: RunConfig) -> Problems:
     """What a file says that ``auto`` chose, but cannot have chosen."""
-    decrypt = _decrypt(config.experiment)
-    if decrypt is not None and decrypt.chosen is not None:
+    decryption = config.experiment.decryption
+    if decryption is not None and decryption.chosen is not None:
         try:
             slots(config)
         except ValueError as error:
             yield ("experiment", "decrypt", "chosen"), str(error)
 
 
-def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None) -> Problems:
+def _braket_problems(backend: BackendConfig, experiment: ExperimentSection | None) -> Problems:
     """What is wrong whatever the device turns out to be; nothing is asked here."""
     options = backend.braket or BraketOptions()
     if backend.device == IDEAL or backend.device.startswith("fake_"):
@@ -281,8 +281,7 @@ def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None
             f"but this is '{printable(options.s3, _LONGEST_VALUE)}'; leave it out for the "
             "account's default bucket",
         )
-    decrypt = _decrypt(experiment) if experiment else None
-    if decrypt and "feedforward" in decrypt.strategy and not options.conditional_gates:
+    if experiment and experiment.conditional_gates and not options.conditional_gates:
         yield (
             ("experiment", "decrypt", "strategy"),
             "'feedforward' needs gates conditioned on outcomes, which Amazon Braket offers on "
@@ -291,30 +290,8 @@ def _braket_problems(backend: BackendConfig, experiment: ExperimentConfig | None
         )
 
 
-def _doubled(experiment: ExperimentConfig) -> Problems:
-    """Sweeps that hold a value twice."""
-    sections: list[tuple[tuple[str, ...], Section]] = [((), experiment)]
-    if decrypt := _decrypt(experiment):
-        sections.append((("decrypt",), decrypt))
-    for path, section in sections:
-        for key, values in section:
-            if key in experiment.paired_keys() or not isinstance(values, list):
-                continue
-            if any(values.count(value) > 1 for value in values):
-                yield (*path, key), "a value is given twice; give each value once"
-
-
-def _decrypt(experiment: ExperimentConfig) -> DecryptConfig | None:
-    """How clones are decrypted; None where nothing is."""
-    return getattr(experiment, "decrypt", None)
-
-
-_LEAST = {"n": 2, "r": 1}
-"""Size → its smallest value."""
-
-
 def _device_problems(
-    device: str, experiment: ExperimentConfig | None, points: Sequence[Point]
+    device: str, experiment: ExperimentSection | None, points: Sequence[Point]
 ) -> Problems:
     try:
         snapshot = load_device(device)
@@ -325,28 +302,19 @@ def _device_problems(
     if experiment is None:
         return
     available = len(snapshot.largest_region)
-    key, values, qubits = experiment.sizes()
-    for index, value in enumerate(values):
-        needed = (
-            qubits(value)
-            if qubits and isinstance(value, int)
-            else max((p.num_qubits for p in points), default=0)
-        )
+    sizes = experiment.sizes()
+    for index, value in enumerate(sizes.values):
+        needed = sizes.needed(value, points)
         if needed > available:
-            limit = ""
-            least = _LEAST.get(key, 0)
-            if qubits and (
-                fitting := [v for v in range(least, available) if qubits(v) <= available]
-            ):
-                limit = f"; the largest {key} there is {max(fitting)}"
+            largest = sizes.largest_within(available)
+            limit = "" if largest is None else f"; the largest {sizes.key} there is {largest}"
             yield (
-                ("experiment", key, index),
-                f"{key} = {value} needs {needed} connected qubits, but device '{device}' has "
+                ("experiment", sizes.key, index),
+                f"{sizes.key} = {value} needs {needed} connected qubits, but device '{device}' has "
                 f"{snapshot.what_is_connected}{limit}",
             )
             break
-    decrypt = _decrypt(experiment)
-    if decrypt and "feedforward" in decrypt.strategy and not snapshot.dynamic_circuits:
+    if experiment.conditional_gates and not snapshot.dynamic_circuits:
         yield (
             ("experiment", "decrypt", "strategy"),
             f"device '{device}' offers no conditional gates, which 'feedforward' needs; "
@@ -360,9 +328,6 @@ def _keys(section: type[Section]) -> tuple[str, ...]:
 
 _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
     (): _keys(RunConfig),
-    **{("experiment", kind): _keys(model) for kind, model in MODELS.items()},
-    ("experiment", "decrypt"): _keys(DecryptConfig),
-    ("experiment", "decrypt", "chosen"): _keys(ChosenStrategy),
     ("backend",): _keys(BackendConfig),
     ("backend", "rehearsal"): tuple(f.name for f in fields(RehearsalConfig)),
     ("backend", "ibm"): tuple(f.name for f in fields(IbmConfig)),
@@ -378,7 +343,6 @@ _KEYS: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 
 _CHOICES: dict[tuple[str, ...], Sequence[str]] = {
-    **CHOICES,
     ("backend", "provider"): PROVIDERS,
     ("compile", "strategy"): ("stock", "protocol"),
     ("compile", "layouts"): ("best", "each"),
@@ -413,10 +377,10 @@ def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     """Path of an error, whether its key is meant, and what is wrong and would be right."""
     kind = detail["type"]
     path = tuple(detail["loc"])
-    tag: tuple[str | int, ...] = ()
-    if path[:1] == ("experiment",) and path[1:2] and path[1] in KINDS:
+    experiment: type[ExperimentSection] | None = None
+    if path[:1] == ("experiment",) and path[1:2] and path[1] in kinds():
         # The kind of experiment is no key of the file.
-        tag, path = path[1:2], (*path[:1], *path[2:])
+        experiment, path = kinds()[str(path[1])].section, (*path[:1], *path[2:])
     if path[:2] == ("suppression", "twirling"):
         # Whether it is a switch or a section is no key either.
         path = (*path[:2], *path[3:])
@@ -427,25 +391,25 @@ def _explained(detail: ErrorDetails) -> tuple[tuple[str | int, ...], bool, str]:
     key = ".".join(named)
     value = printable(repr(detail["input"]), _LONGEST_VALUE)
     if kind == "union_tag_not_found":
-        return path, False, "'experiment.kind' is missing; " + f"it is one of: {', '.join(KINDS)}"
+        return path, False, "'experiment.kind' is missing; " + f"it is one of: {', '.join(kinds())}"
     if kind == "union_tag_invalid":
         given = detail["ctx"]["tag"]
-        near = get_close_matches(given, KINDS, n=1)
+        near = get_close_matches(given, kinds(), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         message = (
-            f"'experiment.kind' is {given!r}, but this version knows only: {', '.join(KINDS)}{hint}"
+            f"'experiment.kind' is {given!r}, but this version knows only: "
+            f"{', '.join(kinds())}{hint}"
         )
         return ("experiment", "kind"), False, message
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        section = ("experiment", str(*tag)) if named[:-1] == ("experiment",) else named[:-1]
-        known = _KEYS[section]
+        known = known_keys(experiment, named[1:-1]) if experiment else _KEYS[named[:-1]]
         near = get_close_matches(named[-1], known, n=1, cutoff=0.5)
         remedy = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
         return path, True, f"unknown key '{key}'; {remedy}"
     if kind == "missing":
         return path[:-1], False, f"'{key}' is missing; add it, as in configs/quickstart.yaml"
     if kind == "literal_error":
-        choices = _CHOICES.get(named)
+        choices = known_values(experiment, named[1:]) if experiment else _CHOICES.get(named)
         wanted = ", ".join(choices) if choices else detail["ctx"]["expected"]
         near = get_close_matches(str(detail["input"]), choices or (), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""

@@ -10,7 +10,7 @@ from backends.devices.catalog import IDEAL, packaged_devices
 from backends.providers.ibm.options import LEAST_BUSY, IbmConfig, TwirlingConfig, forms
 from backends.providers.registry import Provider
 from backends.simulation.pulse_trains import Decoupling
-from runner.kinds.sections import Problems, Section
+from runner.kinds.contract.strict import Problems, Section
 
 
 class SuppressionConfig(Section):

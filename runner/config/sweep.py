@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from experiments.point import Point, decrypted_by
+from experiments.point import Point
 from experiments.protocol import Strategy
 from experiments.published import Published
 from experiments.settings import Setting
 from experiments.statistics.estimators import LinearEstimator
 from runner.config.suppression import decoupling_problems, suppression_problems
-from runner.kinds.sections import AUTO, ChosenStrategy, DecryptConfig
+from runner.kinds.contract.decryption import AUTO, ChosenStrategy
 
 if TYPE_CHECKING:
     from runner.config.run_config import RunConfig
@@ -31,7 +31,7 @@ TIE = 1e-9
 
 
 @dataclass(frozen=True)
-class OneLayout:
+class OneLayout(Point):
     """A point compiled with one transpiler seed, whatever its prediction.
 
     Attributes:
@@ -79,6 +79,10 @@ class OneLayout:
     def published(self) -> Published | None:
         """That of the point."""
         return self.point.published()
+
+    def decrypted_by(self, strategy: Strategy) -> OneLayout:
+        """The same layout of the point decrypted in another way."""
+        return OneLayout(self.point.decrypted_by(strategy), self.layout)
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def slots(config: RunConfig) -> list[Slot]:
     Raises:
         ValueError: if there is no such experiment, or if what was chosen does not fit the sweep.
     """
-    decrypt: DecryptConfig | None = getattr(config.experiment, "decrypt", None)
+    decrypt = config.experiment.decryption
     if decrypt is None or AUTO not in decrypt.strategy:
         if decrypt is not None and decrypt.chosen is not None:
             raise ValueError("'chosen' tells what 'auto' came to, but no strategy is 'auto'")
@@ -177,16 +181,10 @@ def _open_slot(point: Point, config: RunConfig) -> Slot:
             left_out[strategy] = refused
             continue
         try:
-            candidates[strategy] = _by(point, strategy)
+            candidates[strategy] = point.decrypted_by(strategy)
         except ValueError as reason:
             left_out[strategy] = str(reason)
     return Slot(next(iter(candidates.values())), candidates, left_out)
-
-
-def _by(point: Point, strategy: Strategy) -> Point:
-    if isinstance(point, OneLayout):
-        return OneLayout(decrypted_by(point.point, strategy), point.layout)
-    return decrypted_by(point, strategy)
 
 
 def _refused(config: RunConfig, strategy: Strategy) -> str:

@@ -1,48 +1,39 @@
-"""What tables, figures and reports say of each kind of experiment."""
+"""The kinds of experiment that there are: built in, and brought by other packages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
 
-from experiments.kinds import (
-    chsh,
-    correlators,
-    entanglement,
-    ghz,
-    iterated,
-    leakage,
-    storage,
+from runner.kinds.contract.kind import ExperimentKind
+
+_BUILT_IN = (
+    "entanglement",
+    "chsh",
+    "iterated",
+    "ghz",
+    "correlators",
+    "storage",
+    "leakage",
 )
+"""Modules of this package; each has its record under the name ``KIND``."""
 
 
-@dataclass(frozen=True)
-class Wording:
-    """How a kind of experiment is presented.
+@cache
+def kinds() -> Mapping[str, ExperimentKind]:
+    """Every kind by its name, those built in first."""
+    records: list[ExperimentKind] = [
+        import_module(f"runner.kinds.{module}").KIND for module in _BUILT_IN
+    ]
+    return MappingProxyType({record.name: record for record in records})
 
-    Attributes:
-        title: what is done, in one line.
-        value: symbol of the value.
-        value_name: the value in words.
-        marks: what noise floor and witness line mean.
-        published_table: where its published values stand.
+
+def kind_of(name: str) -> ExperimentKind:
+    """The record of a kind.
+
+    Raises:
+        KeyError: if there is no such kind.
     """
-
-    title: str
-    value: str
-    value_name: str
-    marks: str
-    published_table: str
-
-    @classmethod
-    def of(cls, module: ModuleType) -> Wording:
-        """The wording that an experiment brings with it."""
-        return cls(
-            module.TITLE, module.VALUE, module.VALUE_NAME, module.MARKS, module.PUBLISHED_TABLE
-        )
-
-
-_EXPERIMENTS = (entanglement, chsh, iterated, ghz, correlators, storage, leakage)
-
-WORDINGS: dict[str, Wording] = {module.KIND: Wording.of(module) for module in _EXPERIMENTS}
-TITLES = {kind: wording.title for kind, wording in WORDINGS.items()}
+    return kinds()[name]

@@ -24,7 +24,8 @@ from experiments.protocol import Strategy
 from runner.config.run_config import RunConfig
 from runner.config.sweep import Choice, OneLayout, Slot, layout_seeds, slots
 from runner.identity import identity
-from runner.kinds.sections import ChosenStrategy, Section
+from runner.kinds.contract.decryption import ChosenStrategy
+from runner.kinds.contract.strict import Section
 from runner.results.rows import ResultRow
 
 _WORST_FIRST = ("failed", "unverified", "proved")

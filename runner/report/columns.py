@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from runner.kinds.registry import WORDINGS
+from runner.kinds.registry import kind_of
 from runner.results.rows import ResultRow
 
 MISSING = "-"
@@ -46,8 +46,7 @@ def result_columns(rows: Sequence[ResultRow]) -> list[Column]:
 
 
 def _value_symbol(rows: Sequence[ResultRow]) -> str:
-    # Fidelities of states and entanglement fidelities may stand in one column.
-    return "F" if any(row.input for row in rows) else WORDINGS[rows[0].experiment].value
+    return kind_of(rows[0].experiment).symbol(rows)
 
 
 def report_columns(rows: Sequence[ResultRow]) -> list[Column]:

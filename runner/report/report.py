@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from runner.config.sweep import Choice
 from runner.errors import RunFolderError, printable
-from runner.kinds.registry import WORDINGS
+from runner.kinds.registry import kind_of
 from runner.report.columns import report_columns
 from runner.report.figure import figure_files
 from runner.report.tables import footnotes
@@ -95,7 +95,7 @@ def _rendered(
         device=provenance["device"],
         configuration=(folder / "config.yaml").read_text(encoding="utf-8"),
         columns=report_columns(rows),
-        figure_text=WORDINGS[rows[0].experiment].value_name,
+        figure_text=kind_of(rows[0].experiment).wording.value_name,
     )
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from experiments.protocol import HANDS_BACK
 from experiments.published import DEVICE, SOURCE, is_published_device
-from runner.kinds.registry import WORDINGS
+from runner.kinds.registry import kind_of
 from runner.report.columns import NO_STRATEGY, Column, plan_columns, result_columns
 from runner.results.rows import ResultRow
 
@@ -55,7 +55,8 @@ def filled(columns: Sequence[Column], lines: Iterable[Sequence[str]]) -> str:
 
 def footnotes(rows: Sequence[ResultRow]) -> str:
     """What the columns mean and what each strategy claims."""
-    wording = WORDINGS[rows[0].experiment]
+    kind = kind_of(rows[0].experiment)
+    wording = kind.wording
     lines = [
         "",
         wording.marks,
@@ -63,11 +64,8 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
     ]
     if any(row.refocused is not None for row in rows):
         lines.append(REFOCUSED)
-    if any(row.input for row in rows):
-        lines.append(
-            "input: fidelity of that state, 'process' the mean over all pure states; noise floor "
-            "0.5, line at 2/3: what measuring the input and preparing a copy reaches on average"
-        )
+    if footnote := kind.footnote(rows):
+        lines.append(footnote)
     if any(row.mitigated is not None for row in rows):
         lines.append(
             "mitigated: the same counts with readout errors undone by mthree, by two calibration "
@@ -90,26 +88,22 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-LARGEST_COMPARED_N = 7
-"""Beyond it the machine's published fidelity of Experiment 1 no longer witnesses entanglement."""
-
-
 def published_difference(rows: Sequence[ResultRow]) -> str:
     """Mean absolute difference to the published values, on the published device only."""
-    bounded = rows[0].experiment == "entanglement"
+    largest_n = kind_of(rows[0].experiment).largest_published_n
     pairs = [
         (row.value, row.predicted, row.published)
         for row in rows
         if row.published is not None
         and row.value is not None
-        and not (bounded and row.n > LARGEST_COMPARED_N)
+        and (largest_n is None or row.n <= largest_n)
         and is_published_device(row.device)
     ]
     if not pairs:
         return ""
     value = sum(abs(v - q) for v, _, q in pairs) / len(pairs)
     predicted = sum(abs(p - q) for _, p, q in pairs) / len(pairs)
-    which = f" with n <= {LARGEST_COMPARED_N}" if bounded else ""
+    which = "" if largest_n is None else f" with n <= {largest_n}"
     return (
         f"mean |value - published| over {len(pairs)} points{which}: {value:.3f} "
         f"(of the prediction: {predicted:.3f})"

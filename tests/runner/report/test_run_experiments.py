@@ -12,7 +12,7 @@ from click.testing import Result
 from runs import run_folders
 
 import runner
-from runner.config.experiments import KINDS
+from runner.kinds.registry import kinds
 
 Invoke = Callable[..., Result]
 CONFIGS = Path(runner.__file__).parents[1] / "configs"
@@ -89,7 +89,7 @@ def test_equal_configurations_give_equal_bytes(invoke: Invoke, name: str) -> Non
 
 def test_every_kind_is_listed_with_what_it_does(invoke: Invoke) -> None:
     listed = json.loads(invoke("experiments", "--json").stdout)
-    assert [one["kind"] for one in listed] == list(KINDS)
+    assert [one["kind"] for one in listed] == list(kinds())
     assert all(one["description"] for one in listed)
 
 
@@ -97,7 +97,7 @@ def test_every_shipped_configuration_is_sound_and_every_kind_has_one(invoke: Inv
     files = sorted(CONFIGS.rglob("*.yaml"))
     assert invoke("validate", *map(str, files)).exit_code == 0
     shipped = "".join(file.read_text(encoding="utf-8") for file in files)
-    assert all(f"kind: {kind}" in shipped for kind in KINDS)
+    assert all(f"kind: {kind}" in shipped for kind in kinds())
 
 
 BAD = [

@@ -1,4 +1,4 @@
-"""The heat map of two-point correlators, like the published Fig. 7, with its data beside it."""
+"""Two-point correlators between R and every qubit, drawn as a heat map."""
 
 from __future__ import annotations
 
@@ -8,20 +8,59 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from experiments.kinds.correlators import KIND, PAULIS, qubit_names
+from experiments.kinds import correlators
+from experiments.kinds.correlators import PAULIS, Stage, qubit_names
+from experiments.point import Point
+from experiments.protocol import Cloning
 from experiments.statistics.estimators import Counts, clopper_pearson
+from runner.kinds.contract.decryption import DecryptConfig
+from runner.kinds.contract.drawing import OwnFigure
+from runner.kinds.contract.kind import FIDELITY_MARKS, ExperimentKind, Wording
+from runner.kinds.contract.section import ExperimentSection, Sizes, signal_problems, signal_sizes
+from runner.kinds.contract.strict import Problems, Swept, value_problems
 from runner.results.rows import ResultRow
 
-HEADER = ("n", "stage", "qubit", "pauli_r", "pauli_qubit", "shots", "value", "ci_low", "ci_high")
+if TYPE_CHECKING:
+    # The configuration is read without waiting for matplotlib.
+    from matplotlib.figure import Figure
+
+
+class CorrelatorsConfig(ExperimentSection):
+    """The published Fig. 7."""
+
+    kind: Literal["correlators"]
+    n: Swept[int]
+    decrypt: DecryptConfig = DecryptConfig()
+    stage: Swept[Stage] = ["before", "after"]
+
+    def sizes(self) -> Sizes:
+        """The signal qubits."""
+        return signal_sizes(self.n)
+
+    def points(self, seed: int) -> Sequence[Point]:
+        """The points of the sweep."""
+        del seed
+        return correlators.points(self.n, self.decrypt.clone, self.stage)
+
+    def problems(self) -> Problems:
+        """What is well-formed but is no experiment."""
+        yield from signal_problems(self.n, self.decrypt.clone)
+        yield from value_problems(
+            ("decrypt", "strategy"),
+            self.decrypt.strategies,
+            lambda strategy: correlators.CorrelatorsPoint(Cloning(2, 1, strategy), "after"),
+        )
+
+
+_HEADER = ("n", "stage", "qubit", "pauli_r", "pauli_qubit", "shots", "value", "ci_low", "ci_high")
 
 
 @dataclass(frozen=True)
-class Correlator:
+class _Correlator:
     """<σ_i ⊗ σ_j> of R and another qubit.
 
     Attributes:
@@ -50,11 +89,11 @@ class Correlator:
         return 2 * low - 1, 2 * high - 1
 
 
-def read_correlators(folder: Path, rows: Sequence[ResultRow]) -> list[Correlator]:
+def _read_correlators(folder: Path, rows: Sequence[ResultRow]) -> list[_Correlator]:
     """Every correlator of a run, from the raw shots in its folder; first repetition only."""
     found = []
     for row in rows:
-        if row.experiment != KIND or row.repeat or row.value is None:
+        if row.repeat or row.value is None:
             continue
         clone = f"n{row.n:02d}-clone{row.clone}-{row.strategy}-{row.scenario}"
         for paulis in (a + b for a in PAULIS for b in PAULIS):
@@ -63,26 +102,27 @@ def read_correlators(folder: Path, rows: Sequence[ResultRow]) -> list[Correlator
             for bit, name in enumerate(qubit_names(row.n), start=1):
                 equal = int((shots[:, 0] == shots[:, bit]).sum())
                 counts = Counts(equal, len(shots))
-                found.append(Correlator(row.n, row.scenario or "", name, paulis, counts))
+                found.append(_Correlator(row.n, row.scenario or "", name, paulis, counts))
     return found
 
 
-def as_csv(correlators: Sequence[Correlator]) -> str:
+def _as_csv(correlators: Sequence[_Correlator]) -> str:
     """One line each, with exact intervals."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(HEADER)
-    for one in correlators:
-        low, high = one.interval
-        writer.writerow(
-            [one.n, one.stage, one.qubit, *one.paulis, one.counts.shots, one.value, low, high]
-        )
+    writer.writerow(_HEADER)
+    for found in correlators:
+        about = (found.n, found.stage, found.qubit, *found.paulis, found.counts.shots)
+        writer.writerow([*about, found.value, *found.interval])
     return out.getvalue()
 
 
-def draw_heatmap(correlators: Sequence[Correlator], title: str) -> Figure:
+def _draw_heatmap(correlators: Sequence[_Correlator], title: str) -> Figure:
     """A panel for each n and stage: qubits against the nine pairs of Paulis."""
-    panels = list(dict.fromkeys((one.n, one.stage) for one in correlators))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = list(dict.fromkeys((found.n, found.stage) for found in correlators))
     columns = min(2, len(panels))
     lines = math.ceil(len(panels) / columns)
     tallest = max(2 * n + 1 for n, _ in panels)
@@ -97,9 +137,9 @@ def draw_heatmap(correlators: Sequence[Correlator], title: str) -> Figure:
     for panel, (n, stage) in zip(axes.flat, panels, strict=False):
         names = qubit_names(n)
         values = np.full((len(names), len(pairs)), np.nan)
-        for one in correlators:
-            if (one.n, one.stage) == (n, stage):
-                values[names.index(one.qubit), pairs.index(one.paulis)] = one.value
+        for found in correlators:
+            if (found.n, found.stage) == (n, stage):
+                values[names.index(found.qubit), pairs.index(found.paulis)] = found.value
         image = panel.imshow(values, vmin=-1, vmax=1, cmap="RdBu", aspect="auto")
         for (y, x), value in np.ndenumerate(values):
             # Only what stands out of the noise of the eye: the data beside the figure has all.
@@ -117,3 +157,24 @@ def draw_heatmap(correlators: Sequence[Correlator], title: str) -> Figure:
 
 _WORTH_WRITING = 0.1
 _DARK = 0.6
+
+
+def _heatmap(folder: Path, rows: Sequence[ResultRow]) -> OwnFigure | None:
+    """The heat map, like the published Fig. 7; None while nothing is measured."""
+    measured = _read_correlators(folder, rows)
+    if not measured:
+        return None
+    return OwnFigure(_as_csv(measured), lambda title: _draw_heatmap(measured, title))
+
+
+KIND = ExperimentKind(
+    CorrelatorsConfig,
+    Wording(
+        title="Correlators between R and every qubit, before and after decryption",
+        value="Fe",
+        value_name="entanglement fidelity Fe",
+        marks=FIDELITY_MARKS,
+        published_table="not published as numbers",
+    ),
+    own_figure=_heatmap,
+)
