@@ -103,7 +103,7 @@ class Session:
             RunFolderError: if its folder cannot be made.
             StoreError: if the store cannot be used.
         """
-        from runner.planning.circuits import store_run
+        from runner.jobs.storing import store_run
         from runner.run_folder import files as folders
         from runner.store.records import RunRecord
 
@@ -150,8 +150,8 @@ class Session:
         """
         from backends.devices.snapshot import DeviceSnapshot
         from runner.config.run_config import run_config
-        from runner.planning.circuits import store_run
-        from runner.planning.points import compile_sweep
+        from runner.jobs.storing import store_run
+        from runner.planning.compilation import compile_sweep
         from runner.run_folder.files import read_json
         from runner.store.records import RunRecord
 

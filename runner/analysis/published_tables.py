@@ -14,7 +14,8 @@ from backends.devices.catalog import as_snapshot
 from experiments.published import Published
 from runner.config.run_config import RunConfig
 from runner.kinds.registry import kind_of
-from runner.planning.points import PlannedPoint, compile_sweeps, planned_row
+from runner.planning.compilation import compile_sweeps
+from runner.planning.points import PlannedPoint, planned_row
 from runner.report.columns import MISSING, Column, heading, number, point_columns
 from runner.report.tables import filled
 from runner.results.rows import ResultRow

@@ -29,14 +29,8 @@ from runner.config.sweep import Choice
 from runner.errors import DamagedFile, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint, measured_point
 from runner.planning.calibration import CalibrationCircuit, calibrations_of, is_mitigated
-from runner.planning.points import (
-    PlannedPoint,
-    circuit_identity,
-    circuit_name,
-    planned_row,
-    program_stem,
-    sweep,
-)
+from runner.planning.identities import circuit_identity, circuit_name, program_stem
+from runner.planning.points import PlannedPoint, planned_row, sweep
 from runner.results.rows import ResultRow
 from runner.run_folder.archive import (
     MISSING,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.analysis.differences import Difference, mapping_differences
-from runner.config.run_config import given_config
+from runner.config.loading import given_config
 from runner.errors import ConfigError, printable
 from runner.planning.points import pinned_to
 from runner.run_folder.archive import DEVICE, MISSING, PROVENANCE, ArchivedRun

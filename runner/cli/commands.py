@@ -85,7 +85,7 @@ def main(debug: bool) -> None:
 @shared(override_option, json_option)
 def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) -> None:
     """Check configuration files; every error names its place and what would be right."""
-    from runner.config.run_config import load_config
+    from runner.config.loading import load_config
     from runner.planning.points import sweep
 
     reports: list[dict[str, Any]] = []
@@ -120,10 +120,11 @@ def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool)
     """Show what CONFIG would run, predict and cost; no job is made."""
     from dataclasses import asdict
 
-    from runner.config.run_config import load_config
+    from runner.config.loading import load_config
+    from runner.planning.compilation import compile_sweep
     from runner.planning.explanation import compilation, compiler_remarks
     from runner.planning.forecast import forecast, require_budget
-    from runner.planning.points import compile_sweep, pinned, planned_row
+    from runner.planning.points import pinned, planned_row
     from runner.report.tables import plan_table
     from runner.run_folder.locations import runs_folder
     from runner.session import Session
@@ -173,7 +174,7 @@ def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool)
 def tables(configs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
     """Predict each CONFIG and compare with the published table; no job is made."""
     from runner.analysis.published_tables import compared_tables, summary_text, table_text
-    from runner.config.run_config import load_config
+    from runner.config.loading import load_config
 
     loaded = [load_config(config, overrides)[0] for config in configs]
     with compiling(*loaded) as advance:

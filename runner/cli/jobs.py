@@ -193,9 +193,10 @@ def _session(out: str | None) -> Session:
 def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Session, str, Adapter]:
     """Plan, check the budget, and write the run down; nothing is sent."""
     from backends.adapter import Checks
-    from runner.config.run_config import load_config
+    from runner.config.loading import load_config
+    from runner.planning.compilation import compile_sweep
     from runner.planning.forecast import forecast, require_budget
-    from runner.planning.points import compile_sweep, decided, pinned
+    from runner.planning.points import decided, pinned
     from runner.run_folder.locations import require_place
 
     settings, source = load_config(config, overrides)

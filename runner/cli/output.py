@@ -76,7 +76,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[], object]]:
 @contextmanager
 def compiling(*runs: RunConfig) -> Iterator[Callable[[], object]]:
     """The progress bar of compiling runs; yields what advances it by one point."""
-    from runner.planning.points import makes_machine_code, sweep
+    from runner.planning.compilation import makes_machine_code
+    from runner.planning.points import sweep
 
     if any(map(makes_machine_code, runs)):
         click.echo(

@@ -1,4 +1,4 @@
-"""The places of a sweep: which point stands there, or which points might.
+"""The positions of a sweep: which point each holds, or which candidates it may hold.
 
 ``strategy: auto`` leaves the decryption open: the one with the best prediction is taken, for each
 point by itself. Which decryptions a point has is asked of the experiment and the device; nothing is
@@ -10,18 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from experiments.point import Point
 from experiments.protocol import Strategy
 from experiments.published import Published
 from experiments.settings import Setting
 from experiments.statistics.estimators import LinearEstimator
+from runner.config.run_config import RunConfig
 from runner.config.suppression import decoupling_problems, suppression_problems
 from runner.kinds.contract.decryption import AUTO, ChosenStrategy
-
-if TYPE_CHECKING:
-    from runner.config.run_config import RunConfig
 
 CANDIDATES: tuple[Strategy, ...] = ("unitary", "feedforward", "frame")
 """Strategies that hand back a clone, the strongest claim first: it wins a tie."""
@@ -86,12 +83,12 @@ class OneLayout(Point):
 
 
 @dataclass(frozen=True)
-class Slot:
-    """A place in a sweep.
+class SweepPosition:
+    """One position in a sweep.
 
     Attributes:
-        point: what stands there; the first candidate, as long as the strategy is open.
-        candidates: what may stand there, by strategy; empty if nothing is open.
+        point: the point there; the first candidate, as long as the strategy is open.
+        candidates: the points it may become, by strategy; empty if nothing is open.
         left_out: strategy → why it is no candidate.
     """
 
@@ -102,7 +99,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a place, and from what.
+    """What was chosen for a position, and from what.
 
     Attributes:
         strategy: the strategy with the best prediction.
@@ -133,8 +130,8 @@ class Choice:
         return "; ".join(parts)
 
 
-def slots(config: RunConfig) -> list[Slot]:
-    """The places of a sweep; those of ``auto`` come before those of named strategies.
+def sweep_positions(config: RunConfig) -> list[SweepPosition]:
+    """The positions of a sweep; those of ``auto`` come before those of named strategies.
 
     Raises:
         ValueError: if there is no such experiment, or if what was chosen does not fit the sweep.
@@ -143,15 +140,15 @@ def slots(config: RunConfig) -> list[Slot]:
     if decrypt is None or AUTO not in decrypt.strategy:
         if decrypt is not None and decrypt.chosen is not None:
             raise ValueError("'chosen' tells what 'auto' came to, but no strategy is 'auto'")
-        return [Slot(point) for point in _points(config, None)]
-    found = [_open_slot(point, config) for point in _points(config, [CANDIDATES[0]])]
+        return [SweepPosition(point) for point in _points(config, None)]
+    found = [_open_position(point, config) for point in _points(config, [CANDIDATES[0]])]
     if decrypt.chosen is not None:
         found = _decided(found, decrypt.chosen)
     named = [one for one in decrypt.strategy if one != AUTO]
     if named:
         # A point that auto has come to is there already.
-        taken = {slot.point for slot in found if not slot.candidates}
-        found += [Slot(point) for point in _points(config, named) if point not in taken]
+        taken = {position.point for position in found if not position.candidates}
+        found += [SweepPosition(point) for point in _points(config, named) if point not in taken]
     return found
 
 
@@ -171,7 +168,7 @@ def _points(config: RunConfig, strategies: Sequence[Strategy] | None) -> Sequenc
     return [OneLayout(point, seed) for point in points for seed in layout_seeds(config)]
 
 
-def _open_slot(point: Point, config: RunConfig) -> Slot:
+def _open_position(point: Point, config: RunConfig) -> SweepPosition:
     """A point with every decryption that the experiment and the provider allow."""
     candidates: dict[Strategy, Point] = {}
     left_out: dict[Strategy, str] = {}
@@ -184,7 +181,7 @@ def _open_slot(point: Point, config: RunConfig) -> Slot:
             candidates[strategy] = point.decrypted_by(strategy)
         except ValueError as reason:
             left_out[strategy] = str(reason)
-    return Slot(next(iter(candidates.values())), candidates, left_out)
+    return SweepPosition(next(iter(candidates.values())), candidates, left_out)
 
 
 def _refused(config: RunConfig, strategy: Strategy) -> str:
@@ -203,25 +200,27 @@ def _refused(config: RunConfig, strategy: Strategy) -> str:
     return problems[0][1] if problems else ""
 
 
-def _decided(found: Sequence[Slot], chosen: Sequence[ChosenStrategy]) -> list[Slot]:
+def _decided(
+    found: Sequence[SweepPosition], chosen: Sequence[ChosenStrategy]
+) -> list[SweepPosition]:
     if len(chosen) != len(found):
         raise ValueError(
             f"'chosen' holds {len(chosen)} points, but the sweep leaves {len(found)} open; leave "
             "'chosen' out to choose anew"
         )
     out = []
-    for slot, choice in zip(found, chosen, strict=True):
-        point = slot.candidates.get(choice.strategy)
+    for position, choice in zip(found, chosen, strict=True):
+        point = position.candidates.get(choice.strategy)
         if point is None or point.label != choice.point:
             raise ValueError(
-                f"'chosen' holds '{choice.point}' where the sweep has '{slot.point.label}', or "
+                f"'chosen' holds '{choice.point}' where the sweep has '{position.point.label}', or "
                 f"gives it '{choice.strategy}', which it cannot have; leave 'chosen' out to choose "
                 "anew"
             )
-        if not {choice.strategy} <= choice.predicted.keys() <= slot.candidates.keys():
+        if not {choice.strategy} <= choice.predicted.keys() <= position.candidates.keys():
             raise ValueError(
                 f"'chosen' holds predictions of {', '.join(choice.predicted) or 'nothing'} for "
                 f"'{choice.point}'; leave 'chosen' out to choose anew"
             )
-        out.append(Slot(point))
+        out.append(SweepPosition(point))
     return out

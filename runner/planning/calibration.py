@@ -12,7 +12,8 @@ from backends.compiling.certificate import Certificate
 from backends.simulation.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
 from runner.config.run_config import RunConfig
 from runner.identity import derived_seed, identity
-from runner.planning.points import PlannedPoint, circuit_name
+from runner.planning.identities import circuit_name
+from runner.planning.points import PlannedPoint
 from runner.store.codec import circuit_from_bytes, circuit_to_bytes, unpack_shots
 from runner.store.records import CircuitRecord, ProgramRecord
 from runner.store.store import Store

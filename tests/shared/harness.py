@@ -24,8 +24,8 @@ from backends.providers.rehearsal.cloud import Cloud
 from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
 from runner.jobs.sending import ProviderRefused
-from runner.planning.circuits import store_run
-from runner.planning.points import compile_sweep
+from runner.jobs.storing import store_run
+from runner.planning.compilation import compile_sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 

@@ -41,7 +41,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "c.yaml").write_text(SEVERAL, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         # Worker processes would cost more time than these few points.
-        patch.setattr("runner.planning.points._PARALLEL_FROM_POINTS", 10**6)
+        patch.setattr("runner.planning.compilation._PARALLEL_FROM_POINTS", 10**6)
         command = ["run", str(place / "c.yaml"), "--out", str(place / "runs")]
         result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.stderr

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, create_engine
 
 from backends.providers.rehearsal.adapter import RehearsalAdapter
 from runner.interrupts import interrupts_kept
-from runner.planning.circuits import store_run
+from runner.jobs.storing import store_run
 
 Invoke = Callable[..., Result]
 
@@ -167,7 +167,7 @@ def test_a_run_interrupted_before_it_is_stored_leaves_nothing(
     tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
-    monkeypatch.setattr("runner.planning.circuits.store_run", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("runner.jobs.storing.store_run", Mock(side_effect=KeyboardInterrupt))
     done = invoke("run", "c.yaml")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (130, "interrupted")
     assert [path for path in (tmp_path / "runs").iterdir() if path.is_dir()] == []
@@ -183,7 +183,7 @@ def test_a_run_interrupted_as_soon_as_it_is_stored_goes_on(
 
     (tmp_path / "c.yaml").write_text(IDEAL, encoding="utf-8")
     with monkeypatch.context() as patched:
-        patched.setattr("runner.planning.circuits.store_run", stored_and_interrupted)
+        patched.setattr("runner.jobs.storing.store_run", stored_and_interrupted)
         assert invoke("run", "c.yaml").exit_code == 130
     assert invoke("resume").exit_code == 0
     assert invoke("report").exit_code == 0

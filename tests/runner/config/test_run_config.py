@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from backends.devices.catalog import load_device
 from experiments.protocol import STRATEGIES
 from experiments.readout import ESTIMATORS
-from runner.config.run_config import RunConfig, load_config
+from runner.config.loading import load_config
+from runner.config.run_config import RunConfig
 from runner.errors import ConfigError, Problem, printable
 from runner.planning.points import sweep
 

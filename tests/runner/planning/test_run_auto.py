@@ -9,8 +9,9 @@ from runs import run_folders
 from backends.devices.catalog import load_device
 from backends.errors import DoesNotFit
 from runner.config.run_config import RunConfig
-from runner.config.sweep import Choice, slots
-from runner.planning.points import compile_sweep, decided, sweep
+from runner.config.sweep import Choice, sweep_positions
+from runner.planning.compilation import compile_sweep
+from runner.planning.points import decided, sweep
 
 FILE = """\
 experiment: {kind: entanglement, n: 2, decrypt: {strategy: auto}}
@@ -69,7 +70,7 @@ def test_a_run_writes_its_choice_down_and_never_chooses_again(invoke, file, tmp_
     assert others == [first, first]
 
     # Nobody may ask for a prediction again, whatever it would be by now.
-    monkeypatch.setattr("runner.planning.points.compile_point", _never)
+    monkeypatch.setattr("runner.planning.compilation.compile_point", _never)
     again = invoke("resume", folder.name, "--json")
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout) == rows
@@ -108,22 +109,24 @@ def test_a_run_that_the_store_lost_comes_back_with_its_choice(invoke, file, tmp_
 
 
 def test_the_experiment_says_what_can_be_chosen():
-    ghz = slots(config({"kind": "ghz", "r": [2, 3], "decrypt": {"strategy": "auto"}}))
+    ghz = sweep_positions(config({"kind": "ghz", "r": [2, 3], "decrypt": {"strategy": "auto"}}))
     assert [set(one.candidates) for one in ghz] == [
         {"unitary", "feedforward", "frame"},
         {"unitary", "feedforward"},
     ]
     assert "use estimator 'stabilizers'" in ghz[1].left_out["frame"]
-    (fig7, *_) = slots(config({"kind": "correlators", "n": 2, "decrypt": {"strategy": "auto"}}))
+    (fig7, *_) = sweep_positions(
+        config({"kind": "correlators", "n": 2, "decrypt": {"strategy": "auto"}})
+    )
     assert list(fig7.candidates) == ["unitary"]
-    (one,) = slots(
+    (one,) = sweep_positions(
         config({"kind": "storage", "n": 3, "spent_on": 2, "decrypt": {"strategy": "auto"}})
     )
     assert list(one.candidates) == ["unitary"]
 
 
 def test_the_provider_says_what_can_be_chosen():
-    (one,) = slots(
+    (one,) = sweep_positions(
         config(
             {"kind": "chsh", "n": 2, "decrypt": {"strategy": "auto"}},
             backend={"provider": "ibm", "device": "ibm_kingston"},
@@ -148,7 +151,7 @@ def test_the_device_says_what_can_be_chosen():
 
 def test_named_strategies_beside_auto_run_once():
     mixed = config({"kind": "entanglement", "n": 2, "decrypt": {"strategy": ["frame", "auto"]}})
-    assert [one.point.cloning.strategy for one in slots(mixed)] == ["unitary", "frame"]
+    assert [one.point.cloning.strategy for one in sweep_positions(mixed)] == ["unitary", "frame"]
     # Without a device all are equal, and the strongest claim is taken.
     spent = {"kind": "storage", "n": 2, "spent_on": 2}
     same = config({**spent, "decrypt": {"strategy": ["unitary", "auto"]}})

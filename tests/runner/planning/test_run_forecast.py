@@ -5,8 +5,8 @@ import pytest
 from backends.providers.registry import open_adapter
 from runner.config.run_config import BudgetConfig, RunConfig
 from runner.errors import EXIT_OVER_BUDGET, OverBudget
+from runner.planning.compilation import compile_sweep
 from runner.planning.forecast import RESET_SECONDS, Forecast, forecast, require_budget
-from runner.planning.points import compile_sweep
 
 COST = Forecast(1, 2, 2000, 3.0, 0.7, 0.3, 0.4, None, device_seconds=1.0, assumptions=())
 

@@ -15,8 +15,10 @@ from runner.config.run_config import RunConfig
 from runner.identity import derived_seed, identity
 from runner.jobs.collected import CollectedPoint, collected_points
 from runner.jobs.manager import JobManager
-from runner.planning.circuits import store_run
-from runner.planning.points import circuit_identity, compile_sweep, sweep
+from runner.jobs.storing import store_run
+from runner.planning.compilation import compile_sweep
+from runner.planning.identities import circuit_identity
+from runner.planning.points import sweep
 from runner.store.records import RunRecord
 from runner.store.store import Store
 

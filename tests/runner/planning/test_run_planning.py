@@ -8,7 +8,7 @@ import pytest
 
 from backends.devices.catalog import load_device
 from runner.config.run_config import RunConfig
-from runner.planning.points import compile_sweep
+from runner.planning.compilation import compile_sweep
 
 
 def test_an_interrupted_compilation_leaves_no_process_and_no_thread(
@@ -16,7 +16,7 @@ def test_an_interrupted_compilation_leaves_no_process_and_no_thread(
 ) -> None:
     # A thread that lived on would race with the exit of Python, which wakes it by a pipe that it
     # is closing just then: seen as "OSError: [Errno 9] Bad file descriptor".
-    monkeypatch.setattr("runner.planning.points._ALONE_SECONDS", 0.0)
+    monkeypatch.setattr("runner.planning.compilation._ALONE_SECONDS", 0.0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     config = RunConfig.model_validate(
         {"experiment": {"kind": "entanglement", "n": "2..12"}, "shots": 200}

@@ -55,7 +55,9 @@ def test_a_plan_explains_who_compiled_and_where_fidelity_goes(invoke, file, tmp_
 )
 def test_the_first_use_says_that_machine_code_is_made(monkeypatch, invoke, file, kind, package):
     asked = []
-    monkeypatch.setattr("runner.planning.points.compile_sweeps", lambda runs, _: [[] for _ in runs])
+    monkeypatch.setattr(
+        "runner.planning.compilation.compile_sweeps", lambda runs, _: [[] for _ in runs]
+    )
     monkeypatch.setattr("backends.compiling.protocol.compiled.is_kept", asked.append)
     command = ("plan", str(file), "-o", f"experiment={kind}")
     assert "for the first time" in invoke(*command).stderr

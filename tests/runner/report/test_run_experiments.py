@@ -49,7 +49,7 @@ def the_run(result: Result) -> Path:
 @pytest.fixture(autouse=True)
 def _in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker processes would cost more time than these small sweeps."""
-    monkeypatch.setattr("runner.planning.points._PARALLEL_FROM_POINTS", 10**6)
+    monkeypatch.setattr("runner.planning.compilation._PARALLEL_FROM_POINTS", 10**6)
 
 
 @pytest.mark.parametrize("name", KINDS_OF_RUNS)
@@ -146,7 +146,7 @@ def test_bad_input_is_told_before_anything_is_compiled(
     def compiles(*_: Any) -> None:
         raise AssertionError("compiled something")
 
-    monkeypatch.setattr("runner.planning.points.compile_sweeps", compiles)
+    monkeypatch.setattr("runner.planning.compilation.compile_sweeps", compiles)
     written(experiment)
     result = invoke("run", "c.yaml")
     assert result.exit_code == 2, result.stderr

@@ -15,8 +15,9 @@ from backends.devices.snapshot import DeviceSnapshot
 from backends.providers.braket.adapter import BraketAdapter, open_braket
 from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
-from runner.planning.circuits import store_run
-from runner.planning.points import PlannedPoint, compile_sweep
+from runner.jobs.storing import store_run
+from runner.planning.compilation import compile_sweep
+from runner.planning.points import PlannedPoint
 from runner.store.records import RunRecord
 from runner.store.store import Store
 

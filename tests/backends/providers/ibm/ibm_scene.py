@@ -14,8 +14,9 @@ from backends.providers.ibm.adapter import open_ibm
 from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
 from runner.jobs.sending import ProviderRefused
-from runner.planning.circuits import store_run
-from runner.planning.points import PlannedPoint, compile_sweep
+from runner.jobs.storing import store_run
+from runner.planning.compilation import compile_sweep
+from runner.planning.points import PlannedPoint
 from runner.session import _ibm_options
 from runner.store.records import RunRecord
 from runner.store.store import Store

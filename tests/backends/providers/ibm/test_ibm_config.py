@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from backends.providers.ibm.options import TwirlingConfig, forms
-from runner.config.run_config import load_config, run_config
+from runner.config.loading import load_config
+from runner.config.run_config import run_config
 from runner.errors import ConfigError
 
 CONFIGS = sorted((Path(__file__).parents[4] / "configs" / "ibm").glob("*.yaml"))

@@ -20,7 +20,7 @@ from backends.providers.ibm.adapter import open_ibm
 from backends.providers.ibm.circuits import for_the_wire, require_same_entanglers
 from backends.simulation.stim_sampler import sample
 from runner.config.run_config import RunConfig
-from runner.planning.points import compile_sweep
+from runner.planning.compilation import compile_sweep
 from runner.session import _ibm_options
 from tests.emulators.ibm.devices import Device
 from tests.emulators.ibm.server import Emulator
@@ -50,7 +50,7 @@ def account(service, monkeypatch):
     for name, value in service.environment.items():
         monkeypatch.setenv(name, value)
     # Starting other processes costs more than these few circuits.
-    monkeypatch.setattr("runner.planning.points._PARALLEL_FROM_POINTS", 1000)
+    monkeypatch.setattr("runner.planning.compilation._PARALLEL_FROM_POINTS", 1000)
     return service
 
 
