@@ -242,7 +242,9 @@ class Session:
         """A job manager for a run."""
         from runner.jobs.manager import JobManager
 
-        return JobManager(self.store, adapter or self.adapter(run_id), tell=tell, tallied=tallied)
+        return JobManager(
+            self.store, adapter or self.adapter(run_id), notify=tell, on_tally=tallied
+        )
 
     def write(self, run_id: str) -> list[ResultRow]:
         """Write the run folder from the store, on any machine, however far the run is.

@@ -49,7 +49,7 @@ def summary(run: RunRecord, tally: Tally) -> dict[str, Any]:
     """One line of a list of runs, ready for JSON."""
     return {
         "run": run.id,
-        "state": tally.word,
+        "state": tally.state,
         "created_at": _time(run.created_at),
         "provider": run.provider,
         "device": run.device,
@@ -88,7 +88,7 @@ def as_text(status: RunStatus) -> str:
     """The same for people, with the jobs that are not over."""
     run, tally = status.run, status.tally
     lines = [
-        f"run {run.id}: {tally.word}{' (cancelled)' if run.cancelled else ''}",
+        f"run {run.id}: {tally.state}{' (cancelled)' if run.cancelled else ''}",
         f"  on        {run.provider}, {run.device}",
         f"  circuits  {_counted(tally.by_state)} of {tally.total}",
     ]

@@ -235,7 +235,7 @@ def _work(
 ) -> None:
     """Work on a run; if it must not go on, what is there is written into its folder."""
     from backends.adapter import Unusable
-    from runner.jobs.sending import ProviderRefused
+    from runner.jobs.sender import ProviderRefused
 
     with _resumable(run_id), following() as (tell, show), _closing(adapter, tell):
         try:

@@ -1,4 +1,4 @@
-"""How long to wait before asking again: exponential back-off with jitter."""
+"""Waiting times between queries: exponential back-off with jitter."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ LONGEST_WAIT_SECONDS = 60.0
 
 
 @dataclass
-class Pace:
-    """Waiting times for one thing that is asked repeatedly.
+class Backoff:
+    """Waiting times between the queries about one submission.
 
     Attributes:
-        shortest_seconds: the provider's own pace.
-        failures: failures in a row.
-        not_before: nothing is asked earlier than this, seconds since 1970.
+        shortest_seconds: the polling interval that the provider asks for.
+        failures: consecutive failures.
+        not_before: time of the next query, seconds since 1970.
     """
 
     shortest_seconds: float
@@ -25,14 +25,18 @@ class Pace:
     _random: random.Random = field(default_factory=random.Random)
 
     def succeeded(self, now: float) -> None:
-        """Ask again at the provider's pace."""
+        """Schedule the next query after the provider's polling interval."""
         self.failures = 0
         self.not_before = now + self.shortest_seconds
 
     def failed(self, now: float, asked_to_wait_seconds: float | None = None) -> None:
-        """Ask again later, and later still after each failure.
+        """Schedule the next query; the wait doubles with each consecutive failure.
 
-        Jitter spreads clients that failed together; a wait that the provider names is kept.
+        Jitter spreads the queries of clients that failed together.
+
+        Args:
+            now: seconds since 1970.
+            asked_to_wait_seconds: shortest wait that the provider demands; None if it names none.
         """
         self.failures += 1
         wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (self.failures - 1))

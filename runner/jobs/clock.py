@@ -1,4 +1,4 @@
-"""Time as the job manager sees it, so that tests need not wait."""
+"""The clock of the job manager; tests replace it so that they need not wait."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall time and waiting."""
+    """Wall time, and waiting."""
 
     def now(self) -> float:
         """Seconds since 1970."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
 
 
 class SystemClock:
-    """The clock of this machine."""
+    """The clock of the operating system."""
 
     def now(self) -> float:
         """Seconds since 1970."""
         return time.time()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
         time.sleep(seconds)

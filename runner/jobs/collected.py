@@ -1,4 +1,4 @@
-"""Measured circuits and points, read from the store one point at a time."""
+"""Circuits and points with their counts, read from the store point by point."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _SHARED_PROGRAMS = 300
 
 @dataclass(frozen=True, eq=False)
 class CollectedCircuit:
-    """One circuit with its shots.
+    """A circuit with its shots.
 
     Attributes:
         name: unique within the run, e.g. ``n05-clone1-unitary-parity-ZZ-r0``.
-        stem: the same without the repeat: names the program that it runs.
+        stem: the name without the repeat, which is the name of its program.
         identity: hash of what defines the counts.
         compiled: the circuit and its certificate.
-        shots: the outcomes, or why there are none.
-        job: the provider's id of the job they came from; empty while there are none.
+        shots: the outcomes, or the reason why there are none.
+        job: the provider's id of the job that they came from; empty without outcomes.
     """
 
     name: str
@@ -51,12 +51,12 @@ class CollectedCircuit:
 
 @dataclass(frozen=True, eq=False)
 class CollectedPoint:
-    """A point with its counts and its row.
+    """A point with its counts and its result row.
 
     Attributes:
-        planned: what was planned.
-        circuits: one a setting, in the estimator's order.
-        row: the result.
+        planned: the point as it was planned.
+        circuits: one circuit for each setting, in the estimator's order.
+        row: the result row.
     """
 
     planned: PlannedPoint
@@ -65,10 +65,10 @@ class CollectedPoint:
 
 
 def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
-    """Everything the store knows of a run, as points with their values, in order.
+    """Yield the points of a run with their values, in order.
 
-    A point has a value only if every one of its circuits has counts and a sound certificate. One
-    point is in memory at a time, beside the programs that repeats share.
+    A point has a value only if each of its circuits has counts and none of their certificates
+    failed. A single point is in memory at a time, beside the programs that repeats share.
     """
     config = run_config(store.run(run_id).document["resolved"])
     sweep_points = sweep(config)
@@ -100,13 +100,13 @@ def measured_point(
     row: ResultRow,
     calibration: ReadoutCalibration | None,
 ) -> CollectedPoint:
-    """A point whose row tells what its circuits say, wherever they were read from.
+    """Compute the result row of a point from its circuits.
 
     Args:
-        planned: the point with its circuits.
-        circuits: the same with their shots, one a setting, in the estimator's order.
+        planned: the point as it was planned.
+        circuits: its circuits with their shots, one for each setting, in the estimator's order.
         row: its row before it was measured.
-        calibration: of the readout; None where nothing is mitigated.
+        calibration: calibration of the readout; None without readout mitigation.
     """
     jobs = sorted({c.job for c in circuits if c.job})
     row = row.measured(estimate(planned, circuits), jobs)
@@ -116,7 +116,7 @@ def measured_point(
 
 
 def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Estimate | None:
-    """The point's value; None where a certificate failed or counts are missing."""
+    """The estimate of a point; None if a certificate failed or counts are missing."""
     if planned.certificate == "failed":
         return None
     counts = []
@@ -132,9 +132,9 @@ def _mitigated(
     planned: PlannedPoint, circuits: Sequence[CollectedCircuit], calibration: ReadoutCalibration
 ) -> Mitigated:
     settings = [
-        (one.compiled.setting, one.compiled.circuit, one.shots)
-        for one in circuits
-        if isinstance(one.shots, BitArray)
+        (circuit.compiled.setting, circuit.compiled.circuit, circuit.shots)
+        for circuit in circuits
+        if isinstance(circuit.shots, BitArray)
     ]
     return mitigated_value(planned.point.linear_estimator, settings, calibration)
 

@@ -1,4 +1,4 @@
-"""What all that moves submissions has at hand: the store, the provider, time and a voice."""
+"""Shared context of the job manager: store, adapter, clock, progress callback."""
 
 from __future__ import annotations
 
@@ -6,71 +6,77 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backends.adapter import Adapter, ProviderError, RateLimited, Unavailable, Unusable, Usage
-from runner.jobs.backoff import Pace
+from runner.jobs.backoff import Backoff
 from runner.jobs.clock import Clock
 from runner.store.records import CircuitOutcome, Submission
 from runner.store.schema import CircuitState
 from runner.store.store import Store
 
 LISTING_MARGIN = 2.0
-"""A listing gets this multiple of the lag that its provider states."""
+"""Factor on the listing lag that a provider states, before a job counts as not listed."""
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Shared by what sends submissions and what follows them.
+class JobContext:
+    """Shared by the sender and the follower of submissions.
 
     Attributes:
-        store: where everything is written.
-        adapter: the opened device.
-        clock: time and waiting.
-        tell: receives one line for everything worth telling.
+        store: holds runs, circuits, submissions and counts.
+        adapter: the open connection to the device.
+        clock: wall time in seconds since 1970, and waiting.
+        notify: progress callback; receives one line of text for each event.
     """
 
     store: Store
     adapter: Adapter
     clock: Clock
-    tell: Callable[[str], object]
-    _paces: dict[str, Pace] = field(default_factory=dict)
+    notify: Callable[[str], object]
+    _backoffs: dict[str, Backoff] = field(default_factory=dict)
 
-    def pace(self, submission: Submission) -> Pace:
-        """When the submission may be looked at again."""
-        return self._paces.setdefault(submission.tag, Pace(self.adapter.limits().poll_seconds))
+    def backoff(self, submission: Submission) -> Backoff:
+        """The back-off of a submission: when the provider may be asked about it again."""
+        return self._backoffs.setdefault(
+            submission.tag, Backoff(self.adapter.limits().poll_seconds)
+        )
 
-    def listed_by(self, submission: Submission) -> float:
-        """When a job of it would certainly be listed, seconds since 1970."""
+    def listing_deadline(self, submission: Submission) -> float:
+        """Time from which a job of the submission is certainly listed, seconds since 1970."""
         lag = self.adapter.limits().listing_lag_seconds
         return (submission.sent_at or 0.0) + LISTING_MARGIN * lag
 
-    def ask_again(self, submission: Submission, error: ProviderError) -> None:
-        """Put off a question that got no answer, and tell.
+    def retry_later(self, submission: Submission, error: ProviderError) -> None:
+        """Put off a query that failed, and report it.
 
         Raises:
-            Unusable: the error itself, if the account must be mended first.
+            Unusable: the error itself, if the account must be repaired first.
         """
         if isinstance(error, Unusable):
             raise error
-        # Safe: every caller only asked, or asked for a cancellation, which may be repeated.
-        asked = error.retry_after_seconds if isinstance(error, RateLimited) else None
-        self.pace(submission).failed(self.clock.now(), asked)
-        passing = isinstance(error, (Unavailable, RateLimited))
-        said = str(error) if passing else with_remedy(error)
-        self.tell(f"{submission.tag}: {said}; asking again")
+        # Safe: callers send queries and cancellations only, which may be repeated.
+        wait_seconds = error.retry_after_seconds if isinstance(error, RateLimited) else None
+        self.backoff(submission).failed(self.clock.now(), wait_seconds)
+        is_transient = isinstance(error, (Unavailable, RateLimited))
+        message = str(error) if is_transient else message_with_remedy(error)
+        self.notify(f"{submission.tag}: {message}; asking again")
 
-    def end(
-        self, submission: Submission, how: CircuitState, note: str, billed: Usage | None = None
+    def end_submission(
+        self, submission: Submission, state: CircuitState, note: str, billed: Usage | None = None
     ) -> None:
-        """End a submission without results, and with it every circuit that it carried."""
-        if how not in ("failed", "cancelled", "lost"):
-            raise ValueError(f"a submission cannot end as '{how}'")
-        self.tell(f"{submission.tag}: {how}: {note}")
+        """End a submission without results, together with all of its circuits.
+
+        Raises:
+            ValueError: if ``state`` is none of ``failed``, ``cancelled`` and ``lost``.
+        """
+        if state not in ("failed", "cancelled", "lost"):
+            raise ValueError(f"a submission cannot end as '{state}'")
+        self.notify(f"{submission.tag}: {state}: {note}")
         outcomes = [
-            CircuitOutcome(c.identity, None, None, {"message": note, "code": ""}, how)
-            for c in self.store.carried(submission.tag)
+            CircuitOutcome(c.identity, None, None, {"message": note, "code": ""}, state)
+            for c in self.store.circuits_of(submission.tag)
         ]
-        self.store.settle(submission, how, outcomes, billed, note)
+        self.store.record_outcomes(submission, state, outcomes, billed, note)
 
 
-def with_remedy(error: ProviderError) -> str:
-    """What went wrong and what to do about it."""
+def message_with_remedy(error: ProviderError) -> str:
+    """The message of an error, with its remedy where it states one."""
     return f"{error}; {error.remedy}" if error.remedy else str(error)

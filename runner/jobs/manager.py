@@ -18,27 +18,27 @@ from collections.abc import Callable
 from backends.adapter import Adapter
 from runner.errors import UserError
 from runner.jobs.clock import Clock, SystemClock
-from runner.jobs.context import Desk
-from runner.jobs.following import Following
-from runner.jobs.sending import Sending
-from runner.store.locking import Held, run_lock
+from runner.jobs.context import JobContext
+from runner.jobs.follower import JobFollower
+from runner.jobs.sender import JobSender
+from runner.store.locking import RequireLock, run_lock
 from runner.store.records import RunRecord, Submission, Tally
 from runner.store.schema import AT_PROVIDER, OPEN
 from runner.store.store import Store
 
 TALLY_SECONDS = 0.25
-"""Progress is told no more often than this."""
+"""Shortest time between two progress reports within a round."""
 
 
 class JobManager:
-    """Brings the circuits of a run to a provider and their counts back.
+    """Sends the circuits of a run to a provider and collects their counts.
 
     Args:
-        store: where everything is written.
-        adapter: the opened device.
-        clock: time and waiting.
-        tell: receives one line for everything worth telling.
-        tallied: receives the tally after every round, for progress.
+        store: holds runs, circuits, submissions and counts.
+        adapter: the open connection to the device.
+        clock: wall time and waiting; the system clock if None.
+        notify: progress callback; receives one line of text for each event.
+        on_tally: progress callback; receives the tally after every round.
     """
 
     def __init__(
@@ -47,45 +47,45 @@ class JobManager:
         adapter: Adapter,
         *,
         clock: Clock | None = None,
-        tell: Callable[[str], object] = lambda _: None,
-        tallied: Callable[[Tally], object] = lambda _: None,
+        notify: Callable[[str], object] = lambda _: None,
+        on_tally: Callable[[Tally], object] = lambda _: None,
     ) -> None:
-        self._desk = Desk(store, adapter, clock or SystemClock(), tell)
-        self._following = Following(self._desk)
-        self._sending = Sending(self._desk, self._following)
-        self._tallied = tallied
-        self._held: Held = lambda: None
-        self._send_too = True
-        self._told_at = 0.0
+        self._context = JobContext(store, adapter, clock or SystemClock(), notify)
+        self._follower = JobFollower(self._context)
+        self._sender = JobSender(self._context, self._follower)
+        self._on_tally = on_tally
+        self._require_lock: RequireLock = lambda: None
+        self._is_sending = True
+        self._tallied_at = 0.0
 
     def work(
         self, run_id: str, *, wait: bool = True, send: bool = True, until: float | None = None
     ) -> Tally:
-        """Do all that can be done for a run.
+        """Send, follow and collect the submissions of a run.
 
         Args:
             run_id: the run.
-            wait: go on until every submission has ended; otherwise stop when only waiting is
-                left.
-            send: also send what was not sent yet; otherwise only follow what was.
+            wait: continue until every submission has ended; otherwise stop when all that is left
+                is waiting.
+            send: also send pending submissions; otherwise only follow those that were sent.
             until: stop waiting at this time, seconds since 1970.
 
         Raises:
             RunIsBusy: if another process works on the run.
             OverBudget: if the next submission would exceed the budget.
             ProviderRefused: if the provider refuses to take jobs.
-            Unusable: if the account must be mended before the provider says anything.
+            Unusable: if the account must be repaired before the provider answers.
         """
-        self._send_too = send
-        with run_lock(self._desk.store.engine, run_id) as self._held:
-            run = self._desk.store.run(run_id)
+        self._is_sending = send
+        with run_lock(self._context.store.engine, run_id) as self._require_lock:
+            run = self._context.store.run(run_id)
             while True:
-                self._held()
-                cancelled = self._desk.store.is_cancelled(run_id)
+                self._require_lock()
+                cancelled = self._context.store.is_cancelled(run_id)
                 if send and not cancelled:
-                    self._sending.plan(run)
+                    self._sender.plan_submissions(run)
                 advanced = self._round(run)
-                self._tallied(self._desk.store.tally(run_id))
+                self._on_tally(self._context.store.tally(run_id))
                 if advanced:
                     continue
                 waiting = self._waiting(run_id)
@@ -93,18 +93,18 @@ class JobManager:
                     break
                 if until is not None and min(waiting) > until:
                     break
-                self._desk.clock.sleep(max(0.01, min(waiting) - self._desk.clock.now()))
-            if self._sending.refusal is not None:
-                raise self._sending.refusal
-            return self._desk.store.tally(run_id)
+                self._context.clock.sleep(max(0.01, min(waiting) - self._context.clock.now()))
+            if self._sender.refusal is not None:
+                raise self._sender.refusal
+            return self._context.store.tally(run_id)
 
     def cancel(self, run_id: str) -> Tally:
-        """Cancel what can be cancelled, and wait for the provider's word on the rest."""
-        self._desk.store.cancel_run(run_id)
+        """Cancel what can be cancelled, and wait until the provider has ended the rest."""
+        self._context.store.cancel_run(run_id)
         return self.work(run_id)
 
     def adopt(self, run_id: str, tag: str | None = None, job_id: str | None = None) -> list[str]:
-        """Take over jobs that the provider knows and the store does not.
+        """Take over jobs that are at the provider but not in the store.
 
         Args:
             run_id: the run they belong to.
@@ -117,12 +117,12 @@ class JobManager:
         Raises:
             UserError: if there is no such submission or job.
         """
-        with run_lock(self._desk.store.engine, run_id):
-            run = self._desk.store.run(run_id)
+        with run_lock(self._context.store.engine, run_id):
+            run = self._context.store.run(run_id)
             if tag is None and not run.cancelled:
-                # Tags are counted up, so a run that was stored anew gets those of its old jobs.
-                self._sending.plan(run)
-            known = {s.tag: s for s in self._desk.store.submissions(run_id)}
+                # Tags are numbered, so a run that was stored anew gets those of its old jobs.
+                self._sender.plan_submissions(run)
+            known = {s.tag: s for s in self._context.store.submissions(run_id)}
             orphans = [s for s in known.values() if not _has_job(s)]
             if tag is not None:
                 orphans = [self._orphan(run_id, tag, known)]
@@ -133,12 +133,12 @@ class JobManager:
                 )
             adopted = []
             for submission in orphans:
-                found = [job_id] if job_id else list(self._desk.adapter.find(submission.tag))
-                if not found:
+                job_ids = [job_id] if job_id else list(self._context.adapter.find(submission.tag))
+                if not job_ids:
                     continue
-                self._desk.adapter.state(found[0])
-                self._desk.store.reopen(submission, found[0])
-                adopted.append(found[0])
+                self._context.adapter.state(job_ids[0])
+                self._context.store.reopen(submission, job_ids[0])
+                adopted.append(job_ids[0])
             if tag is not None and not adopted:
                 raise UserError(
                     f"the provider lists no job with tag '{tag}'; give its id by hand, with --job"
@@ -158,54 +158,57 @@ class JobManager:
 
     def _round(self, run: RunRecord) -> bool:
         advanced = False
-        for submission in self._desk.store.submissions(run.id, OPEN):
-            # As far as it goes before the next begins: fewer are in doubt if the process dies.
+        for submission in self._context.store.submissions(run.id, OPEN):
+            # Each as far as possible before the next: fewer are in doubt if the process dies.
             current: Submission | None = submission
             while (
                 current is not None
-                and self._desk.pace(current).not_before <= self._desk.clock.now()
+                and self._context.backoff(current).not_before <= self._context.clock.now()
                 and self._step(run, current)
             ):
                 advanced = True
-                current = self._desk.store.submission(current.tag, OPEN)
-            self._tell_progress(run.id)
+                current = self._context.store.submission(current.tag, OPEN)
+            self._report_progress(run.id)
         return advanced
 
-    def _tell_progress(self, run_id: str) -> None:
-        if self._desk.clock.now() >= self._told_at + TALLY_SECONDS:
-            self._tallied(self._desk.store.tally(run_id))
-            self._told_at = self._desk.clock.now()
+    def _report_progress(self, run_id: str) -> None:
+        if self._context.clock.now() >= self._tallied_at + TALLY_SECONDS:
+            self._on_tally(self._context.store.tally(run_id))
+            self._tallied_at = self._context.clock.now()
 
     def _waiting(self, run_id: str) -> list[float]:
-        """When each submission that only waits may be looked at again."""
+        """Time of the next query about each open submission, seconds since 1970."""
         waiting = []
-        for submission in self._desk.store.submissions(run_id, OPEN):
+        for submission in self._context.store.submissions(run_id, OPEN):
             if submission.state in ("planned", "intent") and not self._may_send():
                 continue
-            waiting.append(self._desk.pace(submission).not_before)
+            waiting.append(self._context.backoff(submission).not_before)
         return waiting
 
     def _may_send(self) -> bool:
-        return self._send_too and self._sending.refusal is None
+        return self._is_sending and self._sender.refusal is None
 
     def _step(self, run: RunRecord, submission: Submission) -> bool:
-        """Move one submission on, if it can be; say whether it moved."""
+        """Advance a submission if possible; return whether it changed state."""
         if submission.state in ("planned", "intent"):
-            if self._desk.store.is_cancelled(run.id):
-                self._desk.end(submission, "cancelled", "cancelled before it was sent")
+            if self._context.store.is_cancelled(run.id):
+                self._context.end_submission(
+                    submission, "cancelled", "cancelled before it was sent"
+                )
                 return True
             if not self._may_send():
                 return False
             if submission.state == "planned":
-                self._desk.store.move(submission, "intent")
+                self._context.store.move(submission, "intent")
                 return True
-            return self._sending.send(run, submission, self._held)
+            return self._sender.send(run, submission, self._require_lock)
         if submission.state == "sent":
-            return self._sending.reconcile(submission)
+            return self._sender.reconcile(submission)
         if submission.state == "done":
-            return self._following.collect(submission)
-        return self._following.poll(submission)
+            return self._follower.collect(submission)
+        return self._follower.poll(submission)
 
 
 def _has_job(submission: Submission) -> bool:
+    """Whether the provider has, or had, a job of the submission for certain."""
     return submission.state in AT_PROVIDER or submission.state == "analysed"

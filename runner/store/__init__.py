@@ -1,1 +1,1 @@
-"""The memory of all runs: a database that survives the process, the machine and the network."""
+"""The database of all runs: points, circuits, submissions and counts."""

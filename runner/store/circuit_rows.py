@@ -1,4 +1,4 @@
-"""Rows of circuits as records."""
+"""Database rows of circuits as records."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import Row
 from runner.store.records import CircuitRecord
 
 
-def circuit_of(row: Row[Any]) -> CircuitRecord:
-    """A circuit as it stands in the store."""
+def circuit_record(row: Row[Any]) -> CircuitRecord:
+    """The record of one row of the table of circuits."""
     fields = {k: v for k, v in row._mapping.items() if k in CircuitRecord.__dataclass_fields__}
     fields["seed"] = int(fields["seed"])
     fields["failure"] = json.loads(fields["failure"]) if fields["failure"] else None

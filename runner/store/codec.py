@@ -12,22 +12,26 @@ from backends.qpy_bytes import from_qpy, to_qpy
 
 
 def circuit_to_bytes(circuit: QuantumCircuit) -> bytes:
-    """A circuit as compressed QPY."""
+    """Write a circuit as compressed QPY."""
     return zlib.compress(to_qpy(circuit))
 
 
 def circuit_from_bytes(content: bytes) -> QuantumCircuit:
-    """The circuit that :func:`circuit_to_bytes` wrote."""
+    """Read the circuit that :func:`circuit_to_bytes` wrote."""
     return from_qpy(zlib.decompress(content))
 
 
 def pack_shots(shots: BitArray) -> bytes:
-    """The outcomes of every shot, in order."""
+    """Compress the outcomes of every shot.
+
+    Args:
+        shots: its array has shape (shots, bytes of a shot) and dtype uint8.
+    """
     return zlib.compress(np.ascontiguousarray(shots.array).tobytes())
 
 
 def unpack_shots(content: bytes, num_bits: int) -> BitArray:
-    """The shots that :func:`pack_shots` wrote."""
+    """Read the shots that :func:`pack_shots` wrote of ``num_bits`` bits each."""
     width = (num_bits + 7) // 8
     array = np.frombuffer(zlib.decompress(content), dtype=np.uint8).reshape(-1, width)
     return BitArray(array, num_bits)

@@ -1,4 +1,4 @@
-"""The store's connection to its database: one transaction for each change, views for reading."""
+"""The connection of the store to its database: transactions that write, transactions that read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from runner.store.database import READING, open_engine, translated
+from runner.store.database import READING, open_engine, translate_errors
 
 
-class Connected:
+class StoreConnection:
     """An open database.
 
     Args:
@@ -29,12 +29,12 @@ class Connected:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with translated(self.engine), self.engine.begin() as connection:
+        with translate_errors(self.engine), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        """A view of the store that waits for nobody who writes."""
+        """A transaction that only reads, and waits for no writer."""
         reader = self.engine.execution_options(**READING)
-        with translated(self.engine), reader.begin() as connection:
+        with translate_errors(self.engine), reader.begin() as connection:
             yield connection

@@ -21,7 +21,7 @@ READING: dict[str, Any] = {"enclone_reading": True}
 
 
 class StoreError(UserError):
-    """The store cannot be used; nothing that was paid for is forgotten by that."""
+    """The store cannot be used; jobs that were accepted are not lost by that."""
 
 
 def store_url(runs: Path) -> str:
@@ -53,7 +53,7 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
-    with translated(engine):
+    with translate_errors(engine):
         with engine.execution_options(**READING).begin() as connection:
             current = _revision(connection) == REVISION
         if not current:
@@ -63,23 +63,23 @@ def open_engine(url: str) -> Engine:
 
 
 def _revision(connection: Connection) -> str | None:
-    """The last migration that a store has seen; None if it is new."""
+    """The last migration that was applied to a store; None if the store is new."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 @contextmanager
-def translated(engine: Engine) -> Iterator[None]:
-    """Turn database errors into one line that says what happened and what to do."""
+def translate_errors(engine: Engine) -> Iterator[None]:
+    """Raise database errors as :class:`StoreError`, with cause and remedy in one line."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
-        raise StoreError(_explained(engine, str(error.orig))) from error
+        raise StoreError(_explain(engine, str(error.orig))) from error
 
 
-def _explained(engine: Engine, reason: str) -> str:
-    place = engine.url.render_as_string(hide_password=True)
+def _explain(engine: Engine, reason: str) -> str:
+    url = engine.url.render_as_string(hide_password=True)
     reason = " ".join(reason.split())
     cause = reason.lower()
     if "locked" in cause:
@@ -98,11 +98,11 @@ def _explained(engine: Engine, reason: str) -> str:
         )
     else:
         remedy = "check that the database runs and can be reached, then run 'enclone resume'"
-    return f"the store {place} cannot be used: {reason}; {remedy}"
+    return f"the store {url} cannot be used: {reason}; {remedy}"
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver would begin transactions late and by itself; the listener below does it.
+    # The driver would begin transactions late; the listener below begins them.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_SECONDS * 1000}")

@@ -1,7 +1,8 @@
-"""One process at a time works on a run.
+"""Locks on runs: at most one process works on a run.
 
-Two workers would not send one submission twice, since every move names the state that it starts
-from; but one could take what the other is just sending for lost, and send it again.
+Two processes would not send a submission twice at the same time, since every change of state names
+the state that it starts from; but the second could take a submission that the first is just sending
+for lost, and send it again.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from sqlalchemy import Engine, delete, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from runner.errors import EXIT_PENDING, UserError
-from runner.store.database import StoreError, translated
+from runner.store.database import StoreError, translate_errors
 from runner.store.schema import leases
 
 LEASE_SECONDS = 300.0
-"""Longer than any call of a provider; after a crash a run is free again as late as this."""
+"""Longer than any call of a provider. After a crash a run stays locked for this long."""
 
 _GRACE_SECONDS = 3.0
-"""A server needs a moment to notice that a process died and to release its lock."""
+"""Time that a server may need to notice that a process died, and to release its lock."""
 
-Held = Callable[[], None]
+RequireLock = Callable[[], None]
 """Raises :class:`LockLost` unless the lock is still held; to be called before anything is sent."""
 
 
@@ -39,30 +40,33 @@ class RunIsBusy(UserError):
 
 
 class LockLost(StoreError):
-    """The lock was lost on the way: another process may work on the run by now."""
+    """The lock was lost: another process may work on the run by now."""
 
 
 @contextmanager
-def run_lock(engine: Engine, run_id: str) -> Iterator[Held]:
-    """Hold the run, or fail.
+def run_lock(engine: Engine, run_id: str) -> Iterator[RequireLock]:
+    """Lock a run for the length of the block.
 
-    A file lock beside an SQLite store, an advisory lock in PostgreSQL: the system releases
-    either when the process dies, so that a killed run can be resumed at once. In any other
-    database a lease, which runs out.
+    A file lock beside an SQLite store, an advisory lock in PostgreSQL: both are released when the
+    process dies, so that a killed run can be resumed at once. In any other database a lease, which
+    expires.
+
+    Yields:
+        A function that raises :class:`LockLost` unless the lock is still held.
 
     Raises:
-        RunIsBusy: if another process holds it.
+        RunIsBusy: if another process holds the lock.
     """
     locks = {"sqlite": _file_lock, "postgresql": _advisory_lock}
-    # A store in memory has no place beside it, and no process to share it with.
+    # A store in memory has no folder for a lock file, and no second process.
     in_memory = engine.dialect.name == "sqlite" and not engine.url.database
     lock = lease_lock if in_memory else locks.get(engine.dialect.name, lease_lock)
-    with lock(engine, run_id) as held:
-        yield held
+    with lock(engine, run_id) as require_lock:
+        yield require_lock
 
 
 @contextmanager
-def _file_lock(engine: Engine, run_id: str) -> Iterator[Held]:
+def _file_lock(engine: Engine, run_id: str) -> Iterator[RequireLock]:
     store = Path(str(engine.url.database))
     # Lock files stay: to delete one that another process is about to lock would give it twice.
     lock = FileLock(store.with_name(f".{store.name}.locks") / f"{run_id}.lock")
@@ -83,11 +87,11 @@ def _file_lock(engine: Engine, run_id: str) -> Iterator[Held]:
 
 
 @contextmanager
-def _advisory_lock(engine: Engine, run_id: str) -> Iterator[Held]:
+def _advisory_lock(engine: Engine, run_id: str) -> Iterator[RequireLock]:
     digest = hashlib.sha256(run_id.encode()).digest()[:8]
     key = {"key": int.from_bytes(digest, "big", signed=True)}
     deadline = time.monotonic() + _GRACE_SECONDS
-    with translated(engine), engine.connect() as connection:
+    with translate_errors(engine), engine.connect() as connection:
         while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
             connection.commit()
             if time.monotonic() > deadline:
@@ -95,14 +99,14 @@ def _advisory_lock(engine: Engine, run_id: str) -> Iterator[Held]:
             time.sleep(0.1)
         connection.commit()
 
-        def held() -> None:
+        def require_lock() -> None:
             # The lock lives as long as its connection, which a server or a router may cut.
-            with translated(engine):
+            with translate_errors(engine):
                 connection.execute(text("SELECT 1"))
                 connection.commit()
 
         try:
-            yield held
+            yield require_lock
         finally:
             # A connection that was cut has released the lock already.
             with suppress(SQLAlchemyError):
@@ -112,13 +116,13 @@ def _advisory_lock(engine: Engine, run_id: str) -> Iterator[Held]:
 
 
 @contextmanager
-def lease_lock(engine: Engine, run_id: str) -> Iterator[Held]:
-    """Hold a run by a row that says who holds it and until when."""
+def lease_lock(engine: Engine, run_id: str) -> Iterator[RequireLock]:
+    """Lock a run by a row that names the owner of the lock and when it expires."""
     owner = f"{socket.gethostname()}:{os.getpid()}:{time.monotonic_ns()}"
     _take_lease(engine, run_id, owner)
 
-    def held() -> None:
-        with translated(engine), engine.begin() as connection:
+    def require_lock() -> None:
+        with translate_errors(engine), engine.begin() as connection:
             renewed = connection.execute(
                 update(leases)
                 .where(leases.c.run_id == run_id, leases.c.owner == owner)
@@ -131,9 +135,9 @@ def lease_lock(engine: Engine, run_id: str) -> Iterator[Held]:
             )
 
     try:
-        yield held
+        yield require_lock
     finally:
-        with translated(engine), engine.begin() as connection:
+        with translate_errors(engine), engine.begin() as connection:
             connection.execute(
                 delete(leases).where(leases.c.run_id == run_id, leases.c.owner == owner)
             )
@@ -141,7 +145,7 @@ def lease_lock(engine: Engine, run_id: str) -> Iterator[Held]:
 
 def _take_lease(engine: Engine, run_id: str, owner: str) -> None:
     now = time.time()
-    with translated(engine):
+    with translate_errors(engine):
         try:
             with engine.begin() as connection:
                 connection.execute(

@@ -1,4 +1,4 @@
-"""What the store holds, as values."""
+"""Records of the store."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from runner.store.schema import CircuitState, SubmissionState
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run.
+    """A run.
 
     Attributes:
         id: unique name; sorts by time.
         created_at: seconds since 1970.
         provider: where its jobs go.
-        cancelled: whether the user cancelled it: nothing new is sent.
+        cancelled: whether the user cancelled it; then no more submissions are sent.
         document: configuration as given and resolved, provenance, device snapshot, options of
             the provider.
         device: name of the device as the configuration gives it.
@@ -35,12 +35,12 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class PointRecord:
-    """One row of the result, before it is measured.
+    """A point of the run: a result row before it is measured.
 
     Attributes:
         index: index of the point within the sweep of the configuration.
         predicted: predicted value of the point.
-        transpiler_seed: the seed that won, None without a device.
+        transpiler_seed: seed of the chosen circuits; None without a device.
         candidates: predicted value of each seed tried.
         row: the planned result row.
     """
@@ -54,7 +54,7 @@ class PointRecord:
 
 @dataclass(frozen=True)
 class ProgramRecord:
-    """A circuit, logical and compiled, with what is known about it.
+    """A program: a circuit, logical and compiled, with its certificate.
 
     Attributes:
         stem: unique within the run.
@@ -71,7 +71,7 @@ class ProgramRecord:
 
 @dataclass(frozen=True)
 class CircuitRecord:
-    """One circuit to be run once.
+    """A circuit that is run once: a program with shots, seed and repeat.
 
     Attributes:
         identity: hash of what defines its counts.
@@ -79,14 +79,14 @@ class CircuitRecord:
         point: position of the point that it belongs to.
         name: file name of its counts.
         stem: its program.
-        shots: how many.
-        seed: for simulators.
-        state: where it stands; ``assigned`` while a submission carries it.
-        attempts: submissions that carried it and ended.
-        counts: compressed shots, once there are any; they never change.
+        shots: number of shots.
+        seed: seed for simulators, below 2^63.
+        state: ``assigned`` while it belongs to an open submission.
+        attempts: number of its submissions that have ended.
+        counts: compressed shots; None until collected. Once stored they never change.
         num_bits: classical bits of a shot.
         job: the provider's id of the job that the counts came from.
-        failure: the provider's words and code, where it failed.
+        failure: message and code of the provider; None unless it failed.
     """
 
     identity: str
@@ -106,20 +106,20 @@ class CircuitRecord:
 
 @dataclass(frozen=True)
 class Submission:
-    """One job on its way.
+    """A submission: circuits that go to the provider as one job.
 
     Attributes:
-        tag: unique; the provider can be asked for it.
+        tag: unique name; the provider lists jobs by it.
         run_id: the run that it belongs to.
         number: order within the run, from 0.
         token: idempotency token, the same whenever this submission is sent.
-        state: where it stands.
-        provider_id: the provider's id, once known.
+        state: stage of its life.
+        provider_id: the provider's id of its job; None until accepted.
         sent_at: when it was last sent, seconds since 1970.
         sends: how often it was sent.
-        forecast: what it was expected to cost.
-        billed: what the provider says it cost, once done.
-        message: the last thing worth telling about it.
+        forecast: expected usage, in QPU seconds and US dollars.
+        billed: usage that the provider states; None until done.
+        message: note of the last change of state that had one.
     """
 
     tag: str
@@ -137,14 +137,14 @@ class Submission:
 
 @dataclass(frozen=True)
 class CircuitOutcome:
-    """What a finished job says of one circuit.
+    """The result of one circuit in a finished job.
 
     Attributes:
-        identity: which circuit.
+        identity: hash that identifies the circuit.
         counts: compressed shots, or None.
         num_bits: classical bits of a shot, or None.
-        failure: the provider's words and code, or None.
-        state: what the circuit becomes.
+        failure: message and code of the provider, or None.
+        state: new state of the circuit.
     """
 
     identity: str
@@ -156,10 +156,10 @@ class CircuitOutcome:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many circuits of a run stand where. Two are merged by adding each number.
+    """Number of circuits of a run in each state. Two are merged by adding each number.
 
     Attributes:
-        total: all circuits.
+        total: number of all circuits.
         by_state: circuit state → number.
     """
 
@@ -167,17 +167,17 @@ class Tally:
     by_state: Mapping[str, int]
 
     def count(self, *states: CircuitState) -> int:
-        """Circuits in any of the states."""
+        """Number of circuits in any of the given states."""
         return sum(self.by_state.get(state, 0) for state in states)
 
     @property
     def open(self) -> int:
-        """Circuits that may still get counts."""
+        """Number of circuits that may still get counts."""
         return self.count("pending", "assigned")
 
     @property
-    def word(self) -> Literal["pending", "done", "cancelled", "failed", "partly failed"]:
-        """Where the whole run stands."""
+    def state(self) -> Literal["pending", "done", "cancelled", "failed", "partly failed"]:
+        """State of the whole run."""
         if self.open:
             return "pending"
         if self.count("counted") == self.total:
@@ -188,7 +188,7 @@ class Tally:
 
     @property
     def exit_code(self) -> int:
-        """What a command that shows the run exits with."""
+        """Exit code of a command that shows the run."""
         if self.open:
             return EXIT_PENDING
         if self.count("counted") == self.total:
@@ -198,14 +198,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What the submissions of a run cost. Two are merged by adding each number.
+    """Cost of the submissions of a run. Two are merged by adding each number.
 
     Attributes:
-        jobs: submissions that were sent.
-        forecast: what those were expected to cost.
-        billed: what the provider says, as far as it has.
-        awaited: forecast of those that are sent and not billed yet.
-        unbilled: how many those are.
+        jobs: number of submissions that were sent.
+        forecast: expected usage of all that were sent.
+        billed: usage that the provider has stated so far.
+        awaited: expected usage of those that were sent and are not billed yet.
+        unbilled: number of those.
     """
 
     jobs: int

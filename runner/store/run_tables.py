@@ -1,4 +1,4 @@
-"""What is to be run, and how far it is: runs with their points, programs and circuits."""
+"""Runs in the store, with their points, programs and circuits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from runner.store.circuit_rows import circuit_of
-from runner.store.connection import Connected
+from runner.store.circuit_rows import circuit_record
+from runner.store.connection import StoreConnection
 from runner.store.database import StoreError
 from runner.store.records import CircuitRecord, PointRecord, ProgramRecord, RunRecord, Tally
 from runner.store.schema import circuits, points, programs, runs
 
 
 class RunExists(StoreError):
-    """The store has a run of that id already."""
+    """The store already has a run of that id."""
 
 
-class StoredRuns(Connected):
+class StoredRuns(StoreConnection):
     """The runs of a store."""
 
     def create_run(
@@ -30,7 +30,13 @@ class StoredRuns(Connected):
         compiled: Sequence[ProgramRecord],
         todo: Sequence[CircuitRecord],
     ) -> None:
-        """Write a whole run; from here on it can be resumed.
+        """Write a whole run in one transaction; afterwards it can be resumed.
+
+        Args:
+            run: the run.
+            rows: its points, in order.
+            compiled: its programs.
+            todo: its circuits.
 
         Raises:
             RunExists: if there is a run of that id.
@@ -71,14 +77,14 @@ class StoredRuns(Connected):
             raise RunExists(f"the store has a run '{run.id}' already") from None
 
     def run_ids(self) -> list[str]:
-        """All runs, oldest first."""
+        """Ids of all runs, oldest first."""
         with self._reading() as connection:
             return list(
                 connection.scalars(select(runs.c.id).order_by(runs.c.created_at, runs.c.id))
             )
 
     def overview(self) -> list[tuple[RunRecord, Tally]]:
-        """All runs without their documents, oldest first, and how far they are."""
+        """All runs without their documents, oldest first, each with its tally."""
         found: dict[str, dict[str, int]] = {}
         columns = [c for c in runs.c if c is not runs.c.document]
         with self._reading() as connection:
@@ -117,7 +123,7 @@ class StoredRuns(Connected):
             return bool(connection.scalar(select(runs.c.cancelled).where(runs.c.id == run_id)))
 
     def cancel_run(self, run_id: str) -> None:
-        """Send nothing new for this run; circuits that were not sent are cancelled."""
+        """Mark a run as cancelled, with all of its circuits that were not sent."""
         with self._transaction() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(cancelled=1))
             connection.execute(
@@ -140,26 +146,26 @@ class StoredRuns(Connected):
             return _program(connection.execute(query).one())
 
     def circuits(self, run_id: str, point: int | None = None) -> list[CircuitRecord]:
-        """The circuits of a run in order, all or those of the point at a position."""
+        """The circuits of a run in order: all, or those of the point at index ``point``."""
         query = select(circuits).where(circuits.c.run_id == run_id)
         if point is not None:
             query = query.where(circuits.c.point == point)
         with self._reading() as connection:
             found = connection.execute(query.order_by(circuits.c.position))
-            return [circuit_of(row) for row in found]
+            return [circuit_record(row) for row in found]
 
-    def pending(self, run_id: str) -> list[CircuitRecord]:
-        """Circuits that no submission carries, in order."""
+    def pending_circuits(self, run_id: str) -> list[CircuitRecord]:
+        """Circuits that belong to no open submission, in order."""
         query = (
             select(circuits)
             .where(circuits.c.run_id == run_id, circuits.c.state == "pending")
             .order_by(circuits.c.position)
         )
         with self._reading() as connection:
-            return [circuit_of(row) for row in connection.execute(query)]
+            return [circuit_record(row) for row in connection.execute(query)]
 
     def tally(self, run_id: str) -> Tally:
-        """How many circuits stand where."""
+        """Number of circuits of a run in each state."""
         query = (
             select(circuits.c.state, func.count())
             .where(circuits.c.run_id == run_id)

@@ -35,10 +35,10 @@ SubmissionState = Literal[
     "analysed",
 ]
 OPEN: tuple[SubmissionState, ...] = ("planned", "intent", "sent", "accepted", "running", "done")
-"""States from which a submission still goes on."""
+"""States of a submission that has not ended."""
 
 AT_PROVIDER: tuple[SubmissionState, ...] = ("accepted", "running", "done")
-"""States in which the provider has the job for certain."""
+"""States in which the provider certainly has the job."""
 
 CircuitState = Literal["pending", "assigned", "counted", "failed", "cancelled", "lost"]
 
@@ -47,7 +47,7 @@ REVISION = "0002"
 
 metadata = MetaData()
 
-# Elsewhere as large as need be; MySQL's own are too small for a device or a circuit.
+# MySQL's default types are too small for a device or a circuit.
 Blob = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 Document = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
@@ -147,4 +147,4 @@ leases = Table(
     Column("owner", String(200), nullable=False),
     Column("until", Float, nullable=False),
 )
-"""Who works on a run, in databases that have no locks of their own."""
+"""Locks on runs in databases without advisory locks."""

@@ -1,4 +1,4 @@
-"""The submissions of runs: each is moved from state to state, and what it brings is settled."""
+"""Submissions in the store: their changes of state, and the results of their jobs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
 from backends.adapter import Usage
-from runner.store.circuit_rows import circuit_of
-from runner.store.connection import Connected
+from runner.store.circuit_rows import circuit_record
+from runner.store.connection import StoreConnection
 from runner.store.database import StoreError
 from runner.store.records import Account, CircuitOutcome, CircuitRecord, Submission
 from runner.store.schema import (
@@ -24,16 +24,16 @@ from runner.store.schema import (
 
 
 class StaleState(StoreError):
-    """A submission is not where its worker left it: another process moved it."""
+    """A submission is no longer in the expected state: another process has moved it."""
 
 
-class StoredSubmissions(Connected):
+class StoredSubmissions(StoreConnection):
     """The submissions of a store."""
 
     def submissions(
         self, run_id: str, states: Sequence[SubmissionState] | None = None
     ) -> list[Submission]:
-        """The submissions of a run in order, all or those in the given states."""
+        """The submissions of a run in order: all, or those in the given states."""
         query = select(submissions).where(submissions.c.run_id == run_id)
         if states is not None:
             query = query.where(submissions.c.state.in_(states))
@@ -42,7 +42,7 @@ class StoredSubmissions(Connected):
         return [_submission(row) for row in rows]
 
     def account(self, run_id: str) -> Account:
-        """What the submissions of a run cost, without looking at each."""
+        """Cost of the submissions of a run, summed by the database."""
         billed = submissions.c.billed_qpu_seconds.is_not(None)
         awaited = and_(
             submissions.c.billed_qpu_seconds.is_(None),
@@ -75,7 +75,7 @@ class StoredSubmissions(Connected):
         )
 
     def last_moved_at(self, run_id: str) -> float | None:
-        """When a submission of a run last moved, seconds since 1970."""
+        """Time of the last change of state of any submission, in seconds since 1970."""
         query = (
             select(func.max(moves.c.at))
             .join(submissions, submissions.c.tag == moves.c.tag)
@@ -87,7 +87,7 @@ class StoredSubmissions(Connected):
     def submission(
         self, tag: str, states: Sequence[SubmissionState] | None = None
     ) -> Submission | None:
-        """One submission; None if there is none, or if it is in none of the given states."""
+        """The submission with a tag; None if there is none, or none in the given states."""
         query = select(submissions).where(submissions.c.tag == tag)
         if states is not None:
             query = query.where(submissions.c.state.in_(states))
@@ -96,7 +96,7 @@ class StoredSubmissions(Connected):
         return _submission(row) if row else None
 
     def count_submissions(self, run_id: str) -> int:
-        """How many submissions a run has had."""
+        """Number of all submissions of a run."""
         query = select(func.count()).where(submissions.c.run_id == run_id)
         with self._reading() as connection:
             return int(connection.scalar(query) or 0)
@@ -104,7 +104,12 @@ class StoredSubmissions(Connected):
     def add_submissions(
         self, run_id: str, groups: Sequence[tuple[str, str, Usage, Sequence[str]]]
     ) -> None:
-        """Plan submissions: (tag, token, forecast, identities of pending circuits) each."""
+        """Add planned submissions.
+
+        Args:
+            run_id: the run.
+            groups: (tag, token, expected usage, identities of pending circuits) of each.
+        """
         with self._transaction() as connection:
             last = connection.scalar(
                 select(func.max(submissions.c.number)).where(submissions.c.run_id == run_id)
@@ -135,14 +140,14 @@ class StoredSubmissions(Connected):
                     update(circuits)
                     .where(
                         circuits.c.run_id == run_id,
-                        circuits.c.identity.in_(_carried(tag)),
+                        circuits.c.identity.in_(_identities_in(tag)),
                         circuits.c.state == "pending",
                     )
                     .values(state="assigned")
                 )
 
-    def carried(self, tag: str) -> list[CircuitRecord]:
-        """The circuits of a submission in the order of its job."""
+    def circuits_of(self, tag: str) -> list[CircuitRecord]:
+        """The circuits of a submission, in the order of its job."""
         query = (
             select(circuits)
             .join(submissions, submissions.c.run_id == circuits.c.run_id)
@@ -155,7 +160,7 @@ class StoredSubmissions(Connected):
             .order_by(submission_circuits.c.position)
         )
         with self._reading() as connection:
-            return [circuit_of(row) for row in connection.execute(query)]
+            return [circuit_record(row) for row in connection.execute(query)]
 
     def move(
         self,
@@ -164,7 +169,16 @@ class StoredSubmissions(Connected):
         note: str = "",
         **changes: Any,
     ) -> Submission:
-        """Move a submission from the state it is known in to another.
+        """Move a submission from the state of the record to another.
+
+        Args:
+            submission: the submission, with the state that it is expected to be in.
+            target: the new state.
+            note: a remark for its history.
+            changes: columns of the table and their new values.
+
+        Returns:
+            The submission after the change.
 
         Raises:
             StaleState: if it is no longer in that state.
@@ -177,7 +191,7 @@ class StoredSubmissions(Connected):
         return _submission(row)
 
     def mark_sent(self, submission: Submission) -> Submission:
-        """Write, before the call, that a submission is about to be sent."""
+        """Move a submission to ``sent``, before the call that sends it."""
         now = self._clock()
         with self._transaction() as connection:
             changes = {"sent_at": now, "sends": submission.sends + 1}
@@ -187,7 +201,7 @@ class StoredSubmissions(Connected):
             ).one()
         return _submission(row)
 
-    def settle(
+    def record_outcomes(
         self,
         submission: Submission,
         target: SubmissionState,
@@ -195,7 +209,18 @@ class StoredSubmissions(Connected):
         billed: Usage | None,
         note: str = "",
     ) -> None:
-        """Write what a finished job brought; counts that are there already never change."""
+        """End a submission and store the results of its circuits; stored counts never change.
+
+        Args:
+            submission: the submission, with the state that it is expected to be in.
+            target: the new state.
+            outcomes: results of its circuits.
+            billed: usage that the provider states; None if unknown.
+            note: a remark for its history.
+
+        Raises:
+            StaleState: if it is no longer in that state.
+        """
         with self._transaction() as connection:
             changes: dict[str, Any] = {}
             if billed is not None:
@@ -220,7 +245,7 @@ class StoredSubmissions(Connected):
                 )
 
     def reopen(self, submission: Submission, provider_id: str) -> Submission:
-        """Take a submission up again with a job that was found for it."""
+        """Move an ended submission back to ``accepted``, with a job that was found for it."""
         with self._transaction() as connection:
             note = f"adopted job {provider_id}"
             self._move(connection, submission, "accepted", note, {"provider_id": provider_id})
@@ -228,7 +253,7 @@ class StoredSubmissions(Connected):
                 update(circuits)
                 .where(
                     circuits.c.run_id == submission.run_id,
-                    circuits.c.identity.in_(_carried(submission.tag)),
+                    circuits.c.identity.in_(_identities_in(submission.tag)),
                     circuits.c.counts.is_(None),
                 )
                 .values(state="assigned", failure=None)
@@ -239,7 +264,7 @@ class StoredSubmissions(Connected):
         return _submission(row)
 
     def history(self, tag: str) -> list[tuple[float, str, str, str]]:
-        """The moves of a submission: (when, from, to, note)."""
+        """Changes of state of a submission: (seconds since 1970, from, to, note)."""
         query = select(moves).where(moves.c.tag == tag).order_by(moves.c.id)
         with self._reading() as connection:
             return [(m.at, m.source, m.target, m.note) for m in connection.execute(query)]
@@ -252,12 +277,12 @@ class StoredSubmissions(Connected):
         note: str,
         changes: dict[str, Any],
     ) -> None:
-        done = connection.execute(
+        result = connection.execute(
             update(submissions)
             .where(submissions.c.tag == submission.tag, submissions.c.state == submission.state)
             .values(state=target, **({"message": note} if note else {}), **changes)
         )
-        if done.rowcount != 1:
+        if result.rowcount != 1:
             raise StaleState(
                 f"submission {submission.tag} is no longer '{submission.state}': another process "
                 "works on this run; look on with 'enclone status'"
@@ -273,7 +298,8 @@ class StoredSubmissions(Connected):
         )
 
 
-def _carried(tag: str) -> Any:
+def _identities_in(tag: str) -> Any:
+    """Subquery: the identities of the circuits of a submission."""
     return select(submission_circuits.c.identity).where(submission_circuits.c.tag == tag)
 
 

@@ -23,7 +23,7 @@ from backends.providers.rehearsal.adapter import open_rehearsal
 from backends.providers.rehearsal.cloud import Cloud
 from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
-from runner.jobs.sending import ProviderRefused
+from runner.jobs.sender import ProviderRefused
 from runner.jobs.storing import store_run
 from runner.planning.compilation import compile_sweep
 from runner.store.records import RunRecord
@@ -34,7 +34,7 @@ REFUSED = 17
 """Exit code of a worker that the provider refused."""
 
 CALLS = ("submit", "find", "state", "results", "usage", "cancel")
-WRITES = ("add_submissions", "move", "mark_sent", "settle", "cancel_run", "reopen")
+WRITES = ("add_submissions", "move", "mark_sent", "record_outcomes", "cancel_run", "reopen")
 
 
 def fast_folder(prefix: str) -> Path:
@@ -141,7 +141,7 @@ class Scene:
 
     def manager(self):
         adapter = open_rehearsal("ideal", self.options, self.clock.now, self.clock.sleep)
-        return JobManager(self.store, adapter, clock=self.clock, tell=self.told.append)
+        return JobManager(self.store, adapter, clock=self.clock, notify=self.told.append)
 
     def work(self):
         return self.manager().work(RUN)

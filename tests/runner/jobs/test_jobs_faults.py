@@ -7,7 +7,7 @@ from harness import CALLS, RUN, Scene, cloud, counts
 
 from backends.providers.rehearsal.transport import FAULT_KINDS
 from runner.errors import UserError
-from runner.jobs.sending import ProviderRefused
+from runner.jobs.sender import ProviderRefused
 
 
 @pytest.fixture(scope="module")

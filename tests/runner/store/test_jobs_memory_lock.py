@@ -15,12 +15,12 @@ def test_two_stores_in_memory_do_not_hold_each_others_runs(
     one, two = Store("sqlite://"), Store("sqlite://")
     try:
         with run_lock(one.engine, "run"):
-            with run_lock(two.engine, "run") as held:
-                held()
+            with run_lock(two.engine, "run") as require_lock:
+                require_lock()
             with pytest.raises(RunIsBusy), run_lock(one.engine, "run"):
                 pass
-        with run_lock(one.engine, "run") as held:
-            held()
+        with run_lock(one.engine, "run") as require_lock:
+            require_lock()
     finally:
         one.engine.dispose()
         two.engine.dispose()

@@ -135,8 +135,8 @@ def test_a_run_is_held_by_one_process_and_free_when_it_dies(place):
 
 def test_a_lease_holds_a_run_until_it_is_given_back(place):
     engine = Store(stored_run(place)).engine
-    with lease_lock(engine, RUN) as held:
-        held()
+    with lease_lock(engine, RUN) as require_lock:
+        require_lock()
         with (
             pytest.raises(RunIsBusy, match=r"or died within the last 300 s; .* again in \d+ s"),
             lease_lock(engine, RUN),
@@ -144,7 +144,7 @@ def test_a_lease_holds_a_run_until_it_is_given_back(place):
             pass
         with lease_lock(engine, "another"):
             pass
-        held()
+        require_lock()
     with lease_lock(engine, RUN):
         pass
 
@@ -154,8 +154,8 @@ def test_a_lease_runs_out_and_its_former_holder_is_told_before_it_sends(place, m
     now = time.time()
     with lease_lock(engine, RUN) as former:
         monkeypatch.setattr(locking.time, "time", lambda: now + locking.LEASE_SECONDS + 1)
-        with lease_lock(engine, RUN) as held:
-            held()
+        with lease_lock(engine, RUN) as require_lock:
+            require_lock()
             with pytest.raises(LockLost, match="was taken over by another process"):
                 former()
 

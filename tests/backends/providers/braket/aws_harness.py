@@ -87,7 +87,7 @@ class AwsScene:
 
     def manager(self) -> JobManager:
         opened = adapter(self.arn, self.clock, **self.options)
-        return JobManager(self.store, opened, clock=self.clock, tell=self.told.append)
+        return JobManager(self.store, opened, clock=self.clock, notify=self.told.append)
 
     def work(self) -> None:
         self.manager().work(RUN)

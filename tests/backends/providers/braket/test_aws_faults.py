@@ -10,7 +10,7 @@ from harness import Killer, in_a_process_of_its_own
 from backends.adapter import Unusable
 from runner.errors import OverBudget
 from runner.jobs.manager import JobManager
-from runner.jobs.sending import MOST_SENDS, ProviderRefused
+from runner.jobs.sender import MOST_SENDS, ProviderRefused
 from runner.store.store import Store
 
 ASKING = ("refused", "rate_limited", "unavailable_503", "timeout_after", "dropped", "truncated")

@@ -13,7 +13,7 @@ from backends.devices.snapshot import DeviceSnapshot
 from backends.providers.ibm.adapter import open_ibm
 from runner.config.run_config import RunConfig
 from runner.jobs.manager import JobManager
-from runner.jobs.sending import ProviderRefused
+from runner.jobs.sender import ProviderRefused
 from runner.jobs.storing import store_run
 from runner.planning.compilation import compile_sweep
 from runner.planning.points import PlannedPoint
@@ -115,7 +115,7 @@ class Scene:
 
     def work(self, **how: Any) -> None:
         """One process that works on the run, as far as it gets."""
-        manager = JobManager(self.store, self.adapter(), clock=self.clock, tell=self.told.append)
+        manager = JobManager(self.store, self.adapter(), clock=self.clock, notify=self.told.append)
         try:
             manager.work(RUN, **how)
         except ProviderRefused as error:
