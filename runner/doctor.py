@@ -44,7 +44,7 @@ class Finding:
 def examine(runs: Path) -> list[Finding]:
     """Look at everything that a run needs; asks a cloud only where there is an account for it."""
     local = [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs), _store(runs)]
-    return [*local, *_ibm(), _aws()]
+    return [*local, *_plugins(), *_ibm(), _aws()]
 
 
 def _python() -> Finding:
@@ -90,6 +90,23 @@ def _simulation() -> Finding:
         return Finding("simulation", False, f"cannot start: {error}", "make setup")
     detail = "an ideal clone comes back with fidelity 1" if good else "an ideal clone is wrong"
     return Finding("simulation", good, detail, "" if good else "report this as a bug")
+
+
+def _plugins() -> Iterator[Finding]:
+    """What other packages bring, and what of it is broken."""
+    from runner.kinds.registry import plugins as experiment_plugins
+
+    for what, found in (("experiment", experiment_plugins()),):
+        for plugin in found.sound:
+            detail = f"from {plugin.package} {plugin.version}"
+            yield Finding(f"{what} {plugin.record.name}", True, detail)
+        for broken in found.broken:
+            yield Finding(
+                f"{what} {broken.name}",
+                False,
+                f"skipped: '{broken.target}' of {broken.package}: {broken.problem}",
+                f"mend or uninstall {broken.package.split()[0]}",
+            )
 
 
 def _ibm() -> Iterator[Finding]:

@@ -7,7 +7,14 @@ from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
+from backends.plugins import Plugins, load_plugins
+from runner.errors import UserError
 from runner.kinds.contract.kind import ExperimentKind
+
+
+class UnknownKind(UserError):
+    """A run of a kind that comes from a package which is not installed, or broken."""
+
 
 _BUILT_IN = (
     "entanglement",
@@ -21,19 +28,41 @@ _BUILT_IN = (
 """Modules of this package; each has its record under the name ``KIND``."""
 
 
+GROUP = "enclone.experiments"
+"""Entry points of this group bring kinds from other packages; each leads to one record."""
+
+
 @cache
-def kinds() -> Mapping[str, ExperimentKind]:
-    """Every kind by its name, those built in first."""
+def _built_in() -> Mapping[str, ExperimentKind]:
     records: list[ExperimentKind] = [
         import_module(f"runner.kinds.{module}").KIND for module in _BUILT_IN
     ]
-    return MappingProxyType({record.name: record for record in records})
+    return {record.name: record for record in records}
+
+
+@cache
+def plugins() -> Plugins[ExperimentKind]:
+    """The kinds of other packages, and those that are skipped because they are broken."""
+    return load_plugins(GROUP, ExperimentKind, lambda record: record.name, _built_in())
+
+
+@cache
+def kinds() -> Mapping[str, ExperimentKind]:
+    """Every kind by its name, those built in first."""
+    brought = {plugin.record.name: plugin.record for plugin in plugins().sound}
+    return MappingProxyType({**_built_in(), **brought})
 
 
 def kind_of(name: str) -> ExperimentKind:
     """The record of a kind.
 
     Raises:
-        KeyError: if there is no such kind.
+        UnknownKind: if there is none of that name.
     """
-    return kinds()[name]
+    found = kinds().get(name)
+    if found is None:
+        raise UnknownKind(
+            f"experiment kind '{name}' is not known here, but only {', '.join(kinds())}; install "
+            "the package that brings it ('enclone doctor' names packages that are broken)"
+        )
+    return found

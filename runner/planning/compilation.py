@@ -117,10 +117,13 @@ def makes_machine_code(config: RunConfig) -> bool:
     if config.compile.strategy == "stock":
         return False
     from backends.compiling.protocol.compiled import is_kept
+    from backends.compiling.protocol.compiler import search_of
 
-    # GHZ states and clones of clones have a search of their own.
-    several = config.experiment.kind in ("ghz", "iterated")
-    return not is_kept("multi" if several else "protocol")
+    missing = {search for search in ("protocol", "multi") if not is_kept(search)}
+    return bool(missing) and any(
+        search_of(position.point.settings()[0].circuit) in missing
+        for position in sweep_positions(config)
+    )
 
 
 def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:

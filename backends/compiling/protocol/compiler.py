@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 from qiskit.circuit import QuantumCircuit
 
@@ -48,7 +49,7 @@ def compile_protocol(
     if snapshot.entangler not in SPOKEN:
         made = compile_protocol(circuits, as_if_cz(snapshot), moves, seed, workers, decoupling)
         return [translated(circuit, snapshot) for circuit in made]
-    if sum(i.name == "encrypt" for i in circuits[0].data) != 1 or _is_ghz(circuits[0]):
+    if search_of(circuits[0]) == "multi":
         several = recognise_patches(circuits)
         with _pool(workers) as pool:
             layout = best_layout(several[0].problem, snapshot, moves, seed, pool.map)
@@ -62,6 +63,12 @@ def compile_protocol(
     if place is None:
         raise _no_room(len(recognised[0].qubits), snapshot, moves)
     return [emit(one, place, snapshot) for one in recognised]
+
+
+def search_of(circuit: QuantumCircuit) -> Literal["protocol", "multi"]:
+    """The package whose search places a circuit: that of one instance, or of several."""
+    instances = sum(instruction.name == "encrypt" for instruction in circuit.data)
+    return "multi" if instances != 1 or _is_ghz(circuit) else "protocol"
 
 
 def _is_ghz(circuit: QuantumCircuit) -> bool:
