@@ -24,9 +24,11 @@ from experiments.protocol import (
     apply,
     clone_qubit,
     decrypted,
+    encrypted,
     pauli_frame,
     read_key,
     register,
+    with_decryption,
 )
 from experiments.settings import Check, Setting
 from experiments.stabilizer.states import StabilizerState, recoverable
@@ -98,7 +100,17 @@ class Decrypted:
 
 def decrypted_clone(cloning: Cloning) -> Decrypted:
     """Encryption and decryption, with what is needed to read the clone."""
-    circuit = decrypted(cloning)
+    return decrypt_clone(encrypted(cloning), cloning)
+
+
+def decrypt_clone(circuit: QuantumCircuit, cloning: Cloning) -> Decrypted:
+    """Append the decryption to an encrypted circuit, with what is needed to read the clone.
+
+    Args:
+        circuit: ends with encryption, or what happened after it; changed in place.
+        cloning: its clone is decrypted, by any strategy but ``witness``.
+    """
+    with_decryption(circuit, cloning)
     ends = register(circuit, "R")[0], clone_qubit(circuit, cloning.clone)
     if cloning.strategy != "frame":
         return Decrypted(circuit, *ends)

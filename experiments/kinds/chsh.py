@@ -33,9 +33,15 @@ from experiments.protocol import (
     clone_qubit,
     encrypted,
     register,
-    with_decryption,
 )
-from experiments.readout import Decrypted, decrypted_clone, end_bits, framed, read_frame
+from experiments.readout import (
+    Decrypted,
+    decrypt_clone,
+    decrypted_clone,
+    end_bits,
+    framed,
+    read_frame,
+)
 from experiments.settings import Setting
 from experiments.statistics.estimators import CHSH
 
@@ -139,10 +145,7 @@ class ChshPoint(CloningPoint):
         apply(circuit, TO_Z[reference], first)
         circuit.measure(first, r)
         circuit.barrier(label="reference read")
-        done = decrypted_clone(self.cloning)
-        return Decrypted(
-            with_decryption(circuit, self.cloning), done.reference, done.clone, done.key, done.frame
-        )
+        return decrypt_clone(circuit, self.cloning)
 
 
 def turn(circuit: QuantumCircuit, qubit: Qubit, sign: str) -> None:

@@ -14,7 +14,7 @@ is above the classical bound 1/2, so there are never two usable copies.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, get_args
 
@@ -23,16 +23,8 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, Qubit
 from experiments.gates import DecryptGate, require_clone
 from experiments.kinds.entanglement import NOISE_FLOOR, WITNESS_THRESHOLD
 from experiments.point import CloningPoint
-from experiments.protocol import (
-    NO_FRAME,
-    Cloning,
-    clone_qubit,
-    encrypted,
-    pauli_frame,
-    register,
-    with_decryption,
-)
-from experiments.readout import Decrypted, Estimator, fidelity_settings
+from experiments.protocol import Cloning, clone_qubit, encrypted, register
+from experiments.readout import Decrypted, Estimator, decrypt_clone, fidelity_settings
 from experiments.settings import Setting
 from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS, LinearEstimator
 
@@ -154,19 +146,13 @@ class StoragePoint(CloningPoint):
             circuit.delay(self.idle_microseconds * 1e-6, circuit.qubits, unit="s")
             circuit.barrier()
         self._lose(circuit, [clone_qubit(circuit, server) for server in self.lost])
-        clone, key = clone_qubit(circuit, cloning.clone), tuple(register(circuit, "N"))
-        if self.spent_on is not None:
-            first = clone_qubit(circuit, self.spent_on)
-            circuit.append(DecryptGate(cloning.n, self.spent_on), [first, *key])
-            circuit.barrier(label="first decryption")
-        with_decryption(circuit, cloning)
-        if self.spent_on is not None and self.read == "first":
-            clone = first
-        reference = register(circuit, "R")[0]
-        if cloning.strategy != "frame":
-            return Decrypted(circuit, reference, clone, (), NO_FRAME)
-        frame = pauli_frame(cloning.n, (cloning.clone,))
-        return Decrypted(circuit, reference, clone, key, frame)
+        if self.spent_on is None:
+            return decrypt_clone(circuit, cloning)
+        first = clone_qubit(circuit, self.spent_on)
+        circuit.append(DecryptGate(cloning.n, self.spent_on), [first, *register(circuit, "N")])
+        circuit.barrier(label="first decryption")
+        second = decrypt_clone(circuit, cloning)
+        return replace(second, clone=first) if self.read == "first" else second
 
     def _lose(self, circuit: QuantumCircuit, qubits: Sequence[Qubit]) -> None:
         if not qubits:

@@ -1,0 +1,1 @@
+"""The public face: what notebooks and plugins import, and nothing else."""

@@ -1,0 +1,1 @@
+"""A provider and an experiment for enclone, as other packages bring them."""
