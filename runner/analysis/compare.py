@@ -19,12 +19,12 @@ from runner.errors import UserError
 from runner.kinds.registry import kind_of
 from runner.report.columns import MISSING, Column, number, point_columns
 from runner.report.tables import render
-from runner.results.rows import MEASURED, ResultRow
+from runner.results.rows import FIELDS, NOT_PLANNED, ResultRow
 from runner.run_folder.files import read_rows
 
 _NOT_OF_THE_POINT = frozenset(
     (
-        *MEASURED,
+        *(f.name for f in FIELDS if f.role in NOT_PLANNED),
         *("backend", "device", "seed", "layout", "qubits", "two_qubit_layers", "two_qubit_gates"),
         *("shots", "predicted", "published", "published_err", "certificate"),
     )

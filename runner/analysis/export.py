@@ -13,12 +13,12 @@ from runner.analysis.export_formats import CIRCUITS, TABLES
 from runner.analysis.exported_tables import (
     as_json,
     csv_description,
-    csv_table,
     json_table,
     parquet_table,
 )
 from runner.errors import DamagedFile, ExportError
-from runner.results.fields import COUNT_COLUMNS, TableColumn, row_columns
+from runner.results.fields import COUNT_COLUMNS, TableColumn, csv_text
+from runner.results.rows import columns_of
 from runner.run_folder.archive import circuit_path, read_circuit, read_index, read_shots
 from runner.run_folder.files import read_json, read_rows
 
@@ -163,7 +163,7 @@ def _table(
 ) -> Iterator[ExportedFile]:
     holds = f"{len(lines):,} rows"
     if form == "csv":
-        yield ExportedFile(file, form, holds, csv_table(columns, lines))
+        yield ExportedFile(file, form, holds, csv_text(columns, lines).encode())
         description = csv_description(columns, about, file)
         yield ExportedFile(f"{file}-metadata.json", form, "what its columns are", description)
     elif form == "parquet":
@@ -173,7 +173,8 @@ def _table(
 
 
 def _results(folder: Path) -> tuple[Sequence[TableColumn], Sequence[Mapping[str, Any]]]:
-    return row_columns(), [row.as_dict() for row in read_rows(folder)]
+    rows = read_rows(folder)
+    return columns_of(rows), [row.as_dict() for row in rows]
 
 
 def _counts(folder: Path) -> tuple[Sequence[TableColumn], Sequence[Mapping[str, Any]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -20,17 +19,6 @@ _CSVW: dict[Kind, dict[str, Any]] = {
 }
 
 Line = Mapping[str, Any]
-
-
-def csv_table(columns: Sequence[TableColumn], lines: Sequence[Line]) -> bytes:
-    """A header and one line each; an empty cell is no value, several texts are parted by spaces."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
-    for line in lines:
-        cells = (line[column.name] for column in columns)
-        writer.writerow([" ".join(c) if isinstance(c, list) else c for c in cells])
-    return out.getvalue().encode()
 
 
 def csv_description(columns: Sequence[TableColumn], about: Mapping[str, str], file: str) -> bytes:

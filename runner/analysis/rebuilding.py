@@ -28,6 +28,7 @@ from runner.analysis.differences import Difference, agree, mapping_differences
 from runner.config.sweep import Choice
 from runner.errors import DamagedFile, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint, measured_point
+from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import CalibrationCircuit, calibrations_of, is_mitigated
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
 from runner.planning.points import PlannedPoint, planned_row, sweep
@@ -383,7 +384,7 @@ class _Rebuilding:
 
 def _row(document: Mapping[str, Any] | None) -> ResultRow | None:
     try:
-        return None if document is None else ResultRow.from_dict(document)
+        return None if document is None else row_from_dict(document)
     except ValueError:
         return None
 

@@ -126,7 +126,7 @@ def _provenance(folder: Path) -> dict[str, Any]:
 def _results_table(folder: Path, rebuilt: Rebuilt) -> Iterator[Difference]:
     pairs = zip(rebuilt.names, rebuilt.rows, strict=True)
     rows = [(name, row) for name, row in pairs if row is not None]
-    wanted = to_csv(row for _, row in rows).encode()
+    wanted = to_csv([row for _, row in rows]).encode()
     content = _content(folder, RESULTS_CSV)
     if isinstance(content, Difference):
         yield content

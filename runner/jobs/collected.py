@@ -16,6 +16,7 @@ from backends.simulation.readout_mitigation import Mitigated, ReadoutCalibration
 from experiments.settings import Check, Setting
 from experiments.statistics.estimators import Counts, Estimate
 from runner.config.run_config import run_config
+from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import calibrations, is_mitigated
 from runner.planning.points import PlannedPoint, sweep
 from runner.results.rows import ResultRow
@@ -90,7 +91,7 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
             record.candidates,
         )
         planned = PlannedPoint(sweep_points[record.index], compiled)
-        row = ResultRow.from_dict(record.row)
+        row = row_from_dict(record.row)
         yield measured_point(planned, circuits, row, calibrated.get(row.repeat))
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 from backends.plugins import Plugins, load_plugins
 from runner.errors import UserError
 from runner.kinds.contract.kind import ExperimentKind
+from runner.results.rows import ResultRow
 
 
 class UnknownKind(UserError):
@@ -66,3 +68,19 @@ def kind_of(name: str) -> ExperimentKind:
             "the package that brings it ('enclone doctor' names packages that are broken)"
         )
     return found
+
+
+def row_from_dict(document: Mapping[str, Any]) -> ResultRow:
+    """A result row, with the fields that its kind of experiment declares.
+
+    Raises:
+        ValueError: if a field is missing, unknown, or of another type, or there is no such kind.
+    """
+    name = document.get("experiment")
+    if not isinstance(name, str):
+        return ResultRow.from_dict(document)
+    try:
+        kind = kind_of(name)
+    except UnknownKind as error:
+        raise ValueError(str(error)) from None
+    return ResultRow.from_dict(document, kind.fields)

@@ -15,6 +15,7 @@ from experiments.point import Point
 from runner.config.run_config import RunConfig
 from runner.config.sweep import Choice, sweep_positions
 from runner.kinds.contract.decryption import ChosenStrategy
+from runner.kinds.registry import kind_of
 from runner.results.rows import ResultRow
 
 _WORST_FIRST = ("failed", "unverified", "proved")
@@ -90,7 +91,8 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
     certificates = [s.certificate for s in planned.compiled.settings]
     # Beside a perfect device a measured value says nothing.
     published = point.published() if config.backend.device != IDEAL else None
-    return ResultRow(
+    return ResultRow.of(
+        kind_of(config.experiment.kind).fields,
         **{**_UNUSED_PARAMETERS, **point.parameters},
         backend=config.backend.provider,
         device=Path(config.backend.device).name,

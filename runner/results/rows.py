@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from backends.simulation.readout_mitigation import Mitigated
 from experiments.statistics.estimators import Estimate, bits_interval, bits_of_bias
-
-INFORMATION = ("information_bits", "information_low", "information_high")
-MITIGATED = ("mitigated", "mitigated_err")
-"""Fields of runs whose readout errors are undone."""
-
-MEASURED = (
-    *("value", "std_err", "ci_low", "ci_high", "witnessed", "jobs"),
-    *INFORMATION,
-    *MITIGATED,
+from runner.results.fields import (
+    LIBRARY_ROUNDING,
+    SOLVER_ROUNDING,
+    SUM_ROUNDING,
+    ResultField,
+    Role,
+    Shown,
+    beside_the_columns,
+    column,
+    csv_text,
+    declared_fields,
 )
-"""Fields that a plan does not have."""
+
+NO_STRATEGY = "none"
+"""Strategy of an experiment that decrypts nothing."""
+
+NOT_PLANNED: tuple[Role, ...] = ("outcome", "bookkeeping")
+"""Roles of the fields that a plan does not have."""
+
+
+def clone_name(clone: int) -> str:
+    """``A`` for the input qubit, otherwise ``S`` and a number."""
+    return "A" if clone == 0 else f"S{clone}"
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}"
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -30,105 +44,279 @@ MEASURED = (
 class ResultRow:
     """One measured (or planned) point.
 
-    Attributes:
-        experiment: kind of experiment.
-        n: cloning parameter.
-        level: generations of iterated cloning; None elsewhere.
-        r: qubits of a GHZ state; None elsewhere.
-        scenario: order of measurements of a CHSH test; None elsewhere.
-        clone: which clone was decrypted (0 is A).
-        strategy: how it was decrypted; says which claim ``value`` makes.
-        estimator: how the value was estimated.
-        backend: provider.
-        device: snapshot or machine.
-        seed: seed of the run.
-        repeat: number of the repetition, from 0.
-        qubits: logical qubits of the circuit.
-        two_qubit_layers: depth in two-qubit gates (the deepest of the point's circuits).
-        two_qubit_gates: two-qubit gates (the most of the point's circuits).
-        shots: shots of each setting.
-        value: the estimate; None where a certificate failed or counts are missing.
-        std_err: its standard error.
-        ci_low: lower end of the 95 % interval.
-        ci_high: upper end of the 95 % interval.
-        noise_floor: the value of a completely noisy device.
-        witness_threshold: entanglement is witnessed above it.
-        witnessed: whether the whole interval lies above the threshold.
-        predicted: exact value under the snapshot's noise, from nothing but the calibration.
-        published: the printed value of the same point on ibm_kingston.
-        published_err: its printed error.
-        certificate: ``proved``, ``failed`` or ``unverified``, the worst of the circuits.
-        jobs: the provider's ids of the jobs that the counts came from.
-        clones: clones that an iterated run makes; None elsewhere.
-        generations: instances in each generation of an iterated run, such as ``1-3-9``.
-        input: the state that was cloned, or ``process`` for all six Pauli eigenstates; None for
-            half of a Bell pair.
-        lost: servers that were lost before decryption, such as ``S2 S3``; None elsewhere.
-        loss: what happened to their qubits.
-        idle_microseconds: how long everything waited after encryption.
-        spent_on: clone that had been decrypted with the same key before.
-        subset: qubits that were held together; None elsewhere.
-        learns: what the theory says that they learn: ``nothing``, a Pauli, ``everything``.
-        information_bits: bits of the input that their best observable tells at least.
-        information_low: lower end of its 95 % interval.
-        information_high: upper end of it.
-        key_qubits: noise qubits that decrypting an iterated clone takes.
-        path: clone of each generation, such as ``S1-A-S2``, where they differ.
-        layout: transpiler seed, where each layout is a point of its own; None elsewhere.
-        mitigated: the estimate with readout errors undone, beside ``value``, which is as measured;
-            None where nothing is mitigated. It may leave the physical range.
-        mitigated_err: upper bound of its standard error.
-        refocused: ``predicted`` with decoupling assumed perfect, an upper bound; None where the
-            compiler places no pulses. There ``predicted``, for which all dephasing is white, is a
-            lower bound.
+    Each field declares its role, meaning, unit, tolerance and column: nothing else in the program
+    has to be changed for a new one. ``extra`` are the values of fields that a kind of experiment
+    declares for itself, by name; ``declared`` are these fields.
     """
 
-    experiment: str
-    n: int
-    level: int | None
-    r: int | None
-    scenario: str | None
-    clone: int
-    strategy: str
-    estimator: str
-    backend: str
-    device: str
-    seed: int
-    repeat: int
-    qubits: int
-    two_qubit_layers: int
-    two_qubit_gates: int
-    shots: int
-    value: float | None
-    std_err: float | None
-    ci_low: float | None
-    ci_high: float | None
-    noise_floor: float
-    witness_threshold: float
-    witnessed: bool | None
-    predicted: float
-    published: float | None
-    published_err: float | None
-    certificate: str
-    jobs: tuple[str, ...]
-    clones: int | None = None
-    generations: str | None = None
-    input: str | None = None
-    lost: str | None = None
-    loss: str | None = None
-    idle_microseconds: float | None = None
-    spent_on: int | None = None
-    subset: str | None = None
-    learns: str | None = None
-    information_bits: float | None = None
-    information_low: float | None = None
-    information_high: float | None = None
-    layout: int | None = None
-    key_qubits: int | None = None
-    path: str | None = None
-    mitigated: float | None = None
-    mitigated_err: float | None = None
-    refocused: float | None = None
+    experiment: str = column("parameter", "kind of experiment")
+    n: int = column("parameter", "cloning parameter", shown=Shown("n", always=True))
+    level: int | None = column(
+        "parameter",
+        "generations of iterated cloning; no value elsewhere",
+        shown=Shown("level"),
+    )
+    r: int | None = column(
+        "parameter", "qubits of a GHZ state; no value elsewhere", shown=Shown("r")
+    )
+    scenario: str | None = column(
+        "parameter",
+        "order of measurements of a CHSH test; no value elsewhere",
+        shown=Shown("scenario"),
+    )
+    clone: int = column(
+        "parameter",
+        "which clone was decrypted (0 is A)",
+        shown=Shown("clone", text=clone_name, shown_with="strategy"),
+    )
+    strategy: str = column(
+        "parameter",
+        "how it was decrypted; says which claim value makes",
+        shown=Shown("strategy", absent=NO_STRATEGY),
+    )
+    estimator: str = column(
+        "parameter", "how the value was estimated", shown=Shown("estimator", always=True)
+    )
+    backend: str = column("circumstance", "provider")
+    device: str = column("circumstance", "snapshot or machine")
+    seed: int = column("circumstance", "seed of the run")
+    repeat: int = column(
+        "repetition", "number of the repetition, from 0", shown=Shown("repeat", absent="0")
+    )
+    qubits: int = column(
+        "parameter",
+        "logical qubits of the circuit",
+        shown=Shown("qubits", always=True, tables=frozenset(("plan",))),
+    )
+    two_qubit_layers: int = column(
+        "circumstance",
+        "depth in two-qubit gates (the deepest of the point's circuits)",
+        shown=Shown("2q layers", always=True),
+    )
+    two_qubit_gates: int = column(
+        "circumstance",
+        "two-qubit gates (the most of the point's circuits)",
+        shown=Shown("2q gates", always=True),
+    )
+    shots: int = column(
+        "circumstance",
+        "shots of each setting",
+        shown=Shown("shots", text=_thousands, always=True, tables=frozenset(("plan", "report"))),
+    )
+    value: float | None = column(
+        "outcome",
+        "the estimate; no value where a certificate failed or counts are missing",
+        tolerance=SUM_ROUNDING,
+        shown=Shown("value", digits=4, always=True),
+    )
+    std_err: float | None = column(
+        "outcome",
+        "its standard error",
+        tolerance=SUM_ROUNDING,
+        shown=Shown("std. error", digits=4, always=True, tables=frozenset(("report",))),
+    )
+    ci_low: float | None = column(
+        "outcome",
+        "lower end of the 95 % interval",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("95 % interval", digits=4, upper="ci_high", always=True),
+    )
+    ci_high: float | None = column(
+        "outcome", "upper end of the 95 % interval", tolerance=LIBRARY_ROUNDING
+    )
+    noise_floor: float = column("parameter", "the value of a completely noisy device")
+    witness_threshold: float = column("parameter", "entanglement is witnessed above it")
+    witnessed: bool | None = column(
+        "outcome",
+        "whether the whole interval lies above the threshold",
+        shown=Shown("> witness", always=True),
+    )
+    predicted: float = column(
+        "prediction",
+        "exact value under the snapshot's noise, from nothing but the calibration",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("predicted", digits=4, always=True),
+    )
+    published: float | None = column(
+        "published",
+        "the printed value of the same point on ibm_kingston",
+        shown=Shown("published", digits=3, error="published_err", always=True),
+    )
+    published_err: float | None = column("published", "its printed error")
+    certificate: str = column(
+        "circumstance",
+        "proved, failed or unverified, the worst of the circuits",
+        shown=Shown("certificate", always=True),
+    )
+    jobs: tuple[str, ...] = column(
+        "bookkeeping", "the provider's ids of the jobs that the counts came from"
+    )
+    clones: int | None = column(
+        "parameter",
+        "clones that an iterated run makes; no value elsewhere",
+        shown=Shown("clones"),
+        default=None,
+    )
+    generations: str | None = column(
+        "parameter",
+        "instances in each generation of an iterated run, such as 1-3-9",
+        shown=Shown("instances", numeric=True),
+        default=None,
+    )
+    input: str | None = column(
+        "parameter",
+        "the state that was cloned, or process for all six Pauli eigenstates; no value for half "
+        "of a Bell pair",
+        shown=Shown("input", absent="bell"),
+        default=None,
+    )
+    lost: str | None = column(
+        "parameter",
+        "servers that were lost before decryption, such as S2 S3; no value elsewhere",
+        shown=Shown("lost", absent="none"),
+        default=None,
+    )
+    loss: str | None = column(
+        "parameter",
+        "what happened to their qubits",
+        shown=Shown("loss", absent="none"),
+        default=None,
+    )
+    idle_microseconds: float | None = column(
+        "parameter",
+        "how long everything waited after encryption",
+        unit="µs",
+        shown=Shown("idle µs", absent="0.0"),
+        default=None,
+    )
+    spent_on: int | None = column(
+        "parameter",
+        "clone that had been decrypted with the same key before",
+        shown=Shown("key spent on"),
+        default=None,
+    )
+    subset: str | None = column(
+        "parameter",
+        "qubits that were held together; no value elsewhere",
+        shown=Shown("subset"),
+        default=None,
+    )
+    learns: str | None = column(
+        "parameter",
+        "what the theory says that they learn: nothing, a Pauli, everything",
+        shown=Shown("learns"),
+        default=None,
+    )
+    information_bits: float | None = column(
+        "outcome",
+        "bits of the input that their best observable tells at least",
+        unit="bit",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("bits", digits=3, shown_with="subset"),
+        default=None,
+    )
+    information_low: float | None = column(
+        "outcome",
+        "lower end of its 95 % interval",
+        unit="bit",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("95 % of bits", digits=3, upper="information_high", shown_with="subset"),
+        default=None,
+    )
+    information_high: float | None = column(
+        "outcome", "upper end of it", unit="bit", tolerance=LIBRARY_ROUNDING, default=None
+    )
+    layout: int | None = column(
+        "repetition",
+        "transpiler seed, where each layout is a point of its own; no value elsewhere",
+        shown=Shown("layout"),
+        default=None,
+    )
+    key_qubits: int | None = column(
+        "parameter",
+        "noise qubits that decrypting an iterated clone takes",
+        shown=Shown("key qubits"),
+        default=None,
+    )
+    path: str | None = column(
+        "parameter",
+        "clone of each generation, such as S1-A-S2, where they differ",
+        shown=Shown("path"),
+        default=None,
+    )
+    mitigated: float | None = column(
+        "outcome",
+        "the estimate with readout errors undone, beside value, which is as measured; no value "
+        "where nothing is mitigated. It may leave the physical range",
+        tolerance=SOLVER_ROUNDING,
+        shown=Shown("mitigated", digits=4, error="mitigated_err"),
+        default=None,
+    )
+    mitigated_err: float | None = column(
+        "outcome", "upper bound of its standard error", tolerance=SOLVER_ROUNDING, default=None
+    )
+    refocused: float | None = column(
+        "prediction",
+        "predicted with decoupling assumed perfect, an upper bound; no value where the compiler "
+        "places no pulses. There predicted, for which all dephasing is white, is a lower bound",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("if refocused", digits=4),
+        default=None,
+    )
+    extra: Mapping[str, int | float | str | None] = beside_the_columns(
+        default_factory=dict, hash=False
+    )
+    declared: tuple[ResultField, ...] = beside_the_columns(default=(), compare=False, repr=False)
+
+    @classmethod
+    def of(cls, declared: Sequence[ResultField] = (), /, **values: Any) -> ResultRow:
+        """A row, values of declared fields among the others.
+
+        Args:
+            declared: what the kind of experiment declares beside the fields of every row.
+            **values: field name → value.
+
+        Raises:
+            ValueError: if a declared field clashes with another, has no value where it needs one,
+                or a value of another kind.
+        """
+        names = [field.name for field in declared]
+        if doubled := [n for n in names if n in _RESERVED or names.count(n) > 1]:
+            raise ValueError(
+                f"the field '{doubled[0]}' is declared although rows have one of that name; "
+                "choose another name"
+            )
+        extra = {name: values.pop(name, None) for name in names}
+        for field in declared:
+            # Outcomes follow when counts are there.
+            if not (extra[field.name] is None and field.role in NOT_PLANNED):
+                field.require(extra[field.name])
+        return cls(**values, extra=extra, declared=tuple(declared))
+
+    @property
+    def columns(self) -> tuple[ResultField, ...]:
+        """The fields of this row: those of every row, then the declared ones."""
+        return (*FIELDS, *self.declared)
+
+    def value_of(self, name: str) -> Any:
+        """The value of a field.
+
+        Raises:
+            KeyError: if there is no such field.
+        """
+        if name in self.extra:
+            return self.extra[name]
+        if name not in _NAMES:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def of_roles(self, *roles: Role) -> dict[str, Any]:
+        """Field name → value of the fields with these roles, ready for JSON."""
+        return {
+            name: value
+            for field, (name, value) in zip(self.columns, self.as_dict().items(), strict=True)
+            if field.role in roles
+        }
 
     def mitigated_to(self, mitigated: Mitigated) -> ResultRow:
         """The row with the mitigated value beside the measured one."""
@@ -152,37 +340,65 @@ class ResultRow:
 
     def as_dict(self) -> dict[str, Any]:
         """Field name → value, ready for JSON."""
-        return {**asdict(self), "jobs": list(self.jobs)}
+        values = ((field.name, self.value_of(field.name)) for field in self.columns)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values}
 
     def planned(self) -> dict[str, Any]:
         """The row without its measured fields."""
-        return {key: value for key, value in self.as_dict().items() if key not in MEASURED}
+        return {
+            field.name: value
+            for field, value in zip(self.columns, self.as_dict().values(), strict=True)
+            if field.role not in NOT_PLANNED
+        }
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> ResultRow:
+    def from_dict(
+        cls, document: Mapping[str, Any], declared: Sequence[ResultField] = ()
+    ) -> ResultRow:
         """The row that :meth:`as_dict` gave.
+
+        Args:
+            document: field name → value.
+            declared: what the kind of experiment declares beside the fields of every row.
 
         Raises:
             ValueError: if a field is missing, unknown, or of another type.
         """
-        return _ROWS.validate_python(document)
+        names = {field.name for field in declared}
+        if unknown := document.keys() - _NAMES - names:
+            raise ValueError(f"a result row has no field '{min(unknown)}'")
+        row = _ROWS.validate_python({k: v for k, v in document.items() if k not in names})
+        if not declared:
+            return row
+        values = {field.name: getattr(row, field.name) for field in FIELDS}
+        return cls.of(declared, **values, **{k: document[k] for k in names & document.keys()})
+
+
+FIELDS = declared_fields(ResultRow)
+"""The fields of every row, in the order of its columns."""
+
+_NAMES = frozenset(field.name for field in FIELDS)
+_RESERVED = _NAMES | {"extra", "declared"}
+_ROWS = TypeAdapter(ResultRow)
 
 
 def _information(estimate: Estimate) -> dict[str, float]:
     low, high = bits_interval(estimate.ci_low, estimate.ci_high)
-    return dict(zip(INFORMATION, (bits_of_bias(estimate.value), low, high), strict=True))
+    return {
+        "information_bits": bits_of_bias(estimate.value),
+        "information_low": low,
+        "information_high": high,
+    }
 
 
-_ROWS = TypeAdapter(ResultRow)
-
-
-def to_csv(rows: Iterable[ResultRow]) -> str:
-    """CSV with a header; an empty cell is None, jobs are separated by spaces."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = [f.name for f in fields(ResultRow)]
-    writer.writerow(names)
+def columns_of(rows: Iterable[ResultRow]) -> tuple[ResultField, ...]:
+    """The columns of a table of these rows: those of every row, then all that are declared."""
+    columns = dict.fromkeys(FIELDS)
     for row in rows:
-        content = {**row.as_dict(), "jobs": " ".join(row.jobs)}
-        writer.writerow([content[name] for name in names])
-    return out.getvalue()
+        columns.update(dict.fromkeys(row.declared))
+    return tuple(columns)
+
+
+def to_csv(rows: Sequence[ResultRow]) -> str:
+    """CSV with a header; an empty cell is None, jobs are separated by spaces."""
+    return csv_text(columns_of(rows), [row.as_dict() for row in rows])

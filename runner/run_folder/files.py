@@ -35,6 +35,7 @@ from runner.config.run_config import RunConfig
 from runner.config.source import Source
 from runner.errors import DamagedFile, RunFolderError, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint
+from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import CalibrationCircuit
 from runner.results.rows import ResultRow, to_csv
 from runner.run_folder.checksums import write_checksums
@@ -232,7 +233,7 @@ def read_rows(folder: Path) -> list[ResultRow]:
     """
     try:
         document = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-        rows = [ResultRow.from_dict(row) for row in document]
+        rows = [row_from_dict(row) for row in document]
     except FileNotFoundError:
         raise RunFolderError(
             f"run '{folder.name}' has no results: it was cut short; go on with "

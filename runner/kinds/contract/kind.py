@@ -19,6 +19,7 @@ from runner.kinds.contract.drawing import (
     no_parts,
 )
 from runner.kinds.contract.section import ExperimentSection
+from runner.results.fields import ResultField
 from runner.results.rows import ResultRow
 
 
@@ -79,6 +80,8 @@ class ExperimentKind:
         footnote: rows → a line below the table of results; empty for none.
         published_remark: planned rows and their device → a sentence below their comparison with
             published values; empty for none.
+        fields: what its points have beside the fields of every result row: each names a key of
+            ``Point.parameters`` and says all that tables, exports and comparisons need.
         largest_published_n: values are compared with published ones up to this n; None for all.
     """
 
@@ -95,6 +98,7 @@ class ExperimentKind:
     footnote: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     published_remark: Callable[[Sequence[ResultRow], str], str] = _nothing_to_remark
     largest_published_n: int | None = None
+    fields: tuple[ResultField, ...] = ()
 
     def __post_init__(self) -> None:
         names = get_args(self.section.model_fields["kind"].annotation)
