@@ -12,9 +12,9 @@ Everything that such a package may import stands here.
 from experiments.gates import DecryptGate, EncryptGate, clones_of, sizes_and_clones
 from experiments.inputs import PureState
 from experiments.point import CloningPoint, Point
-from experiments.protocol import Cloning, Strategy, clone_qubit, encrypted, register
+from experiments.protocol import Cloning, Strategy, build_encryption, clone_qubit, register
 from experiments.published import Published
-from experiments.readout import Decrypted, Estimator, decrypt_clone, fidelity_settings
+from experiments.readout import DecryptedClone, Estimator, build_fidelity_settings, decrypt_clone
 from experiments.settings import Check, Setting
 from experiments.statistics.estimators import (
     BELL_MEASUREMENT,
@@ -53,7 +53,7 @@ __all__ = [
     "Curve",
     "DecryptConfig",
     "DecryptGate",
-    "Decrypted",
+    "DecryptedClone",
     "EncryptGate",
     "Estimator",
     "ExperimentKind",
@@ -74,12 +74,12 @@ __all__ = [
     "Swept",
     "Wording",
     "against_n",
+    "build_encryption",
+    "build_fidelity_settings",
     "clone_qubit",
     "clones_of",
     "decrypt_clone",
-    "encrypted",
     "fidelity_levels",
-    "fidelity_settings",
     "register",
     "signal_problems",
     "signal_sizes",

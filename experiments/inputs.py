@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from qiskit.circuit import QuantumCircuit, Qubit
 
-from experiments.stabilizer.rotated_input import INPUT_STAGE, Bloch
+from experiments.stabilizer.arbitrary_input import INPUT_STAGE, Bloch
 
 NamedInput = Literal["bell", "0", "1", "+", "-", "+i", "-i"]
 NAMED_INPUTS: tuple[NamedInput, ...] = get_args(NamedInput)
@@ -70,7 +70,7 @@ _STREAM = 0x1907
 """Tells these draws from others with the run's seed."""
 
 
-def random_states(number: int, seed: int) -> tuple[PureState, ...]:
+def draw_pure_states(number: int, seed: int) -> tuple[PureState, ...]:
     """States drawn evenly from the Bloch sphere; the first ones are the same for any number."""
     draws = np.random.default_rng([seed, _STREAM]).random((number, 2))
     return tuple(
@@ -80,7 +80,7 @@ def random_states(number: int, seed: int) -> tuple[PureState, ...]:
     )
 
 
-def prepare(circuit: QuantumCircuit, qubit: Qubit, state: Input) -> None:
+def append_input_preparation(circuit: QuantumCircuit, qubit: Qubit, state: Input) -> None:
     """Turn |0> into a state; half of a Bell pair stays as it is."""
     if not isinstance(state, PureState):
         for gate in _PREPARE[state]:

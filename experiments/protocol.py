@@ -5,7 +5,7 @@ Qubits, in this order: R (keeps half of a Bell pair with the input), A (the inpu
 acts on a noise qubit between preparation and decryption.
 
 Four ways to decrypt give the same channel, because the key is discarded afterwards; what they
-hand back differs (:data:`HANDS_BACK`), so every result says which it was:
+hand back differs (:data:`DECRYPTION_YIELDS`), so every result says which it was:
 
 - ``unitary``: U_dec as a gate.
 - ``feedforward``: noise qubits measured in Bell pairs, then a Pauli correction in real time.
@@ -28,13 +28,13 @@ from qiskit.circuit import ClassicalRegister, Clbit, QuantumCircuit, QuantumRegi
 from qiskit.circuit.classical import expr
 
 from experiments.gates import DecryptGate, EncryptGate, require_clone
-from experiments.inputs import Input, prepare
-from experiments.stabilizer.states import OutcomeLaw, StabilizerState, recoverable
+from experiments.inputs import Input, append_input_preparation
+from experiments.stabilizer.states import OutcomeLaw, StabilizerState, find_recovery_stabilizers
 
 Strategy = Literal["unitary", "feedforward", "frame", "witness"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
-HANDS_BACK: dict[Strategy, str] = {
+DECRYPTION_YIELDS: dict[Strategy, str] = {
     "unitary": "a qubit",
     "feedforward": "a qubit",
     "frame": "a qubit up to a known Pauli",
@@ -111,21 +111,21 @@ def clone_qubit(circuit: QuantumCircuit, clone: int) -> Qubit:
     return register(circuit, "A")[0] if clone == 0 else register(circuit, "S")[clone - 1]
 
 
-def apply(circuit: QuantumCircuit, gates: Iterable[str], qubit: Qubit) -> None:
+def append_gates(circuit: QuantumCircuit, gates: Iterable[str], qubit: Qubit) -> None:
     """Append the named single-qubit gates in order."""
     for gate in gates:
         getattr(circuit, gate)(qubit)
 
 
-def encrypted(cloning: Cloning) -> QuantumCircuit:
+def build_encryption(cloning: Cloning) -> QuantumCircuit:
     """Preparation and encryption, each closed by a barrier that bears its name."""
-    circuit = prepared(cloning)
+    circuit = build_preparation(cloning)
     circuit.append(EncryptGate(cloning.n), [register(circuit, "A")[0], *register(circuit, "S")])
     circuit.barrier(label="encryption")
     return circuit
 
 
-def prepared(cloning: Cloning) -> QuantumCircuit:
+def build_preparation(cloning: Cloning) -> QuantumCircuit:
     """Registers R, A, S, N with input and Bell pairs prepared, closed by a barrier."""
     n = cloning.n
     r, a = QuantumRegister(1, "R"), QuantumRegister(1, "A")
@@ -134,7 +134,7 @@ def prepared(cloning: Cloning) -> QuantumCircuit:
     if cloning.input == "bell":
         circuit.h(r[0])
         circuit.cx(r[0], a[0])
-    prepare(circuit, a[0], cloning.input)
+    append_input_preparation(circuit, a[0], cloning.input)
     for signal, key in zip(s, noise, strict=True):
         circuit.h(signal)
         circuit.cx(signal, key)
@@ -142,17 +142,17 @@ def prepared(cloning: Cloning) -> QuantumCircuit:
     return circuit
 
 
-def decrypted(cloning: Cloning) -> QuantumCircuit:
-    """:func:`encrypted`, then decryption by the chosen strategy, closed by a barrier.
+def build_decryption(cloning: Cloning) -> QuantumCircuit:
+    """:func:`build_encryption`, then decryption by the chosen strategy, closed by a barrier.
 
     With ``frame`` the key is rotated to the basis in which it will be read, but is read only
     with the rest, after the last barrier. With ``witness`` there is no decryption.
     """
-    circuit = encrypted(cloning)
-    return circuit if cloning.strategy == "witness" else with_decryption(circuit, cloning)
+    circuit = build_encryption(cloning)
+    return circuit if cloning.strategy == "witness" else append_decryption(circuit, cloning)
 
 
-def with_decryption(circuit: QuantumCircuit, cloning: Cloning) -> QuantumCircuit:
+def append_decryption(circuit: QuantumCircuit, cloning: Cloning) -> QuantumCircuit:
     """Append the decryption by the chosen strategy, and its barrier, to a circuit in place."""
     if cloning.strategy == "unitary":
         gate = DecryptGate(cloning.n, cloning.clone)
@@ -160,14 +160,14 @@ def with_decryption(circuit: QuantumCircuit, cloning: Cloning) -> QuantumCircuit
     else:
         path = (cloning.clone,)
         clone, key = clone_qubit(circuit, cloning.clone), list(register(circuit, "N"))
-        rotate_key(circuit, clone, key, cloning.n, path)
+        diagonalize_key(circuit, clone, key, cloning.n, path)
         if cloning.strategy == "feedforward":
-            correct_in_real_time(circuit, clone, key, pauli_frame(cloning.n, path))
+            append_feedforward(circuit, clone, key, find_pauli_frame(cloning.n, path))
     circuit.barrier(label="decryption")
     return circuit
 
 
-def nested(n: int, path: Sequence[int]) -> tuple[QuantumCircuit, Qubit, list[Qubit]]:
+def build_nested_cloning(n: int, path: Sequence[int]) -> tuple[QuantumCircuit, Qubit, list[Qubit]]:
     """Cloning along one path only: each generation encrypts the clone that the last one made.
 
     Args:
@@ -178,17 +178,17 @@ def nested(n: int, path: Sequence[int]) -> tuple[QuantumCircuit, Qubit, list[Qub
         The circuit with registers R, A, S, N, S1, N1, …; the last clone; the key, outermost
         generation first.
     """
-    circuit = encrypted(Cloning(n, path[0]))
+    circuit = build_encryption(Cloning(n, path[0]))
     clone, key = clone_qubit(circuit, path[0]), list(register(circuit, "N"))
     for level, choice in enumerate(path[1:], start=1):
-        signals, noise = add_pairs(circuit, n, str(level))
+        signals, noise = add_bell_pairs(circuit, n, str(level))
         circuit.append(EncryptGate(n), [clone, *signals])
         clone = clone if choice == 0 else signals[choice - 1]
         key += list(noise)
     return circuit, clone, key
 
 
-def add_pairs(
+def add_bell_pairs(
     circuit: QuantumCircuit, n: int, suffix: str
 ) -> tuple[QuantumRegister, QuantumRegister]:
     """Add registers S and N with a suffix, and prepare their Bell pairs."""
@@ -201,7 +201,7 @@ def add_pairs(
 
 
 @cache
-def recovery_strings(n: int, path: tuple[int, ...]) -> dict[str, str]:
+def find_recovery_strings(n: int, path: tuple[int, ...]) -> dict[str, str]:
     """Which Paulis of the clone and of its key show each Pauli of the input.
 
     Args:
@@ -211,15 +211,15 @@ def recovery_strings(n: int, path: tuple[int, ...]) -> dict[str, str]:
     Returns:
         Pauli letter of the input → letters (``I`` included) on the clone and then on the key.
     """
-    circuit, clone, key = nested(n, path)
+    circuit, clone, key = build_nested_cloning(n, path)
     held = [circuit.find_bit(q).index for q in (clone, *key)]
     reference = circuit.find_bit(register(circuit, "R")[0]).index
-    found = recoverable(StabilizerState.of_circuit(circuit), reference, held)
+    found = find_recovery_stabilizers(StabilizerState.of_circuit(circuit), reference, held)
     return {p: "".join("IXYZ"[string[q]] for q in held) for p, string in found.items()}
 
 
 @cache
-def pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
+def find_pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
     """The frame left on a clone when the key is rotated and read instead of used.
 
     Derived from the stabilizers of the ideal circuit: which outcomes of the key make the
@@ -227,16 +227,16 @@ def pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
     """
     key, flip = {}, {}
     for pauli in "ZYX":
-        circuit, clone, noise = nested(n, path)
-        rotate_key(circuit, clone, noise, n, path)
+        circuit, clone, noise = build_nested_cloning(n, path)
+        diagonalize_key(circuit, clone, noise, n, path)
         ends = ClassicalRegister(2, "ends")
         circuit.add_register(ends)
         for bit, qubit in enumerate((register(circuit, "R")[0], clone)):
-            apply(circuit, TO_Z[pauli], qubit)
+            append_gates(circuit, TO_Z[pauli], qubit)
             circuit.measure(qubit, ends[bit])
-        read_key(circuit, noise)
+        measure_key(circuit, noise)
         law = OutcomeLaw.of_circuit(circuit)
-        completed = law.completed(0b11, free=((1 << len(noise)) - 1) << 2)
+        completed = law.complete(0b11, free=((1 << len(noise)) - 1) << 2)
         if completed is None:
             raise AssertionError(f"no key string recovers {pauli} of clone {path} at n = {n}")
         mask, parity = completed
@@ -245,7 +245,7 @@ def pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
     return PauliFrame(key, flip)
 
 
-def read_key(
+def measure_key(
     circuit: QuantumCircuit, noise: Sequence[Qubit], name: str = "key"
 ) -> ClassicalRegister:
     """Measure noise qubits into a new classical register."""
@@ -266,7 +266,7 @@ _TO_Z_AND_X: dict[str, tuple[str, ...]] = {
 """Two Paulis → gates that turn the first into Z and the second into X, up to signs."""
 
 
-def rotate_key(
+def diagonalize_key(
     circuit: QuantumCircuit, clone: Qubit, key: Sequence[Qubit], n: int, path: tuple[int, ...]
 ) -> None:
     """Turn the two commuting key strings into products of Z on single noise qubits.
@@ -276,16 +276,16 @@ def rotate_key(
     two products are those of a Bell measurement. The clone itself is turned so that its two
     Paulis are the ones that the input shows.
     """
-    strings = recovery_strings(n, path)
+    strings = find_recovery_strings(n, path)
     letters = list(zip(strings["Z"], strings["X"], strict=True))
-    apply(circuit, _TO_Z_AND_X["".join(letters[0])], clone)
+    append_gates(circuit, _TO_Z_AND_X["".join(letters[0])], clone)
     paired = []
     for qubit, (z, x) in zip(key, letters[1:], strict=True):
         if z != x and "I" not in (z, x):
-            apply(circuit, _TO_Z_AND_X[z + x], qubit)
+            append_gates(circuit, _TO_Z_AND_X[z + x], qubit)
             paired.append(qubit)
         elif (letter := z if z != "I" else x) != "I":
-            apply(circuit, _ALONE[letter], qubit)
+            append_gates(circuit, _ALONE[letter], qubit)
     for first, second in zip(paired[::2], paired[1::2], strict=True):
         circuit.cx(first, second)
         circuit.h(first)
@@ -295,7 +295,7 @@ _ALONE: dict[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sx",), "Z": ()}
 """Gates that turn a Pauli into Z, up to a sign."""
 
 
-def correct_in_real_time(
+def append_feedforward(
     circuit: QuantumCircuit,
     clone: Qubit,
     key: Sequence[Qubit],
@@ -303,12 +303,12 @@ def correct_in_real_time(
     name: str = "key",
 ) -> None:
     """Measure the key; then apply X and Z to the clone, each where its frame bits are odd."""
-    bits = read_key(circuit, key, name)
+    bits = measure_key(circuit, key, name)
     for flipped, correction in (("Z", "x"), ("X", "z")):
         if frame.flip[flipped]:
-            apply(circuit, (correction,), clone)
+            append_gates(circuit, (correction,), clone)
         with circuit.if_test(_odd([bits[i] for i in frame.key[flipped]])):
-            apply(circuit, (correction,), clone)
+            append_gates(circuit, (correction,), clone)
 
 
 def _odd(bits: list[Clbit]) -> expr.Expr | tuple[Clbit, int]:

@@ -21,17 +21,17 @@ from experiments.protocol import (
     TO_Z,
     Cloning,
     PauliFrame,
-    apply,
+    append_decryption,
+    append_gates,
+    build_decryption,
+    build_encryption,
     clone_qubit,
-    decrypted,
-    encrypted,
-    pauli_frame,
-    read_key,
+    find_pauli_frame,
+    measure_key,
     register,
-    with_decryption,
 )
 from experiments.settings import Check, Setting
-from experiments.stabilizer.states import StabilizerState, recoverable
+from experiments.stabilizer.states import StabilizerState, find_recovery_stabilizers
 
 Estimator = Literal["bsm", "parity"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
@@ -46,7 +46,7 @@ _EIGENSTATE: dict[NamedInput, tuple[str, int]] = {
 }
 
 
-def settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
+def build_settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
     """The circuits whose outcomes the estimator needs.
 
     With an eigenstate of a Pauli as input there is one setting, in that Pauli's basis; with any
@@ -63,10 +63,10 @@ def settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
                 "measurement; use estimator 'parity' with it"
             )
         return _witness_settings(cloning)
-    done = decrypted_clone(cloning)
+    done = build_decrypted_clone(cloning)
     if cloning.input != "bell":
         return tuple(_local_setting(done, *one) for one in _wanted(cloning.input))
-    return fidelity_settings(done, estimator)
+    return build_fidelity_settings(done, estimator)
 
 
 def _wanted(state: Input) -> tuple[tuple[str, int], ...]:
@@ -80,7 +80,7 @@ def _wanted(state: Input) -> tuple[tuple[str, int], ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Decrypted:
+class DecryptedClone:
     """A circuit that ends with a decrypted clone.
 
     Attributes:
@@ -98,41 +98,41 @@ class Decrypted:
     frame: PauliFrame = NO_FRAME
 
 
-def decrypted_clone(cloning: Cloning) -> Decrypted:
+def build_decrypted_clone(cloning: Cloning) -> DecryptedClone:
     """Encryption and decryption, with what is needed to read the clone."""
-    return decrypt_clone(encrypted(cloning), cloning)
+    return decrypt_clone(build_encryption(cloning), cloning)
 
 
-def decrypt_clone(circuit: QuantumCircuit, cloning: Cloning) -> Decrypted:
+def decrypt_clone(circuit: QuantumCircuit, cloning: Cloning) -> DecryptedClone:
     """Append the decryption to an encrypted circuit, with what is needed to read the clone.
 
     Args:
         circuit: ends with encryption, or what happened after it; changed in place.
         cloning: its clone is decrypted, by any strategy but ``witness``.
     """
-    with_decryption(circuit, cloning)
+    append_decryption(circuit, cloning)
     ends = register(circuit, "R")[0], clone_qubit(circuit, cloning.clone)
     if cloning.strategy != "frame":
-        return Decrypted(circuit, *ends)
+        return DecryptedClone(circuit, *ends)
     key = tuple(register(circuit, "N"))
-    return Decrypted(circuit, *ends, key, pauli_frame(cloning.n, (cloning.clone,)))
+    return DecryptedClone(circuit, *ends, key, find_pauli_frame(cloning.n, (cloning.clone,)))
 
 
-def fidelity_settings(done: Decrypted, estimator: Estimator) -> tuple[Setting, ...]:
+def build_fidelity_settings(done: DecryptedClone, estimator: Estimator) -> tuple[Setting, ...]:
     """The settings that give the fidelity of R and the clone with |φ>."""
     if estimator == "bsm":
         return (_bell_setting(done),)
     return tuple(_local_setting(done, pauli) for pauli in "ZYX")
 
 
-def _local_setting(done: Decrypted, pauli: str, eigenvalue: int | None = None) -> Setting:
+def _local_setting(done: DecryptedClone, pauli: str, eigenvalue: int | None = None) -> Setting:
     """R and the clone measured in the basis of one Pauli (only the clone for a pure input)."""
     circuit = done.circuit.copy()
     if eigenvalue is None:
         parity = BELL_PARITY[pauli]
-        r, c = end_bits(circuit)
+        r, c = add_outcome_bits(circuit)
         bits = [c, r]
-        apply(circuit, TO_Z[pauli], done.reference)
+        append_gates(circuit, TO_Z[pauli], done.reference)
         circuit.measure(done.reference, r)
     else:
         parity = eigenvalue
@@ -140,35 +140,39 @@ def _local_setting(done: Decrypted, pauli: str, eigenvalue: int | None = None) -
         circuit.add_register(alone)
         c = alone[0]
         bits = [c]
-    apply(circuit, TO_Z[pauli], done.clone)
+    append_gates(circuit, TO_Z[pauli], done.clone)
     circuit.measure(done.clone, c)
-    key = read_frame(circuit, done)
-    return Setting(pauli * len(bits), circuit, (framed(circuit, bits, parity, pauli, done, key),))
+    key = measure_frame_key(circuit, done)
+    return Setting(
+        pauli * len(bits), circuit, (build_frame_check(circuit, bits, parity, pauli, done, key),)
+    )
 
 
-def _bell_setting(done: Decrypted) -> Setting:
+def _bell_setting(done: DecryptedClone) -> Setting:
     circuit = done.circuit.copy()
-    r, c = end_bits(circuit)
+    r, c = add_outcome_bits(circuit)
     circuit.cx(done.reference, done.clone)
     circuit.h(done.reference)
     circuit.measure([done.reference, done.clone], [r, c])
-    key = read_frame(circuit, done)
+    key = measure_frame_key(circuit, done)
     # After CX and H the clone's bit is the parity ZZ and the reference's is XX.
-    checks = tuple(framed(circuit, [bit], 0, p, done, key) for bit, p in ((c, "Z"), (r, "X")))
+    checks = tuple(
+        build_frame_check(circuit, [bit], 0, p, done, key) for bit, p in ((c, "Z"), (r, "X"))
+    )
     return Setting("bell", circuit, checks)
 
 
 def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
-    bell = decrypted(Cloning(cloning.n, cloning.clone, "witness"))
+    bell = build_decryption(Cloning(cloning.n, cloning.clone, "witness"))
     index = {qubit: k for k, qubit in enumerate(bell.qubits)}
     reference = index[register(bell, "R")[0]]
     held = [index[clone_qubit(bell, cloning.clone)], *(index[q] for q in register(bell, "N"))]
-    strings = recoverable(StabilizerState.of_circuit(bell), reference, held)
+    strings = find_recovery_stabilizers(StabilizerState.of_circuit(bell), reference, held)
     out = []
     for pauli, wanted in _wanted(cloning.input):
         string = strings[pauli]
-        circuit = decrypted(cloning)
-        r, c = end_bits(circuit)
+        circuit = build_decryption(cloning)
+        r, c = add_outcome_bits(circuit)
         key = ClassicalRegister(cloning.n, "key")
         circuit.add_register(key)
         bit_of = dict(zip([reference, *held], [r, c, *key], strict=True))
@@ -178,31 +182,31 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
             del bit_of[reference]
             parity ^= BELL_PARITY[pauli] ^ wanted
         for qubit, bit in bit_of.items():
-            apply(circuit, TO_Z["ZXYZ"[string[qubit]]], circuit.qubits[qubit])
+            append_gates(circuit, TO_Z["ZXYZ"[string[qubit]]], circuit.qubits[qubit])
             circuit.measure(qubit, bit)
         acting = sorted(circuit.find_bit(b).index for q, b in bit_of.items() if string[q])
         out.append(Setting(f"stabilizer-{pauli}", circuit, (Check(tuple(acting), parity),)))
     return tuple(out)
 
 
-def end_bits(circuit: QuantumCircuit) -> tuple[Clbit, Clbit]:
+def add_outcome_bits(circuit: QuantumCircuit) -> tuple[Clbit, Clbit]:
     """Add the registers ``r`` and ``c`` for R and the clone; return their bits."""
     r, c = ClassicalRegister(1, "r"), ClassicalRegister(1, "c")
     circuit.add_register(r, c)
     return r[0], c[0]
 
 
-def read_frame(circuit: QuantumCircuit, done: Decrypted) -> Sequence[Clbit]:
+def measure_frame_key(circuit: QuantumCircuit, done: DecryptedClone) -> Sequence[Clbit]:
     """Measure the key if the strategy reads it; return its bits."""
-    return tuple(read_key(circuit, done.key)) if done.key else ()
+    return tuple(measure_key(circuit, done.key)) if done.key else ()
 
 
-def framed(
+def build_frame_check(
     circuit: QuantumCircuit,
     bits: Sequence[Clbit],
     parity: int,
     pauli: str,
-    done: Decrypted,
+    done: DecryptedClone,
     key: Sequence[Clbit],
 ) -> Check:
     """The check that ``bits`` have a parity, once the frame has flipped the clone's Pauli."""

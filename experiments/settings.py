@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
+from experiments.stabilizer.arbitrary_input import ideal_outcome_law
 from experiments.stabilizer.clifford import steps
-from experiments.stabilizer.rotated_input import ideal_law
 
 
 @dataclass(frozen=True, order=True)
@@ -92,6 +92,6 @@ class Setting:
 
     def ideal_success(self) -> float:
         """Exact probability of success without noise, from the stabilizer formalism."""
-        law = ideal_law(tuple(steps(self.circuit)))
+        law = ideal_outcome_law(tuple(steps(self.circuit)))
         means = [law.mean(c.mask) * (1 - 2 * c.parity) for c in products(self.checks)]
         return success_probability(means, len(self.checks))

@@ -79,12 +79,12 @@ def _simulation() -> Finding:
     try:
         from backends.simulation.stim_sampler import sample
         from experiments.protocol import Cloning
-        from experiments.readout import settings
+        from experiments.readout import build_settings
 
         shots = 100
         good = all(
             s.successes(sample(s.circuit, None, shots, seed=1)) == shots
-            for s in settings(Cloning(2), "parity")
+            for s in build_settings(Cloning(2), "parity")
         )
     except ImportError as error:
         return Finding("simulation", False, f"cannot start: {error}", "make setup")

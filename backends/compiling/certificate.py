@@ -17,14 +17,18 @@ import stim
 from qiskit.circuit import QuantumCircuit
 
 from backends.compiling.stages import Part, in_order, parts_of, stages
+from experiments.stabilizer.arbitrary_input import (
+    INPUT_STAGE,
+    find_arbitrary_input,
+    replace_input_by_eigenstate,
+)
 from experiments.stabilizer.clifford import NotClifford, Step, StimWriter, compact, resources, steps
-from experiments.stabilizer.rotated_input import INPUT_STAGE, turned_input, with_eigenstate
-from experiments.stabilizer.rotated_readout import (
-    outcome_law,
+from experiments.stabilizer.non_pauli_readout import (
+    drop_idle_rotations,
+    find_non_pauli_readouts,
+    find_outcome_law,
     readout_axes,
-    turned_readouts,
-    with_readouts_after_last_stage,
-    without_idle_turns,
+    replace_by_readouts_after_last_stage,
 )
 from experiments.stabilizer.states import StabilizerState
 
@@ -124,10 +128,10 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
 def _all_checks(
     logical: QuantumCircuit, wanted: list[Step], found: list[Step]
 ) -> list[tuple[str, bool]]:
-    given = turned_input(wanted)
+    given = find_arbitrary_input(wanted)
     if given is None:
         return _checks(logical, wanted, found)
-    mine = turned_input(found)
+    mine = find_arbitrary_input(found)
     if mine is None or math.dist(given.bloch, mine.bloch) > _AXIS_TOLERANCE:
         return [("input state", False)]
     # Circuits that treat three eigenstates alike treat every state alike.
@@ -138,8 +142,8 @@ def _all_checks(
             for letter in "XYZ"
             for name, holds in _checks(
                 logical,
-                with_eigenstate(wanted, given, letter),
-                with_eigenstate(found, mine, letter),
+                replace_input_by_eigenstate(wanted, given, letter),
+                replace_input_by_eigenstate(found, mine, letter),
             )
         ),
     ]
@@ -215,7 +219,7 @@ def _on_part(state: StabilizerState, part: Part, qubits: Sequence[int]) -> Stabi
     """The state of the qubits of a part; None if they are entangled with others."""
     if len(part.place) == len(qubits):
         return state
-    generators = state.restricted(part.place)
+    generators = state.restrict(part.place)
     return StabilizerState(generators) if len(generators) == len(part.place) else None
 
 
@@ -267,20 +271,20 @@ def _noise_untouched(
 
 def _same_law(wanted: list[Step], found: list[Step]) -> bool:
     """Whether all outcomes have the same joint distribution."""
-    read, compiled_read = turned_readouts(wanted), turned_readouts(found)
+    read, compiled_read = find_non_pauli_readouts(wanted), find_non_pauli_readouts(found)
     if {one.bit for one in read} != {one.bit for one in compiled_read}:
         return False
     if not read:
-        return outcome_law(without_idle_turns(wanted, ())) == outcome_law(
-            without_idle_turns(found, ())
+        return find_outcome_law(drop_idle_rotations(wanted, ())) == find_outcome_law(
+            drop_idle_rotations(found, ())
         )
     axes, compiled_axes = readout_axes(wanted, read), readout_axes(found, compiled_read)
     if any(math.dist(axes[bit], compiled_axes[bit]) > _AXIS_TOLERANCE for bit in axes):
         return False
     # The same axes, and the same state before them: told by the laws of all three Paulis.
     return all(
-        outcome_law(with_readouts_after_last_stage(wanted, read, letter))
-        == outcome_law(with_readouts_after_last_stage(found, compiled_read, letter))
+        find_outcome_law(replace_by_readouts_after_last_stage(wanted, read, letter))
+        == find_outcome_law(replace_by_readouts_after_last_stage(found, compiled_read, letter))
         for letter in "XYZ"
     )
 
@@ -310,8 +314,8 @@ def _same_state(
     generators: Sequence[stim.PauliString] = logical.generators
     if spent:
         kept = place.keys() - spent
-        generators = logical.restricted(kept)
-        if len(generators) != len(compiled.restricted([place[q] for q in kept])):
+        generators = logical.restrict(kept)
+        if len(generators) != len(compiled.restrict([place[q] for q in kept])):
             return False
     stabilizes = _membership(compiled)
     for generator in generators:

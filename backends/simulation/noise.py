@@ -29,18 +29,22 @@ import stim
 
 from backends.devices.snapshot import DeviceSnapshot, QubitCalibration
 from backends.simulation.schedule import TimedStep, schedule
-from experiments.stabilizer.clifford import Step, StimWriter
-from experiments.stabilizer.rotated_input import (
+from experiments.stabilizer.arbitrary_input import (
     INPUT_STAGE,
     PREPARE,
+    ArbitraryInput,
+    ArbitraryInputLaw,
     Bloch,
-    InputLaw,
-    TurnedInput,
-    preparation,
-    turned,
-    turned_input,
+    find_arbitrary_input,
+    preparation_gates,
+    rotate_bloch,
 )
-from experiments.stabilizer.rotated_readout import TurnedLaw, turned_readouts, without_idle_turns
+from experiments.stabilizer.clifford import Step, StimWriter
+from experiments.stabilizer.non_pauli_readout import (
+    NonPauliReadoutLaw,
+    drop_idle_rotations,
+    find_non_pauli_readouts,
+)
 
 Cause = Literal["gate", "idle", "readout"]
 CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
@@ -183,7 +187,7 @@ def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
 class NoisyCircuit:
     """A noisy circuit as stim runs it.
 
-    Readouts in turned bases (:mod:`experiments.stabilizer.rotated_readout`) are not in it: the
+    Readouts in turned bases (:mod:`experiments.stabilizer.non_pauli_readout`) are not in it: the
     record of such a bit says whether noise after the turn flips the outcome, and ``joint`` tells
     the state before it.
 
@@ -192,12 +196,12 @@ class NoisyCircuit:
         record_of: classical bit → index of its measurement record.
         law: which readouts are turned, and the law without noise; None if none is turned.
         joint: records of Z_1 Z_k for each turned qubit k but the first, then of the product of
-            :attr:`TurnedLaw.letters` over all of them; empty if nothing is turned.
+            :attr:`NonPauliReadoutLaw.letters` over all of them; empty if nothing is turned.
     """
 
     circuit: stim.Circuit
     record_of: dict[int, int]
-    law: TurnedLaw | None
+    law: NonPauliReadoutLaw | None
     joint: tuple[int, ...]
 
 
@@ -214,17 +218,17 @@ def noisy_circuit(
         NotClifford: if it is not Clifford up to turned readouts.
         DoesNotFit: if an operation is not native to the device.
     """
-    given = turned_input(operations)
+    given = find_arbitrary_input(operations)
     if given:
         events = noisy_events(operations, snapshot, causes, refocusing=refocusing)
-        letter = InputLaw.of(operations, given).letter
+        letter = ArbitraryInputLaw.of(operations, given).letter
         return _written(_with_eigenstate(events, given, letter), None)
-    law = TurnedLaw.of(operations) if turned_readouts(operations) else None
-    kept = without_idle_turns(operations, law.read if law else ())
+    law = NonPauliReadoutLaw.of(operations) if find_non_pauli_readouts(operations) else None
+    kept = drop_idle_rotations(operations, law.read if law else ())
     return _written(noisy_events(kept, snapshot, causes, refocusing=refocusing), law)
 
 
-def _with_eigenstate(events: Sequence[Event], given: TurnedInput, letter: str) -> list[Event]:
+def _with_eigenstate(events: Sequence[Event], given: ArbitraryInput, letter: str) -> list[Event]:
     """The events with a mixture of eigenstates of a Pauli in place of the input.
 
     The noise of its preparation shortens its Bloch vector; the flip of the eigenstate follows
@@ -243,7 +247,7 @@ def _with_eigenstate(events: Sequence[Event], given: TurnedInput, letter: str) -
         elif isinstance(event, Channel):
             bloch = _shortened(bloch, event)
         else:
-            bloch = turned(bloch, preparation([event], given.qubit, 1))
+            bloch = rotate_bloch(bloch, preparation_gates([event], given.qubit, 1))
     component = bloch["XYZ".index(letter)]
     on = (given.qubit,)
     kept += [Step(gate, on) for gate in PREPARE[letter]]
@@ -268,7 +272,7 @@ def _shortened(bloch: Bloch, channel: Channel) -> Bloch:
     return x * kept["x"], y * kept["y"], z * kept["z"]
 
 
-def _written(events: Sequence[Event], law: TurnedLaw | None) -> NoisyCircuit:
+def _written(events: Sequence[Event], law: NonPauliReadoutLaw | None) -> NoisyCircuit:
     writer = StimWriter()
     flip_probability = 0.0
     read = law.read if law else ()

@@ -4,7 +4,7 @@ A Clifford circuit with Pauli noise flips each certain parity of outcomes by ind
 mechanisms, so its mean is the product of (1 - 2p) over those that flip it. stim's error
 analysis lists the mechanisms; a Walsh-Hadamard transform gives the means of all products of k
 parities at once. Readouts in turned bases follow from the means of the stabilizers of the state
-before the turn (:mod:`experiments.stabilizer.rotated_readout`).
+before the turn (:mod:`experiments.stabilizer.non_pauli_readout`).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from qiskit.circuit import QuantumCircuit
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, noisy_circuit
 from experiments.settings import Check, Setting, products, success_probability
+from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, ideal_outcome_law
 from experiments.stabilizer.clifford import Step, steps
-from experiments.stabilizer.rotated_input import InputLaw, ideal_law
-from experiments.stabilizer.rotated_readout import TurnedLaw
+from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 
 _COIN = 0.5
 MOST_PARITIES = 22
@@ -69,8 +69,8 @@ def _is_coin(setting: Setting, check: Check) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _law(setting: Setting) -> InputLaw | TurnedLaw:
-    return ideal_law(tuple(steps(setting.circuit)))
+def _law(setting: Setting) -> ArbitraryInputLaw | NonPauliReadoutLaw:
+    return ideal_outcome_law(tuple(steps(setting.circuit)))
 
 
 @lru_cache(maxsize=1024)
@@ -116,7 +116,7 @@ def predicted_success(
     return float(signs @ means) / len(means)
 
 
-def _turned_success(noisy: NoisyCircuit, law: TurnedLaw, checks: Sequence[Check]) -> float:
+def _turned_success(noisy: NoisyCircuit, law: NonPauliReadoutLaw, checks: Sequence[Check]) -> float:
     (check,) = checks
     if check.mask & law.mask != law.mask or not law.letters:
         return 0.5

@@ -12,7 +12,7 @@ from qiskit.primitives import BitArray
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import noisy_circuit
 from experiments.stabilizer.clifford import steps
-from experiments.stabilizer.rotated_readout import TurnedLaw
+from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 
 
 def sample(
@@ -42,7 +42,7 @@ def sample(
 
 def _turned_outcomes(
     records: NDArray[np.bool_],
-    law: TurnedLaw,
+    law: NonPauliReadoutLaw,
     joint: Sequence[int],
     draw: np.random.Generator,
 ) -> NDArray[np.bool_]:

@@ -29,18 +29,18 @@ from experiments.protocol import (
     TO_Z,
     Cloning,
     Strategy,
-    apply,
+    append_gates,
+    build_encryption,
     clone_qubit,
-    encrypted,
     register,
 )
 from experiments.readout import (
-    Decrypted,
+    DecryptedClone,
+    add_outcome_bits,
+    build_decrypted_clone,
+    build_frame_check,
     decrypt_clone,
-    decrypted_clone,
-    end_bits,
-    framed,
-    read_frame,
+    measure_frame_key,
 )
 from experiments.settings import Setting
 from experiments.statistics.estimators import CHSH
@@ -116,10 +116,10 @@ class ChshPoint(CloningPoint):
         done = self._done(reference)
         circuit = done.circuit.copy()
         if self.scenario != "2-1":
-            end_bits(circuit)
+            add_outcome_bits(circuit)
         (r,), (c,) = (next(x for x in circuit.cregs if x.name == name) for name in "rc")
         if self.scenario in ("2-2", "undecrypted"):
-            apply(circuit, TO_Z[reference], done.reference)
+            append_gates(circuit, TO_Z[reference], done.reference)
             turn(circuit, done.clone, sign)
             circuit.measure([done.reference, done.clone], [r, c])
         else:
@@ -127,22 +127,22 @@ class ChshPoint(CloningPoint):
             circuit.measure(done.clone, c)
         if self.scenario == "2-3":
             circuit.barrier(done.reference, done.clone)
-            apply(circuit, TO_Z[reference], done.reference)
+            append_gates(circuit, TO_Z[reference], done.reference)
             circuit.measure(done.reference, r)
-        key = read_frame(circuit, done)
-        check = framed(circuit, (r, c), 0, reference, done, key)
+        key = measure_frame_key(circuit, done)
+        check = build_frame_check(circuit, (r, c), 0, reference, done, key)
         return Setting(f"{reference}{sign}", circuit, (check,))
 
-    def _done(self, reference: str) -> Decrypted:
+    def _done(self, reference: str) -> DecryptedClone:
         if self.scenario == "undecrypted":
-            circuit = encrypted(self.cloning)
+            circuit = build_encryption(self.cloning)
             ends = register(circuit, "R")[0], clone_qubit(circuit, self.cloning.clone)
-            return Decrypted(circuit, *ends)
+            return DecryptedClone(circuit, *ends)
         if self.scenario != "2-1":
-            return decrypted_clone(self.cloning)
-        circuit = encrypted(self.cloning)
-        (r, _), first = end_bits(circuit), register(circuit, "R")[0]
-        apply(circuit, TO_Z[reference], first)
+            return build_decrypted_clone(self.cloning)
+        circuit = build_encryption(self.cloning)
+        (r, _), first = add_outcome_bits(circuit), register(circuit, "R")[0]
+        append_gates(circuit, TO_Z[reference], first)
         circuit.measure(first, r)
         circuit.barrier(label="reference read")
         return decrypt_clone(circuit, self.cloning)

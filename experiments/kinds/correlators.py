@@ -23,10 +23,10 @@ from experiments.protocol import (
     BELL_PARITY,
     TO_Z,
     Cloning,
-    apply,
+    append_gates,
+    build_decryption,
+    build_encryption,
     clone_qubit,
-    decrypted,
-    encrypted,
 )
 from experiments.settings import Check, Setting
 from experiments.statistics.estimators import LinearEstimator
@@ -97,11 +97,15 @@ class CorrelatorsPoint(CloningPoint):
         return tuple(self._setting(a, b) for a, b in _bases())
 
     def _setting(self, reference: str, other: str) -> Setting:
-        circuit = decrypted(self.cloning) if self.stage == "after" else encrypted(self.cloning)
+        circuit = (
+            build_decryption(self.cloning)
+            if self.stage == "after"
+            else build_encryption(self.cloning)
+        )
         bits = ClassicalRegister(circuit.num_qubits, "q")
         circuit.add_register(bits)
         for index, qubit in enumerate(circuit.qubits):
-            apply(circuit, TO_Z[other if index else reference], qubit)
+            append_gates(circuit, TO_Z[other if index else reference], qubit)
         circuit.measure(circuit.qubits, bits)
         clone = circuit.find_bit(clone_qubit(circuit, self.cloning.clone)).index
         parity = BELL_PARITY[reference] if reference == other else 0

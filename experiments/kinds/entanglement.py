@@ -17,7 +17,7 @@ from experiments.gates import Clones, sizes_and_clones
 from experiments.inputs import NAMED_INPUTS, NamedInput, PureState
 from experiments.point import CloningPoint
 from experiments.protocol import Cloning, Strategy
-from experiments.readout import Estimator, settings
+from experiments.readout import Estimator, build_settings
 from experiments.settings import Setting
 from experiments.statistics.estimators import (
     BELL_MEASUREMENT,
@@ -116,10 +116,10 @@ class EntanglementPoint(CloningPoint):
     def settings(self) -> tuple[Setting, ...]:
         """The circuits to run, in the order of the estimator's weights."""
         if not self.process:
-            return settings(self.cloning, self.estimator)
+            return build_settings(self.cloning, self.estimator)
         found = []
         for state in _EIGENSTATES:
-            (setting,) = settings(replace(self.cloning, input=state), self.estimator)
+            (setting,) = build_settings(replace(self.cloning, input=state), self.estimator)
             found.append(replace(setting, label=f"input{_FILE_NAMES[state]}"))
         return tuple(found)
 

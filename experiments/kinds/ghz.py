@@ -31,11 +31,11 @@ from experiments.protocol import (
     TO_Z,
     PauliFrame,
     Strategy,
-    apply,
-    correct_in_real_time,
-    pauli_frame,
-    read_key,
-    rotate_key,
+    append_feedforward,
+    append_gates,
+    diagonalize_key,
+    find_pauli_frame,
+    measure_key,
 )
 from experiments.settings import Check, Setting
 from experiments.statistics.estimators import (
@@ -228,9 +228,9 @@ class GhzPoint(Point):
         register = ClassicalRegister(self.r, "c")
         circuit.add_register(register)
         for clone, letter in zip(done.clones, letters, strict=True):
-            apply(circuit, TO_Z[letter], clone)
+            append_gates(circuit, TO_Z[letter], clone)
         circuit.measure(done.clones, register)
-        keys = [read_key(circuit, key, f"key{k}") for k, key in enumerate(done.keys)]
+        keys = [measure_key(circuit, key, f"key{k}") for k, key in enumerate(done.keys)]
         offsets = [circuit.find_bit(key[0]).index for key in keys]
         return (
             circuit,
@@ -292,12 +292,10 @@ def _decrypted(r: int, n: int, clone: int, strategy: Strategy) -> _Decrypted:
         if strategy == "unitary":
             circuit.append(DecryptGate(n, clone), [returned, *noise[group]])
             continue
-        rotate_key(circuit, returned, list(noise[group]), n, path)
-        frame = pauli_frame(n, path)
+        diagonalize_key(circuit, returned, list(noise[group]), n, path)
+        frame = find_pauli_frame(n, path)
         if strategy == "feedforward":
-            correct_in_real_time(
-                circuit, returned, list(noise[group]), frame, name=f"outcome{group}"
-            )
+            append_feedforward(circuit, returned, list(noise[group]), frame, name=f"outcome{group}")
     circuit.barrier(label="decryption")
     keys = tuple(tuple(key) for key in noise) if strategy == "frame" else ()
     return _Decrypted(circuit, clones, keys, frame if keys else NO_FRAME)

@@ -33,14 +33,14 @@ from experiments.protocol import (
     NO_FRAME,
     Cloning,
     Strategy,
-    add_pairs,
-    correct_in_real_time,
-    pauli_frame,
-    prepared,
+    add_bell_pairs,
+    append_feedforward,
+    build_preparation,
+    diagonalize_key,
+    find_pauli_frame,
     register,
-    rotate_key,
 )
-from experiments.readout import Decrypted, Estimator, fidelity_settings
+from experiments.readout import DecryptedClone, Estimator, build_fidelity_settings
 from experiments.settings import Setting
 from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS, LinearEstimator
 
@@ -200,7 +200,7 @@ class IteratedPoint(Point):
 
     def settings(self) -> tuple[Setting, ...]:
         """The circuits to run, in the order of the estimator's weights."""
-        return fidelity_settings(self.decrypted(), self.estimator)
+        return build_fidelity_settings(self.decrypted(), self.estimator)
 
     def published(self) -> published.Published | None:
         """The printed value of this point, if there is one."""
@@ -210,7 +210,7 @@ class IteratedPoint(Point):
             return published.virtual_iterated(self.n, self.level)
         return published.iterated(self.clones, self.level)
 
-    def decrypted(self) -> Decrypted:
+    def decrypted(self) -> DecryptedClone:
         """All generations, then the decryption of one clone."""
         circuit, clone, keys = self._encrypted()
         key = [qubit for noise in keys for qubit in noise]
@@ -219,19 +219,19 @@ class IteratedPoint(Point):
             for choice, noise in reversed(list(zip(self.chosen, keys, strict=True))):
                 circuit.append(DecryptGate(self.n, choice), [clone, *noise])
         else:
-            rotate_key(circuit, clone, key, self.n, self.chosen)
-            frame = pauli_frame(self.n, self.chosen)
+            diagonalize_key(circuit, clone, key, self.n, self.chosen)
+            frame = find_pauli_frame(self.n, self.chosen)
             if self.strategy == "feedforward":
-                correct_in_real_time(circuit, clone, key, frame)
+                append_feedforward(circuit, clone, key, frame)
         circuit.barrier(label="decryption")
         reference = register(circuit, "R")[0]
         if self.strategy != "frame":
-            return Decrypted(circuit, reference, clone)
-        return Decrypted(circuit, reference, clone, tuple(key), frame)
+            return DecryptedClone(circuit, reference, clone)
+        return DecryptedClone(circuit, reference, clone, tuple(key), frame)
 
     def _encrypted(self) -> tuple[QuantumCircuit, Qubit, list[list[Qubit]]]:
         """Preparation and encryption of every generation; the final clone; the keys to it."""
-        circuit = prepared(Cloning(self.n))
+        circuit = build_preparation(Cloning(self.n))
         instance = [register(circuit, "A")[0], *register(circuit, "S")]
         circuit.append(EncryptGate(self.n), instance)
         made, clone = self._ordered(instance, self.chosen[0])
@@ -241,7 +241,7 @@ class IteratedPoint(Point):
             inputs = made[:number] if level <= self.level else [q for q in made if q != clone]
             pairs = []
             for k in range(number):
-                signals, noise = add_pairs(circuit, self.n, f"{level}_{k}")
+                signals, noise = add_bell_pairs(circuit, self.n, f"{level}_{k}")
                 # On these qubits alone, so that each pair is made just before it is needed.
                 circuit.barrier(*signals, *noise, label=f"preparation {level}_{k}")
                 pairs.append((signals, noise))

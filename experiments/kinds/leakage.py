@@ -2,8 +2,8 @@
 
 R holds half of a Bell pair with the input, so what a set of qubits knows of the input is what it is
 correlated with in R. The stabilizers that act only on R and the set say it exactly
-(:func:`experiments.stabilizer.states.recoverable`): no Pauli of R (nothing), one (that component
-of the input), or all three (the input itself).
+(:func:`experiments.stabilizer.states.find_recovery_stabilizers`): no Pauli of R (nothing), one
+(that component of the input), or all three (the input itself).
 
 The measured version reads the set in the bases of its best observables. The value is the mean bias
 <P_R ⊗ Q>, 1 if the set tells P with certainty and 0 if it tells nothing. Where the theory says
@@ -23,9 +23,9 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, Qubit
 
 from experiments.gates import require_signals
 from experiments.point import Point
-from experiments.protocol import TO_Z, Cloning, apply, encrypted, register
+from experiments.protocol import TO_Z, Cloning, append_gates, build_encryption, register
 from experiments.settings import Check, Setting
-from experiments.stabilizer.states import StabilizerState, recoverable
+from experiments.stabilizer.states import StabilizerState, find_recovery_stabilizers
 from experiments.statistics.estimators import LinearEstimator
 
 KIND = "leakage"
@@ -78,7 +78,7 @@ class Coalition:
         """Pauli of the input → qubit name → letter of the observable that shows it."""
         state, index = _encrypted_state(self.n)
         held = [index[name] for name in self.names]
-        found = recoverable(state, index["R"], held)
+        found = find_recovery_stabilizers(state, index["R"], held)
         return {
             pauli: {name: "IXYZ"[string[index[name]]] for name in self.names}
             for pauli, string in found.items()
@@ -115,7 +115,7 @@ def coalitions(n: int, *, with_input: bool = True) -> Iterator[Coalition]:
 
 @cache
 def _encrypted_state(n: int) -> tuple[StabilizerState, dict[str, int]]:
-    circuit = encrypted(Cloning(n))
+    circuit = build_encryption(Cloning(n))
     names = ["R", "A", *(f"S{i + 1}" for i in range(n)), *(f"N{i + 1}" for i in range(n))]
     return StabilizerState.of_circuit(circuit), {name: k for k, name in enumerate(names)}
 
@@ -171,14 +171,14 @@ class LeakagePoint(Point):
         return list(found.items()) or [("Y", dict.fromkeys(self.coalition.names, "Y"))]
 
     def _setting(self, pauli: str, letters: dict[str, str]) -> Setting:
-        circuit = encrypted(Cloning(self.coalition.n))
+        circuit = build_encryption(Cloning(self.coalition.n))
         qubits: list[tuple[Qubit, str]] = [(register(circuit, "R")[0], pauli)]
         qubits += [(_qubit(circuit, name), letter) for name, letter in letters.items()]
         read = [(qubit, letter) for qubit, letter in qubits if letter != "I"]
         bits = ClassicalRegister(len(read), "m")
         circuit.add_register(bits)
         for bit, (qubit, letter) in zip(bits, read, strict=True):
-            apply(circuit, TO_Z[letter], qubit)
+            append_gates(circuit, TO_Z[letter], qubit)
             circuit.measure(qubit, bit)
         every = tuple(range(len(read)))
         right = Setting(pauli, circuit, (Check(every, 0),))

@@ -23,8 +23,8 @@ from qiskit.circuit import ClassicalRegister, QuantumCircuit, Qubit
 from experiments.gates import DecryptGate, require_clone
 from experiments.kinds.entanglement import NOISE_FLOOR, WITNESS_THRESHOLD
 from experiments.point import CloningPoint
-from experiments.protocol import Cloning, clone_qubit, encrypted, register
-from experiments.readout import Decrypted, Estimator, decrypt_clone, fidelity_settings
+from experiments.protocol import Cloning, build_encryption, clone_qubit, register
+from experiments.readout import DecryptedClone, Estimator, build_fidelity_settings, decrypt_clone
 from experiments.settings import Setting
 from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS, LinearEstimator
 
@@ -137,11 +137,11 @@ class StoragePoint(CloningPoint):
 
     def settings(self) -> tuple[Setting, ...]:
         """The circuits to run, in the order of the estimator's weights."""
-        return fidelity_settings(self._decrypted(), self.estimator)
+        return build_fidelity_settings(self._decrypted(), self.estimator)
 
-    def _decrypted(self) -> Decrypted:
+    def _decrypted(self) -> DecryptedClone:
         cloning = self.cloning
-        circuit = encrypted(cloning)
+        circuit = build_encryption(cloning)
         if self.idle_microseconds:
             circuit.delay(self.idle_microseconds * 1e-6, circuit.qubits, unit="s")
             circuit.barrier()

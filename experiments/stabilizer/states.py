@@ -53,7 +53,7 @@ class StabilizerState:
         """Number of qubits, record qubits included."""
         return len(self.generators)
 
-    def restricted(
+    def restrict(
         self, anywhere: Iterable[int], z_only: Iterable[int] = ()
     ) -> tuple[stim.PauliString, ...]:
         """Generators of the subgroup that acts on ``anywhere``, and by Z or I on ``z_only``.
@@ -94,7 +94,7 @@ def _kernel(rows: list[tuple[int, stim.PauliString]]) -> list[stim.PauliString]:
     return kernel
 
 
-def recoverable(
+def find_recovery_stabilizers(
     state: StabilizerState, reference: int, subset: Iterable[int]
 ) -> dict[str, stim.PauliString]:
     """Which Pauli of the reference qubit can be read off ``subset``, and by which string.
@@ -110,7 +110,7 @@ def recoverable(
         the input itself (PRL 136, 010801).
     """
     held = set(subset) - {reference}
-    group = [g for g in state.restricted({reference, *held}) if g[reference]]
+    group = [g for g in state.restrict({reference, *held}) if g[reference]]
     found: dict[str, stim.PauliString] = {}
     for k, first in enumerate(group):
         found.setdefault("_XYZ"[first[reference]], first)
@@ -126,7 +126,7 @@ def information_bits(state: StabilizerState, reference: int, subset: Iterable[in
 
     For a set and its complement the two values add up to 2.
     """
-    return {0: 0, 1: 1, 3: 2}[len(recoverable(state, reference, subset))]
+    return {0: 0, 1: 1, 3: 2}[len(find_recovery_stabilizers(state, reference, subset))]
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class OutcomeLaw:
         """The law of the given operations on |0…0>."""
         state = StabilizerState.of(operations, num_qubits, num_clbits)
         records = range(num_qubits, num_qubits + num_clbits)
-        group = state.restricted((), z_only=records)
+        group = state.restrict((), z_only=records)
         rows = [(_mask(g.to_numpy()[1], records), int(g.sign.real < 0)) for g in group]
         return cls(_echelon(rows))
 
@@ -165,7 +165,7 @@ class OutcomeLaw:
                 parity ^= value
         return parity if mask == 0 else None
 
-    def completed(self, mask: int, free: int) -> tuple[int, int] | None:
+    def complete(self, mask: int, free: int) -> tuple[int, int] | None:
         """Extend ``mask`` by bits of ``free`` to a certain parity.
 
         Returns:

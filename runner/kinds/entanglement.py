@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from experiments.inputs import PureState, random_states
+from experiments.inputs import PureState, draw_pure_states
 from experiments.kinds import entanglement
 from experiments.kinds.entanglement import INPUT_NAMES, SweptInput
 from experiments.point import Point
@@ -78,9 +78,9 @@ class EntanglementConfig(ExperimentSection):
     def _inputs(self, seed: int) -> Iterator[SweptInput]:
         for given in self.input:
             if not isinstance(given, Mapping):
-                yield from random_states(1, seed) if given == RANDOM else (given,)
+                yield from draw_pure_states(1, seed) if given == RANDOM else (given,)
             elif RANDOM in given:
-                yield from random_states(given[RANDOM], seed)
+                yield from draw_pure_states(given[RANDOM], seed)
             else:
                 yield PureState(float(given["theta_degrees"]), float(given["phi_degrees"]))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from experiments.protocol import HANDS_BACK
+from experiments.protocol import DECRYPTION_YIELDS
 from experiments.published import DEVICE, SOURCE, is_published_device
 from runner.kinds.registry import kind_of
 from runner.report.columns import NO_STRATEGY, Column, plan_columns, result_columns
@@ -111,5 +111,5 @@ def published_difference(rows: Sequence[ResultRow]) -> str:
 
 
 def _hands_back(strategy: str) -> str:
-    known: dict[str, str] = {str(key): text for key, text in HANDS_BACK.items()}
+    known: dict[str, str] = {str(key): text for key, text in DECRYPTION_YIELDS.items()}
     return known[strategy]

@@ -18,11 +18,11 @@ from experiments.protocol import (
     STRATEGIES,
     Cloning,
     Strategy,
+    build_encryption,
     clone_qubit,
-    encrypted,
     register,
 )
-from experiments.readout import ESTIMATORS, settings
+from experiments.readout import ESTIMATORS, build_settings
 from experiments.settings import Setting
 from experiments.stabilizer.clifford import to_stim
 from experiments.stabilizer.states import OutcomeLaw, StabilizerState, information_bits
@@ -67,7 +67,7 @@ def simulated(n: int, clone: int, strategy: Strategy) -> list[tuple[Setting, NDA
     return [
         (setting, outcome_distribution(setting.circuit))
         for source, estimator in product(NAMED_INPUTS, estimators)
-        for setting in settings(Cloning(n, clone, strategy, source), estimator)
+        for setting in build_settings(Cloning(n, clone, strategy, source), estimator)
     ]
 
 
@@ -97,7 +97,7 @@ def test_stim_draws_only_possible_outcomes(n: int, clone: int, strategy: Strateg
 @every_case
 def test_no_single_outcome_is_certain_by_accident(n: int, clone: int, strategy: Strategy) -> None:
     """With half of a Bell pair as input the checks say something about random bits."""
-    for setting in settings(Cloning(n, clone, strategy), "parity"):
+    for setting in build_settings(Cloning(n, clone, strategy), "parity"):
         law = OutcomeLaw.of_circuit(setting.circuit)
         (check,) = setting.checks
         assert [law.parity(1 << bit) for bit in check.bits] == [None] * len(check.bits)
@@ -128,7 +128,7 @@ def with_fault(circuit: QuantumCircuit, place: int, gate: str, qubit: int) -> Qu
 def test_success_with_a_faulty_gate_is_exact_too(
     case: tuple[int, int, Strategy], setting: int, place: int, gate: str, qubit: int
 ) -> None:
-    right = settings(Cloning(*case), "parity")[setting]
+    right = build_settings(Cloning(*case), "parity")[setting]
     faulty = with_fault(right.circuit, place, gate, qubit)
     predicted = Setting("faulty", faulty, right.checks).ideal_success()
     chance = success_chance(outcome_distribution(faulty), right.checks)
@@ -194,28 +194,28 @@ def append_decryption(circuit: QuantumCircuit, n: int, clone: int) -> None:
 
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_every_qubit_alone_is_maximally_mixed_and_uncorrelated_with_r(n: int) -> None:
-    branches = run(encrypted(Cloning(n)))
+    branches = run(build_encryption(Cloning(n)))
     for qubit in range(1, 2 * n + 2):
         np.testing.assert_allclose(reduced(branches, [0, qubit]), np.eye(4) / 4, atol=1e-12)
 
 
 @every_clone
 def test_decryption_gives_the_bell_pair_back(n: int, clone: int) -> None:
-    circuit = encrypted(Cloning(n, clone))
+    circuit = build_encryption(Cloning(n, clone))
     append_decryption(circuit, n, clone)
     assert entanglement_fidelity(circuit, clone) == pytest.approx(1, abs=1e-12)
 
 
 @every_clone
 def test_a_clone_is_worthless_before_decryption(n: int, clone: int) -> None:
-    circuit = encrypted(Cloning(n, clone))
+    circuit = build_encryption(Cloning(n, clone))
     assert entanglement_fidelity(circuit, clone) == pytest.approx(1 / 4, abs=1e-12)
 
 
 @every_clone
 def test_a_spent_key_decrypts_no_other_clone(n: int, clone: int) -> None:
     for other in set(clones(n)) - {clone}:
-        circuit = encrypted(Cloning(n, clone))
+        circuit = build_encryption(Cloning(n, clone))
         append_decryption(circuit, n, clone)
         append_decryption(circuit, n, other)
         assert entanglement_fidelity(circuit, other) == pytest.approx(1 / 4, abs=1e-12)
@@ -224,7 +224,7 @@ def test_a_spent_key_decrypts_no_other_clone(n: int, clone: int) -> None:
 @every_clone
 @pytest.mark.parametrize("spoil", ["", "h", "sx"])
 def test_measuring_all_other_clones_does_no_harm(n: int, clone: int, spoil: str) -> None:
-    circuit = encrypted(Cloning(n, clone))
+    circuit = build_encryption(Cloning(n, clone))
     stored = [register(circuit, "A")[0], *register(circuit, "S")]
     others = [qubit for qubit in stored if qubit != clone_qubit(circuit, clone)]
     if spoil:
@@ -248,7 +248,7 @@ def conjugated(circuit: QuantumCircuit, rho: NDArray[np.complex128]) -> NDArray[
 @every_clone
 def test_losing_all_other_clones_does_no_harm(n: int, clone: int) -> None:
     """The others are traced out before the density matrix is decrypted."""
-    circuit = encrypted(Cloning(n, clone))
+    circuit = build_encryption(Cloning(n, clone))
     held = [clone_qubit(circuit, clone), *register(circuit, "N")]
     rho = reduced(run(circuit), [0, *(circuit.find_bit(qubit).index for qubit in held)])
     decryption = QuantumCircuit(n + 2)
@@ -268,7 +268,7 @@ def entropy(state: State, kept: tuple[int, ...]) -> float:
 
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_information_bits_are_the_mutual_information_for_every_subset(n: int) -> None:
-    circuit = encrypted(Cloning(n))
+    circuit = build_encryption(Cloning(n))
     ((branch,), state) = run(circuit), StabilizerState.of_circuit(circuit)
     qubits = range(1, 2 * n + 2)
     for size in range(len(qubits) + 1):

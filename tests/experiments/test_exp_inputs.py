@@ -9,11 +9,11 @@ from dense import outcome_distribution, success_chance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.inputs import PureState, random_states
+from experiments.inputs import PureState, draw_pure_states
 from experiments.kinds.entanglement import PROCESS, EntanglementPoint, points
-from experiments.protocol import STRATEGIES, Cloning, prepared
+from experiments.protocol import STRATEGIES, Cloning, build_preparation
+from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, find_arbitrary_input
 from experiments.stabilizer.clifford import NotClifford, Step, steps
-from experiments.stabilizer.rotated_input import InputLaw, turned_input
 
 ROUNDED = 2e-6
 """Angles closer than a microradian to a quarter turn count as one."""
@@ -32,7 +32,7 @@ def point(state: PureState, n: int = 2, clone: int = 1, strategy="unitary") -> E
 @given(**angles)
 def test_the_prepared_state_has_the_angles(theta, phi):
     state = PureState(theta, phi)
-    given_input = turned_input(tuple(steps(prepared(Cloning(2, input=state)))))
+    given_input = find_arbitrary_input(tuple(steps(build_preparation(Cloning(2, input=state)))))
     assert given_input is not None
     np.testing.assert_allclose(given_input.bloch, state.bloch, atol=ROUNDED)
     x, y, z = state.bloch
@@ -55,8 +55,8 @@ def test_tomography_of_the_clone_is_that_of_a_dense_simulation(theta, phi, strat
 def test_the_whole_outcome_distribution_is_that_of_a_dense_simulation(strategy):
     """Every parity of bits, not only the one that decides success."""
     for setting in point(PureState(50, 20), 2, 1, strategy).settings():
-        law = InputLaw.of(
-            tuple(steps(setting.circuit)), turned_input(tuple(steps(setting.circuit)))
+        law = ArbitraryInputLaw.of(
+            tuple(steps(setting.circuit)), find_arbitrary_input(tuple(steps(setting.circuit)))
         )
         distribution = outcome_distribution(setting.circuit)
         for mask in range(1, len(distribution)):
@@ -65,11 +65,11 @@ def test_the_whole_outcome_distribution_is_that_of_a_dense_simulation(strategy):
 
 
 def test_random_states_fill_the_sphere_evenly():
-    vectors = np.array([s.bloch for s in random_states(4000, 3)])
+    vectors = np.array([s.bloch for s in draw_pure_states(4000, 3)])
     assert np.abs(vectors.mean(axis=0)).max() < 0.05
     np.testing.assert_allclose(vectors.T @ vectors / len(vectors), np.eye(3) / 3, atol=0.03)
-    assert random_states(2, 3) == random_states(5, 3)[:2]
-    assert random_states(2, 3) != random_states(2, 4)
+    assert draw_pure_states(2, 3) == draw_pure_states(5, 3)[:2]
+    assert draw_pure_states(2, 3) != draw_pure_states(2, 4)
 
 
 def test_the_mean_fidelity_of_six_states_is_that_of_all():
@@ -103,14 +103,14 @@ def test_angles_off_the_sphere_are_refused(theta):
 
 
 def test_an_input_that_met_another_qubit_has_no_simple_law():
-    operations = list(steps(prepared(Cloning(2, input=PureState(10, 20)))))
+    operations = list(steps(build_preparation(Cloning(2, input=PureState(10, 20)))))
     meeting = [Step("cx", (0, 1)), *operations]
     with pytest.raises(NotClifford, match="more than single-qubit gates"):
-        turned_input(meeting)
+        find_arbitrary_input(meeting)
 
 
 def test_a_named_input_keeps_its_law():
-    assert turned_input(tuple(steps(prepared(Cloning(2, input="+i"))))) is None
+    assert find_arbitrary_input(tuple(steps(build_preparation(Cloning(2, input="+i"))))) is None
     for name in ("0", "1", "+", "-", "+i", "-i"):
         (one,) = replace(point(PureState(0, 0)), cloning=Cloning(2, input=name)).settings()
         assert one.ideal_success() == 1

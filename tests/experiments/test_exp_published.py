@@ -8,7 +8,7 @@ from experiments import published
 from experiments.kinds.entanglement import EntanglementPoint, points
 from experiments.protocol import STRATEGIES, Cloning, Strategy
 from experiments.published import Published, entanglement_fidelity, table
-from experiments.readout import ESTIMATORS, Estimator, settings
+from experiments.readout import ESTIMATORS, Estimator, build_settings
 from experiments.statistics.estimators import BELL_MEASUREMENT, THREE_STABILIZERS
 
 SOURCES = {
@@ -170,7 +170,7 @@ def test_witness_with_bsm_alone_is_kept_and_refused_when_built() -> None:
 
 def test_settings_refuse_a_bell_measurement_of_a_witness() -> None:
     with pytest.raises(ValueError, match="use estimator 'parity'"):
-        settings(Cloning(3, 1, "witness"), "bsm")
+        build_settings(Cloning(3, 1, "witness"), "bsm")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -197,7 +197,7 @@ class _Writer:
         """
         prefix = self._recognised.parts.prefix(end)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
-        generators = state.generators if kept is None else state.restricted(kept, z_only=was_read)
+        generators = state.generators if kept is None else state.restrict(kept, z_only=was_read)
         expected = [
             self._on({self._followed[self._logical.qubits[q]]: "_XYZ"[g[q]] for q in range(len(g))})
             * g.sign

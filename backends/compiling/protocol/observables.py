@@ -21,7 +21,7 @@ from backends.compiling.protocol.frames import (
 )
 from backends.compiling.protocol.parts import NotRecognised, Parts
 from backends.compiling.protocol.problem import NOTHING, ROWS
-from experiments.protocol import recovery_strings
+from experiments.protocol import find_recovery_strings
 from experiments.stabilizer.clifford import steps
 from experiments.stabilizer.states import OutcomeLaw, StabilizerState
 
@@ -54,14 +54,14 @@ def clone_strings(parts: Parts, clone: int, decoding: int) -> list[Letters]:
     pairs = parts.pairs
     found: dict[str, dict[int, str]] = {}
     if decoding == NOTHING:
-        for pauli, string in recovery_strings(pairs - 1, (clone,)).items():
+        for pauli, string in find_recovery_strings(pairs - 1, (clone,)).items():
             found[pauli] = {0: pauli, 1 + clone: string[0]}
             found[pauli] |= {pairs + i: string[i] for i in range(1, pairs)}
     elif decoding == ROWS:
         prefix = parts.prefix(parts.decoding[1])
         held = [parts.qubits[0], parts.qubits[1 + clone]]
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
-        group = state.restricted(held, z_only=parts.qubits[pairs + 1 :])
+        group = state.restrict(held, z_only=parts.qubits[pairs + 1 :])
         for string in (*group, *(a * b for a, b in combinations(group, 2))):
             letters = {k: "IXYZ"[string[q]] for k, q in enumerate(parts.qubits) if string[q]}
             if 0 in letters and 1 + clone in letters:

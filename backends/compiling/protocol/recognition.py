@@ -25,9 +25,9 @@ from backends.compiling.protocol.observables import (
 from backends.compiling.protocol.parts import NotRecognised, Parts
 from backends.compiling.protocol.problem import NOTHING, ROWS, TREES, Problem
 from experiments.gates import clones_of
-from experiments.protocol import recovery_strings
+from experiments.protocol import find_recovery_strings
+from experiments.stabilizer.arbitrary_input import INPUT_STAGE
 from experiments.stabilizer.clifford import steps
-from experiments.stabilizer.rotated_input import INPUT_STAGE
 
 __all__ = ["AXES_OF", "KNOWN", "LOCAL_CODES", "NotRecognised", "Recognised", "recognise"]
 
@@ -239,7 +239,7 @@ def _problem(found: Sequence[Parts], decryption: _Decryption, beside: bool) -> P
         clone = clones_of(pairs - 1)[0]
     if clone in first.lost:
         raise NotRecognised(f"clone {clone} is lost before it is decrypted")
-    strings = recovery_strings(pairs - 1, (clone,))
+    strings = find_recovery_strings(pairs - 1, (clone,))
     z, x = ([AXES.index(letter) for letter in strings[p]] for p in "ZX")
     if kind == TREES:
         double = [i for i in range(1, pairs) if z[i] != x[i]]

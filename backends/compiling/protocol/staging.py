@@ -21,7 +21,7 @@ from qiskit.quantum_info import Statevector
 
 from backends.compiling.protocol.parts import NotRecognised
 from experiments.gates import DecryptGate, EncryptGate
-from experiments.inputs import PureState, prepare
+from experiments.inputs import PureState, append_input_preparation
 from experiments.stabilizer.clifford import NotClifford, steps
 from experiments.stabilizer.states import StabilizerState
 
@@ -171,7 +171,7 @@ class _Plain:
                 for gate in gates:
                     out.append(gate.operation, [1])
             else:
-                prepare(out, out.qubits[1], _state(gates))
+                append_input_preparation(out, out.qubits[1], _state(gates))
         for k in range(2, n + 2):
             out.h(k)
             out.cx(k, k + n)

@@ -28,7 +28,7 @@ from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
 from experiments.gates import DecryptGate, EncryptGate
 from experiments.kinds.entanglement import EntanglementPoint
-from experiments.protocol import TO_Z, Cloning, apply, rotate_key
+from experiments.protocol import TO_Z, Cloning, append_gates, diagonalize_key
 from experiments.stabilizer.clifford import compact, steps
 from experiments.stabilizer.states import OutcomeLaw
 
@@ -219,7 +219,7 @@ def test_a_plain_circuit_becomes_native_and_means_the_same(n, how, readout, data
         circuit.append(DecryptGate(n, clone), [c, *key])
     elif how != "nothing":
         qubits = circuit.qubits
-        rotate_key(circuit, qubits[c], [qubits[k] for k in key], n, (clone,))
+        diagonalize_key(circuit, qubits[c], [qubits[k] for k in key], n, (clone,))
     if how == "feedforward":
         circuit.measure(key, bits)
         with circuit.if_test(expr.bit_xor(bits[0], bits[1])):
@@ -229,7 +229,7 @@ def test_a_plain_circuit_becomes_native_and_means_the_same(n, how, readout, data
         circuit.h(r)
     elif readout != "bell":
         for qubit in (r, c):
-            apply(circuit, TO_Z[readout], qubit)
+            append_gates(circuit, TO_Z[readout], qubit)
     circuit.measure([r, c], [0, 1])
     if how in ("nothing", "frame", "whole key"):
         circuit.measure(key, bits)
@@ -276,7 +276,7 @@ def test_any_input_of_a_plain_circuit_comes_back(strategy):
     if strategy == "gate":
         turned.append(DecryptGate(2, 2), [c, *key])
     else:
-        rotate_key(turned, turned.qubits[c], [turned.qubits[k] for k in key], 2, (2,))
+        diagonalize_key(turned, turned.qubits[c], [turned.qubits[k] for k in key], 2, (2,))
         turned.measure(key, [1, 2])
     turned.h(c)
     turned.measure(c, 0)

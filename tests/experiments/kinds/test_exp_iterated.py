@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from experiments.gates import clones_of
 from experiments.kinds.iterated import IteratedPoint, physical_generations, points
-from experiments.protocol import nested, recovery_strings
-from experiments.stabilizer.states import StabilizerState, recoverable
+from experiments.protocol import build_nested_cloning, find_recovery_strings
+from experiments.stabilizer.states import StabilizerState, find_recovery_stabilizers
 
 STRATEGIES = ("unitary", "feedforward", "frame")
 
@@ -56,20 +56,20 @@ def test_a_clone_of_an_inner_generation_comes_back_if_it_was_not_cloned_again(le
 def test_all_final_clones_are_recoverable(n, level):
     """Every path of choices, not only those that choose the same clone each time."""
     for path in product(clones_of(n), repeat=level + 1):
-        assert set(recovery_strings(n, path)) == {"X", "Y", "Z"}
+        assert set(find_recovery_strings(n, path)) == {"X", "Y", "Z"}
 
 
 def test_a_path_needs_its_keys_of_every_generation():
     n, path = 2, (1, 2, 0)
-    circuit, clone, key = nested(n, path)
+    circuit, clone, key = build_nested_cloning(n, path)
     state = StabilizerState.of_circuit(circuit)
     index = {qubit: k for k, qubit in enumerate(circuit.qubits)}
     held = [index[q] for q in (clone, *key)]
-    assert len(recoverable(state, 0, held)) == 3
+    assert len(find_recovery_stabilizers(state, 0, held)) == 3
     for level in range(len(path)):
         lost = set(range(1 + level * n, 1 + (level + 1) * n))
         rest = [q for k, q in enumerate(held) if k not in lost]
-        assert recoverable(state, 0, rest) == {}
+        assert find_recovery_stabilizers(state, 0, rest) == {}
 
 
 @settings(max_examples=40, deadline=None)
@@ -79,7 +79,7 @@ def test_a_path_needs_its_keys_of_every_generation():
 )
 def test_the_key_strings_of_any_path_commute(n, path):
     chosen = tuple(list(clones_of(n))[c % len(clones_of(n))] for c in path)
-    strings = recovery_strings(n, chosen)
+    strings = find_recovery_strings(n, chosen)
     key = {letter: text[1:] for letter, text in strings.items()}
     for a, b in (("X", "Y"), ("Y", "Z"), ("X", "Z")):
         clash = sum(p != q and "I" not in (p, q) for p, q in zip(key[a], key[b], strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.kinds.leakage import Coalition, LeakagePoint, coalitions, points
-from experiments.protocol import Cloning, encrypted
+from experiments.protocol import Cloning, build_encryption
 from experiments.stabilizer.states import StabilizerState, information_bits
 from experiments.statistics.estimators import bits_interval, bits_of_bias
 
@@ -42,7 +42,7 @@ def test_every_subset_obeys_the_rule(n):
 
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_a_set_and_its_complement_have_two_bits_together(n):
-    state = StabilizerState.of_circuit(encrypted(Cloning(n)))
+    state = StabilizerState.of_circuit(build_encryption(Cloning(n)))
     everyone = set(range(1, 2 * n + 2))
     for mask in range(2 ** (2 * n + 1)):
         held = {q for q in everyone if mask >> (q - 1) & 1}

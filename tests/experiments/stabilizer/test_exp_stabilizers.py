@@ -14,13 +14,13 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator
 
 from experiments.kinds.entanglement import EntanglementPoint
-from experiments.protocol import STRATEGIES, Cloning, Strategy, encrypted
+from experiments.protocol import STRATEGIES, Cloning, Strategy, build_encryption
 from experiments.stabilizer.clifford import STIM_NAMES, NotClifford, Step, steps, to_stim
 from experiments.stabilizer.states import (
     OutcomeLaw,
     StabilizerState,
+    find_recovery_stabilizers,
     information_bits,
-    recoverable,
 )
 
 R, A = 0, 1
@@ -36,7 +36,7 @@ def noise(n: int, i: int) -> int:
 
 @cache
 def after_encryption(n: int) -> StabilizerState:
-    return StabilizerState.of_circuit(encrypted(Cloning(n)))
+    return StabilizerState.of_circuit(build_encryption(Cloning(n)))
 
 
 def string(n: int, letters: dict[int, str]) -> stim.PauliString:
@@ -81,7 +81,7 @@ def test_the_two_key_strings_commute(n: int, clone: int) -> None:
 def test_one_clone_and_the_key_recover_the_input(n: int, clone: int) -> None:
     held = {A if clone == 0 else signal(clone), *(noise(n, i) for i in range(1, n + 1))}
     state = after_encryption(n)
-    found = recoverable(state, R, held)
+    found = find_recovery_stabilizers(state, R, held)
     assert list(found) == ["X", "Y", "Z"]
     for letter, shown in found.items():
         assert shown[R] == "_XYZ".index(letter)
@@ -93,8 +93,8 @@ def test_one_clone_and_the_key_recover_the_input(n: int, clone: int) -> None:
 def test_the_signs_of_the_recovering_strings_are_right(n: int, clone: int) -> None:
     held = {A if clone == 0 else signal(clone), *(noise(n, i) for i in range(1, n + 1))}
     simulator = stim.TableauSimulator()
-    simulator.do(to_stim(encrypted(Cloning(n))))
-    for shown in recoverable(after_encryption(n), R, held).values():
+    simulator.do(to_stim(build_encryption(Cloning(n))))
+    for shown in find_recovery_stabilizers(after_encryption(n), R, held).values():
         assert simulator.peek_observable_expectation(shown) == 1
 
 
@@ -136,7 +136,9 @@ def promised(subset: Subset) -> set[str]:
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_every_subset_learns_exactly_what_the_rules_say(n: int) -> None:
     for subset in subsets(n):
-        assert set(recoverable(after_encryption(n), R, qubits(subset))) == promised(subset), subset
+        assert set(find_recovery_stabilizers(after_encryption(n), R, qubits(subset))) == promised(
+            subset
+        ), subset
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
@@ -149,7 +151,7 @@ def test_a_set_and_its_complement_share_two_bits(n: int) -> None:
 
 def test_three_signals_leak_exactly_y_at_n_3() -> None:
     signals = [signal(i) for i in (1, 2, 3)]
-    assert list(recoverable(after_encryption(3), R, signals)) == ["Y"]
+    assert list(find_recovery_stabilizers(after_encryption(3), R, signals)) == ["Y"]
     assert information_bits(after_encryption(3), R, signals) == 1
 
 
@@ -162,12 +164,17 @@ def test_all_signals_and_one_noise_qubit_recover_everything(n: int) -> None:
 
 @pytest.mark.parametrize("n", range(2, 8))
 def test_the_key_alone_tells_nothing(n: int) -> None:
-    assert recoverable(after_encryption(n), R, [noise(n, i) for i in range(1, n + 1)]) == {}
+    assert (
+        find_recovery_stabilizers(after_encryption(n), R, [noise(n, i) for i in range(1, n + 1)])
+        == {}
+    )
 
 
 def test_holding_the_reference_itself_changes_nothing() -> None:
     state = after_encryption(3)
-    assert recoverable(state, R, [R, 2, 3, 4]) == recoverable(state, R, [2, 3, 4])
+    assert find_recovery_stabilizers(state, R, [R, 2, 3, 4]) == find_recovery_stabilizers(
+        state, R, [2, 3, 4]
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -233,7 +240,7 @@ def test_a_mask_is_completed_exactly_if_some_extension_is_certain(
     mask, free = mask % (1 << size), free % (1 << size)
     extensions = {mask & ~free | chosen & free for chosen in range(1 << size)}
     certain = {m: p for m in extensions if (p := certain_parity(values, m)) is not None}
-    completed = law.completed(mask, free)
+    completed = law.complete(mask, free)
     assert completed in certain.items() if certain else completed is None
 
 
@@ -250,15 +257,15 @@ def test_rows_are_in_reduced_echelon_form(sample: tuple[OutcomeLaw, int, set[int
 def test_a_law_by_hand() -> None:
     law = OutcomeLaw(((0b110, 1), (0b001, 0)))
     assert [law.parity(mask) for mask in range(8)] == [0, 0, None, None, None, None, 1, 1]
-    assert law.completed(0b010, free=0b100) == (0b110, 1)
-    assert law.completed(0b010, free=0b001) is None
-    assert law.completed(0, free=0) == (0, 0)
+    assert law.complete(0b010, free=0b100) == (0b110, 1)
+    assert law.complete(0b010, free=0b001) is None
+    assert law.complete(0, free=0) == (0, 0)
 
 
 def test_no_row_means_all_coins() -> None:
     assert OutcomeLaw(()).parity(0) == 0
     assert OutcomeLaw(()).parity(1) is None
-    assert OutcomeLaw(()).completed(1, free=0b110) is None
+    assert OutcomeLaw(()).complete(1, free=0b110) is None
 
 
 # --- reading circuits ---

@@ -11,7 +11,7 @@ from backends.simulation.prediction import predicted_success
 from backends.simulation.stim_sampler import sample
 from experiments.settings import Check
 from experiments.stabilizer.clifford import steps
-from experiments.stabilizer.rotated_readout import TurnedLaw
+from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 
 ANGLES = (0.3, -0.7, 1.1, 0.45)
 
@@ -48,7 +48,7 @@ def test_law_prediction_and_samples_follow_the_phase(r, first, second):
     circuit.measure(range(r), range(r))
     operations = tuple(steps(circuit))
     everything = Check(tuple(range(r)), 0)
-    assert TurnedLaw.of(operations).mean(everything.mask) == pytest.approx(mean)
+    assert NonPauliReadoutLaw.of(operations).mean(everything.mask) == pytest.approx(mean)
     predicted = predicted_success(operations, [everything], None)
     assert predicted == pytest.approx((1 + mean) / 2)
     shots = 20_000

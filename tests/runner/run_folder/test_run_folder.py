@@ -29,7 +29,7 @@ from scipy.stats import beta
 
 import runner
 from experiments.protocol import Cloning
-from experiments.readout import settings
+from experiments.readout import build_settings
 
 Row = dict[str, Any]
 Finish = Callable[..., Finished]
@@ -190,7 +190,7 @@ def test_logical_circuits_are_the_protocol_with_named_registers(small: Finished)
     for row in small.rows:
         cloning = Cloning(row["n"], row["clone"], row["strategy"])
         for entry, setting in zip(
-            entries_of(small, row), settings(cloning, row["estimator"]), strict=True
+            entries_of(small, row), build_settings(cloning, row["estimator"]), strict=True
         ):
             circuit = load_qpy(circuit_file(small, "logical", entry, "qpy"))
             assert elementary(circuit) == elementary(setting.circuit)

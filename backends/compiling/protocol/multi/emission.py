@@ -206,7 +206,7 @@ class _Writer:
         for instruction in self._logical.data[:end]:
             prefix.append(instruction)
         state = StabilizerState.of(steps(prefix), prefix.num_qubits, 0)
-        generators = state.generators if kept is None else state.restricted(kept)
+        generators = state.generators if kept is None else state.restrict(kept)
         return [
             self._on({self._sites[q]: "_XYZ"[g[q]] for q in range(len(g))}) * g.sign
             for g in generators

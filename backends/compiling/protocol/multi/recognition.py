@@ -23,7 +23,7 @@ from backends.compiling.protocol.multi.strings import first_letters
 from backends.compiling.protocol.parts import NotRecognised
 from backends.compiling.protocol.problem import ROWS, TREES, Problem
 from backends.compiling.protocol.recognition import AXES_OF, KNOWN, LOCAL_CODES
-from experiments.protocol import recovery_strings
+from experiments.protocol import find_recovery_strings
 from experiments.stabilizer.clifford import steps
 from experiments.stabilizer.states import StabilizerState
 
@@ -309,7 +309,7 @@ def _flat(
     """A clone and all keys on its path as one instance: decryption needs no order among them."""
     blocks, choices = path
     data = [instances[blocks[0]].data[0], *(q for b in blocks for q in instances[b].data[1:])]
-    strings = recovery_strings(pairs - 1, choices)
+    strings = find_recovery_strings(pairs - 1, choices)
     z, x = ([AXES.find(letter) for letter in strings[p]] for p in "ZX")
     if -1 in (*z, *x):
         raise NotRecognised("key qubits that show one Pauli only, in several generations")

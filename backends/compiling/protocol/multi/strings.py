@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.protocol import pauli_frame
+from experiments.protocol import find_pauli_frame
 
 _MOST = 8
 """Stabilizers of a GHZ state of each kind: diagonal ones and those with X or Y everywhere."""
@@ -40,7 +40,7 @@ def first_letters(
     """
     first_x = np.zeros(qubits, dtype=np.uint64)
     first_z = np.zeros(qubits, dtype=np.uint64)
-    frame = pauli_frame(n, choices)
+    frame = find_pauli_frame(n, choices)
     strings = list("ZYX") if reference >= 0 else list(_ghz_stabilizers(len(clones)))
     for s, string in enumerate(strings):
         letters = {reference: string} if reference >= 0 else {}

@@ -16,7 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from experiments.stabilizer.clifford import NotClifford, Step
-from experiments.stabilizer.rotated_readout import MATRICES, TurnedLaw, matrix, outcome_law
+from experiments.stabilizer.non_pauli_readout import (
+    MATRICES,
+    NonPauliReadoutLaw,
+    find_outcome_law,
+    matrix,
+)
 from experiments.stabilizer.states import OutcomeLaw
 
 INPUT_STAGE = "input"
@@ -28,7 +33,7 @@ PREPARE: Mapping[str, tuple[str, ...]] = {"X": ("h",), "Y": ("h", "s"), "Z": ()}
 
 
 @dataclass(frozen=True)
-class TurnedInput:
+class ArbitraryInput:
     """A qubit that starts in any pure state.
 
     Attributes:
@@ -42,7 +47,7 @@ class TurnedInput:
     bloch: Bloch
 
 
-def turned_input(operations: Sequence[Step]) -> TurnedInput | None:
+def find_arbitrary_input(operations: Sequence[Step]) -> ArbitraryInput | None:
     """The qubit that is prepared up to a barrier of its own; None if there is none.
 
     Raises:
@@ -51,12 +56,12 @@ def turned_input(operations: Sequence[Step]) -> TurnedInput | None:
     for end, step in enumerate(operations):
         if step.name == "barrier" and step.label == INPUT_STAGE:
             (qubit,) = step.qubits
-            mine = preparation(operations, qubit, end)
-            return TurnedInput(qubit, end, turned([0.0, 0.0, 1.0], mine))
+            mine = preparation_gates(operations, qubit, end)
+            return ArbitraryInput(qubit, end, rotate_bloch([0.0, 0.0, 1.0], mine))
     return None
 
 
-def preparation(operations: Sequence[Step], qubit: int, end: int) -> list[Step]:
+def preparation_gates(operations: Sequence[Step], qubit: int, end: int) -> list[Step]:
     """The gates on a qubit before the end of its preparation.
 
     Raises:
@@ -71,7 +76,7 @@ def preparation(operations: Sequence[Step], qubit: int, end: int) -> list[Step]:
     return mine
 
 
-def turned(bloch: Sequence[float], gates: Sequence[Step]) -> Bloch:
+def rotate_bloch(bloch: Sequence[float], gates: Sequence[Step]) -> Bloch:
     """A Bloch vector after single-qubit gates."""
     x, y, z = bloch
     state = x * MATRICES["X"] + y * MATRICES["Y"] + z * MATRICES["Z"]
@@ -82,7 +87,9 @@ def turned(bloch: Sequence[float], gates: Sequence[Step]) -> Bloch:
     return x, y, z
 
 
-def with_eigenstate(operations: Sequence[Step], given: TurnedInput, letter: str) -> list[Step]:
+def replace_input_by_eigenstate(
+    operations: Sequence[Step], given: ArbitraryInput, letter: str
+) -> list[Step]:
     """The steps with an eigenstate of a Pauli in place of the input."""
     return [
         *(
@@ -96,7 +103,7 @@ def with_eigenstate(operations: Sequence[Step], given: TurnedInput, letter: str)
 
 
 @dataclass(frozen=True)
-class InputLaw:
+class ArbitraryInputLaw:
     """The outcome law of a circuit with a turned input, without noise.
 
     Attributes:
@@ -112,9 +119,12 @@ class InputLaw:
     blind: OutcomeLaw
 
     @classmethod
-    def of(cls, operations: Sequence[Step], given: TurnedInput) -> InputLaw:
+    def of(cls, operations: Sequence[Step], given: ArbitraryInput) -> ArbitraryInputLaw:
         """The law of the given operations, whose input is ``given``."""
-        laws = {letter: outcome_law(with_eigenstate(operations, given, letter)) for letter in "ZXY"}
+        laws = {
+            letter: find_outcome_law(replace_input_by_eigenstate(operations, given, letter))
+            for letter in "ZXY"
+        }
         letter = max(laws, key=lambda one: len(laws[one].rows))
         other = "X" if letter == "Z" else "Z"
         return cls(letter, given.bloch["XYZ".index(letter)], laws[letter], laws[other])
@@ -128,11 +138,11 @@ class InputLaw:
         return sign if self.blind.parity(mask) is not None else sign * self.component
 
 
-def ideal_law(operations: Sequence[Step]) -> InputLaw | TurnedLaw:
+def ideal_outcome_law(operations: Sequence[Step]) -> ArbitraryInputLaw | NonPauliReadoutLaw:
     """The whole outcome law of a circuit without noise, whatever is turned in it.
 
     Raises:
         NotClifford: if the circuit has no simple law.
     """
-    given = turned_input(operations)
-    return InputLaw.of(operations, given) if given else TurnedLaw.of(operations)
+    given = find_arbitrary_input(operations)
+    return ArbitraryInputLaw.of(operations, given) if given else NonPauliReadoutLaw.of(operations)

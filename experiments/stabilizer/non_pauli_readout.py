@@ -31,7 +31,7 @@ _TO_Z = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
 
 
 @dataclass(frozen=True)
-class TurnedReadout:
+class NonPauliReadout:
     """The readout of one qubit in a turned basis.
 
     Attributes:
@@ -50,7 +50,7 @@ class TurnedReadout:
     radians: float
 
 
-def turned_readouts(operations: Sequence[Step]) -> tuple[TurnedReadout, ...]:
+def find_non_pauli_readouts(operations: Sequence[Step]) -> tuple[NonPauliReadout, ...]:
     """The readouts behind a Z rotation that is not Clifford; rotations without effect left out.
 
     Raises:
@@ -73,7 +73,7 @@ def turned_readouts(operations: Sequence[Step]) -> tuple[TurnedReadout, ...]:
     return tuple(one for one in found if one)
 
 
-def _turned(qubit: int, position: int, turn: Step, after: Sequence[Step]) -> TurnedReadout | None:
+def _turned(qubit: int, position: int, turn: Step, after: Sequence[Step]) -> NonPauliReadout | None:
     observable = stim.PauliString("Z")
     bit = None
     for step in reversed(after):
@@ -92,7 +92,7 @@ def _turned(qubit: int, position: int, turn: Step, after: Sequence[Step]) -> Tur
         if pauli == "Z":
             return None
         radians = turn.turns * math.pi / 2 + turn.angle
-        return TurnedReadout(
+        return NonPauliReadout(
             qubit, bit, position, pauli, (0.0 if pauli == "X" else math.pi / 2) - radians
         )
     raise _misplaced(turn)
@@ -112,14 +112,14 @@ def _misplaced(step: Step) -> NotClifford:
     )
 
 
-def without_idle_turns(operations: Iterable[Step], read: Sequence[TurnedReadout]) -> list[Step]:
+def drop_idle_rotations(operations: Iterable[Step], read: Sequence[NonPauliReadout]) -> list[Step]:
     """The steps with every turn that has no effect on an outcome left out."""
     kept = {one.position for one in read}
     return [s for k, s in enumerate(operations) if not s.angle or k in kept]
 
 
-def with_pauli_readouts(
-    operations: Sequence[Step], read: Sequence[TurnedReadout], letters: str
+def replace_by_pauli_readouts(
+    operations: Sequence[Step], read: Sequence[NonPauliReadout], letters: str
 ) -> list[Step]:
     """The steps with each turned readout replaced by one of a Pauli just before its turn.
 
@@ -143,7 +143,7 @@ def with_pauli_readouts(
 
 
 def readout_axes(
-    operations: Sequence[Step], read: Sequence[TurnedReadout]
+    operations: Sequence[Step], read: Sequence[NonPauliReadout]
 ) -> dict[int, tuple[float, float, float]]:
     """What each turned readout asks for, as a Bloch vector just after the last stage.
 
@@ -167,8 +167,8 @@ def readout_axes(
     return axes
 
 
-def with_readouts_after_last_stage(
-    operations: Sequence[Step], read: Sequence[TurnedReadout], letter: str
+def replace_by_readouts_after_last_stage(
+    operations: Sequence[Step], read: Sequence[NonPauliReadout], letter: str
 ) -> list[Step]:
     """The steps with each turned readout replaced by one of a Pauli just after the last stage."""
     start = _last_stage(operations)
@@ -209,7 +209,7 @@ def matrix(step: Step) -> NDArray[np.complex128]:
 
 
 @dataclass(frozen=True)
-class TurnedLaw:
+class NonPauliReadoutLaw:
     """The whole outcome law of a circuit without noise, turned readouts included.
 
     Attributes:
@@ -221,25 +221,25 @@ class TurnedLaw:
         flips: for each turned qubit the bit b without noise, counted from the first qubit's.
     """
 
-    read: tuple[TurnedReadout, ...]
+    read: tuple[NonPauliReadout, ...]
     letters: str
     law: OutcomeLaw
     flips: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, operations: Sequence[Step]) -> TurnedLaw:
+    def of(cls, operations: Sequence[Step]) -> NonPauliReadoutLaw:
         """The law of the given operations on |0…0>.
 
         Raises:
             NotClifford: if several turned qubits are in no GHZ state.
         """
-        read = turned_readouts(operations)
+        read = find_non_pauli_readouts(operations)
         if not read:
-            return cls((), "", outcome_law(without_idle_turns(operations, ())))
+            return cls((), "", find_outcome_law(drop_idle_rotations(operations, ())))
         mine = sum(1 << one.bit for one in read)
         bits = {bit for step in operations for bit in step.clbits}
         others = sum(1 << bit for bit in bits) & ~mine
-        populations = outcome_law(with_pauli_readouts(operations, read, "Z" * len(read)))
+        populations = find_outcome_law(replace_by_pauli_readouts(operations, read, "Z" * len(read)))
         flips = [0]
         for other in read[1:]:
             parity = populations.parity(1 << read[0].bit | 1 << other.bit)
@@ -253,8 +253,8 @@ class TurnedLaw:
         # The phase between both halves of a GHZ state is ±1 or ±i: a quarter turn of one qubit.
         for first in "XY":
             letters = first + "X" * (len(read) - 1)
-            law = outcome_law(with_pauli_readouts(operations, read, letters))
-            if law.completed(mine, others) is not None:
+            law = find_outcome_law(replace_by_pauli_readouts(operations, read, letters))
+            if law.complete(mine, others) is not None:
                 return cls(read, letters, law, tuple(flips))
         return cls(read, "", populations, tuple(flips))
 
@@ -289,7 +289,7 @@ class TurnedLaw:
         return sign * math.cos(sum(self.signed_radians)) if mine else sign
 
 
-def outcome_law(operations: Sequence[Step]) -> OutcomeLaw:
+def find_outcome_law(operations: Sequence[Step]) -> OutcomeLaw:
     """The law of steps on any qubits of a large device: what they are called does not matter."""
     renamed = compact(operations)
     qubits = 1 + max((q for s in renamed for q in s.qubits), default=-1)
