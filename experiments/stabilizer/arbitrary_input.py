@@ -1,11 +1,11 @@
-"""Inputs that are no eigenstate of a Pauli: any pure state can be cloned.
+"""Inputs in an arbitrary pure state, simulated exactly by a stabilizer simulator.
 
-The qubit to be cloned is turned by any angles at the very beginning, which closes with a barrier
-on it alone, labelled :data:`INPUT_STAGE`. What follows is Clifford. The parities of outcomes that
-a circuit shows commute, so all of them see the same Pauli of the input, or none: in place of the
-state with Bloch vector r one may prepare an eigenstate of that Pauli P, flipped with probability
-(1 - |r_P|)/2. That is exact for the whole outcome distribution, and a stabilizer simulator
-follows it.
+The input qubit is rotated by arbitrary angles at the beginning of the circuit. A barrier on this
+qubit alone, labelled :data:`INPUT_STAGE`, ends its preparation; what follows is Clifford. The
+parities of outcomes that are not fair coins commute, so all of them depend on the same Pauli P of
+the input, or on none. Instead of the state with Bloch vector r a simulator may therefore prepare
+an eigenstate of P, flipped with probability (1 - |r_P|)/2. The whole outcome distribution stays
+exactly the same.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ from experiments.stabilizer.non_pauli_readout import (
 from experiments.stabilizer.states import OutcomeLaw
 
 INPUT_STAGE = "input"
+"""Label of the barrier that ends the preparation of the input."""
 
 Bloch = tuple[float, float, float]
+"""Bloch vector (x, y, z)."""
 
 PREPARE: Mapping[str, tuple[str, ...]] = {"X": ("h",), "Y": ("h", "s"), "Z": ()}
-"""Pauli → gates that turn |0> into its eigenstate +1."""
+"""Pauli letter → gates that prepare its eigenstate +1 from |0>."""
 
 
 @dataclass(frozen=True)
 class ArbitraryInput:
-    """A qubit that starts in any pure state.
+    """An input qubit in an arbitrary pure state.
 
     Attributes:
-        qubit: the qubit.
-        end: index of the barrier that closes its preparation.
-        bloch: its Bloch vector (x, y, z) there, without noise.
+        qubit: index of the qubit.
+        end: index of the step that ends its preparation, a barrier.
+        bloch: its Bloch vector (x, y, z) at that barrier, without noise.
     """
 
     qubit: int
@@ -48,36 +50,38 @@ class ArbitraryInput:
 
 
 def find_arbitrary_input(operations: Sequence[Step]) -> ArbitraryInput | None:
-    """The qubit that is prepared up to a barrier of its own; None if there is none.
+    """Find the input that is prepared in an arbitrary pure state; None if there is none.
 
     Raises:
-        NotClifford: if something other than single-qubit gates comes before that barrier.
+        NotClifford: if its preparation holds anything but single-qubit gates.
     """
     for end, step in enumerate(operations):
         if step.name == "barrier" and step.label == INPUT_STAGE:
             (qubit,) = step.qubits
-            mine = preparation_gates(operations, qubit, end)
-            return ArbitraryInput(qubit, end, rotate_bloch([0.0, 0.0, 1.0], mine))
+            gates = preparation_gates(operations, qubit, end)
+            return ArbitraryInput(qubit, end, rotate_bloch([0.0, 0.0, 1.0], gates))
     return None
 
 
 def preparation_gates(operations: Sequence[Step], qubit: int, end: int) -> list[Step]:
-    """The gates on a qubit before the end of its preparation.
+    """The gates on a qubit among the first ``end`` steps.
 
     Raises:
-        NotClifford: if there is anything else.
+        NotClifford: if any of these steps is not an unconditional single-qubit gate.
     """
-    mine = [s for s in operations[:end] if qubit in s.qubits and s.name not in ("barrier", "delay")]
-    if any(len(s.qubits) > 1 or s.condition or s.name in ("measure", "reset") for s in mine):
+    gates = [
+        s for s in operations[:end] if qubit in s.qubits and s.name not in ("barrier", "delay")
+    ]
+    if any(len(s.qubits) > 1 or s.condition or s.name in ("measure", "reset") for s in gates):
         raise NotClifford(
             f"qubit {qubit} is prepared by more than single-qubit gates before the barrier "
             f"'{INPUT_STAGE}', so its state there is not known; the compiler has to keep it apart"
         )
-    return mine
+    return gates
 
 
 def rotate_bloch(bloch: Sequence[float], gates: Sequence[Step]) -> Bloch:
-    """A Bloch vector after single-qubit gates."""
+    """Apply single-qubit gates to a Bloch vector."""
     x, y, z = bloch
     state = x * MATRICES["X"] + y * MATRICES["Y"] + z * MATRICES["Z"]
     for gate in gates:
@@ -90,7 +94,13 @@ def rotate_bloch(bloch: Sequence[float], gates: Sequence[Step]) -> Bloch:
 def replace_input_by_eigenstate(
     operations: Sequence[Step], given: ArbitraryInput, letter: str
 ) -> list[Step]:
-    """The steps with an eigenstate of a Pauli in place of the input."""
+    """Replace the preparation of the input by one of the eigenstate +1 of a Pauli.
+
+    Args:
+        operations: the steps of the circuit.
+        given: its input.
+        letter: the Pauli, ``X``, ``Y`` or ``Z``.
+    """
     return [
         *(
             step
@@ -104,13 +114,13 @@ def replace_input_by_eigenstate(
 
 @dataclass(frozen=True)
 class ArbitraryInputLaw:
-    """The outcome law of a circuit with a turned input, without noise.
+    """The outcome law of a circuit with an input in an arbitrary state, without noise.
 
     Attributes:
-        letter: the Pauli of the input that its outcomes see.
-        component: the mean of that Pauli in the input.
-        law: the law with the eigenstate +1 of that Pauli as input.
-        blind: the parities that are certain whatever the input.
+        letter: the Pauli of the input on which outcomes depend.
+        component: expectation value of that Pauli in the input.
+        law: the outcome law with the eigenstate +1 of that Pauli as input.
+        blind: the parities that are certain for every input.
     """
 
     letter: str
@@ -120,17 +130,17 @@ class ArbitraryInputLaw:
 
     @classmethod
     def of(cls, operations: Sequence[Step], given: ArbitraryInput) -> ArbitraryInputLaw:
-        """The law of the given operations, whose input is ``given``."""
+        """The outcome law of steps whose input is ``given``."""
         laws = {
             letter: find_outcome_law(replace_input_by_eigenstate(operations, given, letter))
             for letter in "ZXY"
         }
-        letter = max(laws, key=lambda one: len(laws[one].rows))
+        letter = max(laws, key=lambda pauli: len(laws[pauli].rows))
         other = "X" if letter == "Z" else "Z"
         return cls(letter, given.bloch["XYZ".index(letter)], laws[letter], laws[other])
 
     def mean(self, mask: int) -> float:
-        """Mean of (-1)^(parity of the bits in ``mask``)."""
+        """Expectation value of (-1)^(parity of the bits in ``mask``)."""
         parity = self.law.parity(mask)
         if parity is None:
             return 0.0
@@ -139,10 +149,10 @@ class ArbitraryInputLaw:
 
 
 def ideal_outcome_law(operations: Sequence[Step]) -> ArbitraryInputLaw | NonPauliReadoutLaw:
-    """The whole outcome law of a circuit without noise, whatever is turned in it.
+    """The outcome law of a circuit without noise, for an arbitrary input and any readout basis.
 
     Raises:
-        NotClifford: if the circuit has no simple law.
+        NotClifford: if the outcomes follow neither of the two laws.
     """
     given = find_arbitrary_input(operations)
     return ArbitraryInputLaw.of(operations, given) if given else NonPauliReadoutLaw.of(operations)

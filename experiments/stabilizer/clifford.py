@@ -1,7 +1,7 @@
-"""Reading a Qiskit circuit as the Clifford circuit it is.
+"""Qiskit circuits as sequences of elementary Clifford operations.
 
-:func:`steps` flattens a circuit to elementary operations; every simulator and every check
-of this project reads circuits through it. :func:`to_stim` writes the steps for stim.
+:func:`steps` flattens a circuit to elementary operations; every simulator and every check of this
+project reads circuits through it. :func:`to_stim` writes the steps for stim.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ STIM_NAMES = {
 """Qiskit's name of an elementary Clifford operation → stim's."""
 
 _QUARTER_TURN_PAIRS = ("rxx", "rzz")
-"""Gates of two qubits that are Clifford by the angle π/2; other angles are not followed."""
+"""Two-qubit gates that are Clifford at the angle π/2; other angles are refused."""
 
 _ECHOED_CROSS_RESONANCE = (("S", 0), ("SQRT_X", 1), ("CX", 0, 1), ("X", 0))
 """Qiskit's ``ecr`` in stim's gates, in order, up to a phase."""
@@ -47,7 +47,7 @@ _ANGLE_TOLERANCE = 1e-6
 
 
 class NotClifford(ValueError):
-    """A circuit holds an operation that the stabilizer formalism cannot follow."""
+    """A circuit holds an operation that the stabilizer formalism cannot describe."""
 
 
 class Step(NamedTuple):
@@ -96,7 +96,10 @@ class Step(NamedTuple):
 
 
 def resources(step: Step) -> tuple[int, ...]:
-    """What orders a step among others: its qubits, and its bits as negative numbers."""
+    """Qubits and classical bits of a step; bit c is the negative number ``~c``.
+
+    Steps without a common resource may be exchanged.
+    """
     if step.clbits or step.condition:
         return (*step.qubits, *(~bit for bit in step.clbits), *(~bit for bit in step.condition))
     return step.qubits
@@ -105,8 +108,8 @@ def resources(step: Step) -> tuple[int, ...]:
 def steps(circuit: QuantumCircuit) -> Iterator[Step]:
     """Yield the elementary operations of ``circuit`` in order, definitions expanded.
 
-    Z rotations by any angle pass, with :attr:`Step.angle` set: whoever needs a Clifford circuit
-    meets :class:`NotClifford` when it asks for their Clifford name.
+    Z rotations by any angle are allowed, with :attr:`Step.angle` set; :attr:`Step.clifford_name`
+    raises :class:`NotClifford` for them.
 
     Raises:
         NotClifford: for any other gate, or a classical condition, that is not Clifford.
@@ -127,7 +130,7 @@ def _steps(
         on = tuple([qubit_index[q] for q in instruction.qubits])
         bits = tuple([clbit_index[c] for c in instruction.clbits])
         name = instruction.name
-        # Standard gates are told by name alone: building operation objects costs far more.
+        # Standard gates are recognized by name alone: building operation objects costs far more.
         if name in _QUARTER_TURN_PAIRS and abs(instruction.params[0] - math.pi / 2) > 1e-9:
             raise NotClifford(
                 f"'{name}' by {float(instruction.params[0]):.6g} on qubits {on}: only a turn by "
@@ -174,7 +177,7 @@ def _branch(
 
 
 def _pauli_correction(step: Step) -> Step:
-    """A conditional step by its Pauli name: compilers write Z as a rotation."""
+    """A conditional step under the name of its Pauli: compilers write Z as a rotation."""
     name = step.clifford_name
     if name not in ("id", "x", "y", "z"):
         raise NotClifford(f"'{name}' under a condition: only Pauli gates may depend on outcomes")
@@ -184,7 +187,7 @@ def _pauli_correction(step: Step) -> Step:
 def _parity_condition(
     condition: object, clbit_index: Mapping[Clbit, int]
 ) -> tuple[tuple[int, ...], int]:
-    """Read a condition as (bits, value): true when the parity of the bits is the value."""
+    """Read a condition as (bits, parity): it holds when the bits have that parity."""
     if isinstance(condition, expr.Expr):
         found: dict[int, int] = {}
         for bit in _exclusive_or_terms(condition):
@@ -228,10 +231,10 @@ def _delay_seconds(instruction: CircuitInstruction) -> float:
 
 
 def compact(operations: Iterable[Step]) -> list[Step]:
-    """The same steps on qubits 0, 1, 2, …: a device has many qubits that a circuit ignores.
+    """Renumber the qubits that are used to 0, 1, 2, …; a device has many that are not.
 
-    A qubit that is reset after it was used goes on as a new one: what it held belongs to the
-    environment, so that the whole state stays pure.
+    A qubit that is reset after use gets a new number: its old state belongs to the environment,
+    so that the whole state stays pure.
     """
     number: dict[int, int] = {}
     used: set[int] = set()
@@ -250,9 +253,10 @@ def compact(operations: Iterable[Step]) -> list[Step]:
 
 
 def early_measurements(operations: Sequence[Step]) -> tuple[int, ...]:
-    """Indices of the measurements that something waits for: they cannot be left to the end.
+    """Indices of the measurements that cannot be moved to the end of the circuit.
 
-    That is a gate or a barrier on the same qubit, or a gate under a condition on the outcome.
+    They are followed by a gate or barrier on the same qubit, or by a gate conditioned on the
+    outcome.
     """
     early = []
     later: set[int] = set()
@@ -278,14 +282,14 @@ def to_stim(circuit: QuantumCircuit) -> stim.Circuit:
 
 
 class StimWriter:
-    """Collects steps as stim's text (far faster than appending one by one).
+    """Writes steps as the text of a stim circuit (far faster than appending instructions).
 
     Args:
         record_qubits_from: None writes measurements as such. Otherwise bit c is written
             coherently on qubit ``record_qubits_from + c`` (deferred measurement).
 
     Attributes:
-        record_of: classical bit → index of the measurement record that it holds.
+        record_of: classical bit → index of its measurement record.
     """
 
     def __init__(self, record_qubits_from: int | None = None) -> None:
@@ -296,7 +300,7 @@ class StimWriter:
         self._touched: set[int] = set()
 
     def circuit(self) -> stim.Circuit:
-        """What was written so far."""
+        """The circuit that was written so far."""
         return stim.Circuit("\n".join(self._lines))
 
     def line(self, name: str, qubits: Sequence[int]) -> None:
@@ -304,13 +308,17 @@ class StimWriter:
         self._lines.append(f"{name} {' '.join(map(str, qubits))}")
 
     def observe(self, paulis: Iterable[tuple[str, int]]) -> int:
-        """Ask for a product of Paulis without disturbing anything else; return its record."""
+        """Measure a product of Paulis; return the index of its measurement record.
+
+        Args:
+            paulis: (letter, qubit) of each factor.
+        """
         self._lines.append("MPP " + "*".join(f"{letter}{qubit}" for letter, qubit in paulis))
         self._records += 1
         return self._records - 1
 
     def write(self, step: Step, flip_probability: float = 0.0) -> None:
-        """Append one step; ``flip_probability`` is the chance of a wrong readout."""
+        """Append a step; ``flip_probability`` is the probability of a wrong readout."""
         if step.name == "barrier":
             self._lines.append("TICK")
             return

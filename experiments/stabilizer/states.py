@@ -1,12 +1,11 @@
 """Exact predictions from the stabilizer formalism.
 
-A pure stabilizer state is held by its generators, as :class:`stim.PauliString`. What a party
-can learn, what can be recovered, and which parities of outcomes are certain are all questions
-about a subgroup: the elements that act only where the party may look.
+A pure stabilizer state is given by its generators, as :class:`stim.PauliString`. What a party can
+learn, what can be recovered, and which parities of outcomes are certain all follow from a
+subgroup: the elements of the stabilizer group that act only on the qubits of that party.
 
-Measurements are followed coherently: each writes its outcome on a fresh record qubit by a CX
-(deferred measurement), so that a measured circuit has a pure final state too, in which Z on a
-record qubit is the outcome.
+Measurements are deferred: each writes its outcome on a fresh record qubit by a CX. So a circuit
+with measurements has a pure final state too, in which Z on a record qubit is the outcome.
 """
 
 from __future__ import annotations
@@ -56,9 +55,11 @@ class StabilizerState:
     def restrict(
         self, anywhere: Iterable[int], z_only: Iterable[int] = ()
     ) -> tuple[stim.PauliString, ...]:
-        """Generators of the subgroup that acts on ``anywhere``, and by Z or I on ``z_only``.
+        """Generators of the subgroup that acts only on some qubits.
 
-        Everywhere else its elements are the identity.
+        Args:
+            anywhere: indices of qubits on which its elements may act by any Pauli.
+            z_only: indices of qubits on which they may act by Z.
         """
         free = set(anywhere)
         diagonal = set(z_only) - free
@@ -72,7 +73,12 @@ class StabilizerState:
 
 
 def _mask(bits: NDArray[np.bool_], qubits: Sequence[int]) -> int:
-    """The bits at ``qubits`` as an integer, the first one lowest."""
+    """The bits at ``qubits`` as an integer, the first qubit lowest.
+
+    Args:
+        bits: shape (number of qubits,), bool.
+        qubits: indices into it.
+    """
     chosen = np.packbits(bits[list(qubits)], bitorder="little")
     return int.from_bytes(chosen.tobytes(), "little")
 
@@ -97,17 +103,17 @@ def _kernel(rows: list[tuple[int, stim.PauliString]]) -> list[stim.PauliString]:
 def find_recovery_stabilizers(
     state: StabilizerState, reference: int, subset: Iterable[int]
 ) -> dict[str, stim.PauliString]:
-    """Which Pauli of the reference qubit can be read off ``subset``, and by which string.
+    """Find the Paulis of the reference qubit that a set of qubits determines.
 
     Args:
         state: the state after encryption, reference included.
         reference: index of the qubit R that is entangled with the input.
-        subset: the qubits that a party holds (without R).
+        subset: indices of the qubits that a party holds (without R).
 
     Returns:
-        Pauli letter on R → stabilizer (with its sign) that shows it. Empty: the party learns
-        nothing; one entry: it learns that component of the input; all three: it can recover
-        the input itself (PRL 136, 010801).
+        Pauli letter on R → stabilizer, with its sign, that determines it. Empty: the party learns
+        nothing. One entry: it learns that component of the input. Three entries: it can recover
+        the input itself (Yamaguchi & Kempf, PRL 136, 010801).
     """
     held = set(subset) - {reference}
     group = [g for g in state.restrict({reference, *held}) if g[reference]]
@@ -122,18 +128,18 @@ def find_recovery_stabilizers(
 
 
 def information_bits(state: StabilizerState, reference: int, subset: Iterable[int]) -> int:
-    """Mutual information of R with ``subset`` in bits: 0, 1 or 2.
+    """Mutual information of R with ``subset``, in bits: 0, 1 or 2.
 
-    For a set and its complement the two values add up to 2.
+    The values of a set and of its complement add up to 2.
     """
     return {0: 0, 1: 1, 3: 2}[len(find_recovery_stabilizers(state, reference, subset))]
 
 
 @dataclass(frozen=True)
 class OutcomeLaw:
-    """Which parities of classical bits are certain when a circuit runs without noise.
+    """The outcome distribution of a circuit without noise: the parities that are certain.
 
-    All other parities are fair coins, so the law is the whole outcome distribution.
+    All other parities are fair coins.
 
     Attributes:
         rows: (mask, parity) pairs in reduced echelon form: the bits in ``mask`` (bit c of the
@@ -144,7 +150,7 @@ class OutcomeLaw:
 
     @classmethod
     def of(cls, operations: Iterable[Step], num_qubits: int, num_clbits: int) -> OutcomeLaw:
-        """The law of the given operations on |0…0>."""
+        """The outcome law of steps on |0…0>."""
         state = StabilizerState.of(operations, num_qubits, num_clbits)
         records = range(num_qubits, num_qubits + num_clbits)
         group = state.restrict((), z_only=records)
@@ -153,11 +159,11 @@ class OutcomeLaw:
 
     @classmethod
     def of_circuit(cls, circuit: QuantumCircuit) -> OutcomeLaw:
-        """The law of ``circuit`` on |0…0>."""
+        """The outcome law of ``circuit`` on |0…0>."""
         return cls.of(steps(circuit), circuit.num_qubits, circuit.num_clbits)
 
     def parity(self, mask: int) -> int | None:
-        """The certain parity of the bits in ``mask``, or None when it is a fair coin."""
+        """The certain parity of the bits in ``mask``, 0 or 1; None if it is a fair coin."""
         parity = 0
         for row, value in self.rows:
             if mask >> (row.bit_length() - 1) & 1:
@@ -169,7 +175,7 @@ class OutcomeLaw:
         """Extend ``mask`` by bits of ``free`` to a certain parity.
 
         Returns:
-            (whole mask, parity), or None where no extension makes it certain.
+            (extended mask, parity), or None if no extension has a certain parity.
         """
         # Echelon with the fixed bits above the free ones: a row whose leading bit is free
         # touches free bits only and is never needed.
