@@ -16,7 +16,7 @@ from typing import Literal
 from qiskit.circuit import Gate, QuantumCircuit
 
 MINIMUM_SIGNALS = 2
-"""The smallest cloning parameter n for which a lone signal qubit tells nothing."""
+"""The smallest cloning parameter n for which a single signal qubit carries no information."""
 
 
 def require_signals(n: int) -> None:
@@ -44,7 +44,7 @@ def require_clone(n: int, clone: int) -> None:
 
 
 def clones_of(n: int) -> range:
-    """All clones that ``n`` signal qubits make; A is one of them (clone 0) for even n.
+    """Indices of all clones for ``n`` signal qubits; A is one of them (clone 0) for even n.
 
     >>> list(clones_of(2)), list(clones_of(3))
     ([0, 1, 2], [1, 2, 3])
@@ -54,11 +54,11 @@ def clones_of(n: int) -> range:
 
 
 Clones = Iterable[int] | Literal["all"]
-"""Which clones are decrypted: some, or each in turn."""
+"""Indices of the clones to decrypt, or ``all``."""
 
 
 def sizes_and_clones(sizes: Iterable[int], clones: Clones) -> list[tuple[int, int]]:
-    """Each n with each of the clones (n slowest).
+    """All pairs (n, clone), n varying slowest.
 
     >>> sizes_and_clones([2, 3], "all")
     [(2, 0), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)]
@@ -72,9 +72,9 @@ def sizes_and_clones(sizes: Iterable[int], clones: Clones) -> list[tuple[int, in
 class EncryptGate(Gate):
     r"""U_enc = exp(-iπ/4 X⊗…⊗X) · exp(-iπ/4 Z⊗…⊗Z) on the n+1 qubits (A, S_1 … S_n).
 
-    The Z factor acts first (arXiv:2501.02757, eq. 3). Each factor gathers the parity of a
-    chain of qubits at its middle from both ends, turns there, and un-gathers: 4n CX gates
-    in all, in a depth of about 2n + 4.
+    The Z factor acts first (arXiv:2501.02757, eq. 3). Each factor computes the
+    parity of a chain of qubits at its middle by CX gates from both ends, rotates the middle qubit,
+    and undoes the CX gates: 4n CX gates in all, in a depth of about 2n + 4.
 
     Args:
         n: number of signal qubits, n >= 2.

@@ -1,4 +1,4 @@
-"""What is cloned: half of a Bell pair, an eigenstate of a Pauli, or any pure state."""
+"""Inputs of the protocol: half of a Bell pair, an eigenstate of a Pauli, or any pure state."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PureState:
 
     @property
     def bloch(self) -> Bloch:
-        """The Bloch vector.
+        """The Bloch vector (x, y, z).
 
         >>> [round(x, 12) for x in PureState(90, 180).bloch]
         [-1.0, 0.0, 0.0]
@@ -56,7 +56,7 @@ class PureState:
 
     @property
     def name(self) -> str:
-        """As it stands in a result row.
+        """Name in a result row.
 
         >>> PureState(60, 45).name
         'θ=60° φ=45°'
@@ -67,21 +67,24 @@ class PureState:
 Input = NamedInput | PureState
 
 _STREAM = 0x1907
-"""Tells these draws from others with the run's seed."""
+"""Separates these random numbers from others that are drawn with the run's seed."""
 
 
 def draw_pure_states(number: int, seed: int) -> tuple[PureState, ...]:
-    """States drawn evenly from the Bloch sphere; the first ones are the same for any number."""
+    """Draw states uniformly from the Bloch sphere.
+
+    For a given seed, a larger number extends the same sequence of states.
+    """
     draws = np.random.default_rng([seed, _STREAM]).random((number, 2))
     return tuple(
-        # To a millionth of a degree, so that a file that names the angles gives the same state.
+        # Rounded to 1e-6 degrees, so that a file with these angles gives the same state.
         PureState(round(math.degrees(math.acos(1 - 2 * height)), 6), round(360 * float(azimuth), 6))
         for height, azimuth in draws
     )
 
 
 def append_input_preparation(circuit: QuantumCircuit, qubit: Qubit, state: Input) -> None:
-    """Turn |0> into a state; half of a Bell pair stays as it is."""
+    """Append the gates that prepare a state from |0>; none for half of a Bell pair."""
     if not isinstance(state, PureState):
         for gate in _PREPARE[state]:
             getattr(circuit, gate)(qubit)
@@ -90,5 +93,5 @@ def append_input_preparation(circuit: QuantumCircuit, qubit: Qubit, state: Input
     circuit.rz(math.radians(state.theta_degrees), qubit)
     circuit.h(qubit)
     circuit.rz(math.radians(state.phi_degrees) + math.pi / 2, qubit)
-    # Keeps a compiler from merging it with what follows: its state is checked here.
+    # Keeps a compiler from merging the preparation with later gates: the state is checked here.
     circuit.barrier(qubit, label=INPUT_STAGE)

@@ -1,17 +1,17 @@
 """Encrypted cloning as logical circuits: preparation, encryption, decryption.
 
-Qubits, in this order: R (keeps half of a Bell pair with the input), A (the input), S_1 … S_n
+Qubits, in this order: R (reference, entangled with the input), A (the input), S_1 … S_n
 (signals, the encrypted clones), N_1 … N_n (noise qubits, together the single-use key). Nothing
 acts on a noise qubit between preparation and decryption.
 
-Four ways to decrypt give the same channel, because the key is discarded afterwards; what they
-hand back differs (:data:`DECRYPTION_YIELDS`), so every result says which it was:
+Four strategies of decryption give the same channel, because the key is discarded afterwards. What
+they return differs (:data:`DECRYPTION_YIELDS`), so every result states its strategy:
 
 - ``unitary``: U_dec as a gate.
 - ``feedforward``: noise qubits measured in Bell pairs, then a Pauli correction in real time.
 - ``frame``: the same measurements, the correction applied in software to the outcomes.
-- ``witness``: nothing is decrypted; the stabilizers that make the clone recoverable are
-  measured by single-qubit measurements.
+- ``witness``: no decryption; the stabilizers that make the clone recoverable are measured by
+  single-qubit measurements.
 
 Source: arXiv:2501.02757 (protocol), arXiv:2602.10695 (experiments); docs/physics.md derives
 what is not printed there.
@@ -40,22 +40,23 @@ DECRYPTION_YIELDS: dict[Strategy, str] = {
     "frame": "a qubit up to a known Pauli",
     "witness": "nothing: certifies that the clone could be decrypted",
 }
+"""Strategy → what it returns."""
 
 BELL_PARITY = {"Z": 0, "Y": 1, "X": 0}
 """Parity of the two outcomes on |φ> = (|00> + |11>)/√2 when both are measured in one basis."""
 
 TO_Z: dict[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
-"""Gates that turn the measurement of a Pauli into one of Z."""
+"""Pauli letter → gates before a measurement of Z that make it a measurement of this Pauli."""
 
 
 @dataclass(frozen=True)
 class Cloning:
-    """One use of the protocol: how many signals, which clone comes back, and how.
+    """One instance of the protocol: number of signals, decrypted clone, strategy and input.
 
     Attributes:
         n: number of signal qubits (cloning parameter), n >= 2.
-        clone: the clone that is decrypted, 1 … n; 0 is the input qubit A (n even).
-        strategy: how it is decrypted.
+        clone: index of the decrypted clone, 1 … n; 0 is the input qubit A (n even).
+        strategy: strategy of decryption.
         input: ``bell`` (A shares |φ> with R) or a state of A.
     """
 
@@ -69,28 +70,28 @@ class Cloning:
 
     @property
     def num_qubits(self) -> int:
-        """Logical qubits: R, A, n signals and n noise qubits."""
+        """Number of logical qubits: R, A, n signals and n noise qubits."""
         return 2 * self.n + 2
 
     @property
     def parameters(self) -> dict[str, int | str]:
-        """What it adds to a point's parameters, under the names of a result row."""
+        """Its parameters, under the names of a result row."""
         return {"n": self.n, "clone": self.clone, "strategy": self.strategy}
 
     @property
     def label(self) -> str:
-        """How the label of a point begins, e.g. ``n05-clone1-unitary``."""
+        """First part of the label of a point, e.g. ``n05-clone1-unitary``."""
         return f"n{self.n:02d}-clone{self.clone}-{self.strategy}"
 
 
 @dataclass(frozen=True)
 class PauliFrame:
-    """How the outcomes of the key flip the outcomes of the clone.
+    """The Pauli frame: how outcomes of the key flip outcomes of the clone.
 
     Attributes:
         key: Pauli letter → indices of the noise qubits whose outcomes flip a measurement of that
             Pauli on the clone: N_{i+1} has index i, the keys of inner generations follow.
-        flip: Pauli letter → a constant flip, 0 or 1.
+        flip: Pauli letter → constant flip, 0 or 1.
     """
 
     key: dict[str, tuple[int, ...]]
@@ -98,7 +99,7 @@ class PauliFrame:
 
 
 NO_FRAME = PauliFrame(dict.fromkeys("ZYX", ()), dict.fromkeys("ZYX", 0))
-"""The frame of a strategy that hands back the qubit itself."""
+"""The Pauli frame of a strategy that returns the qubit itself."""
 
 
 def register(circuit: QuantumCircuit, name: str) -> QuantumRegister:
@@ -107,18 +108,18 @@ def register(circuit: QuantumCircuit, name: str) -> QuantumRegister:
 
 
 def clone_qubit(circuit: QuantumCircuit, clone: int) -> Qubit:
-    """S_j of clone j, or A for clone 0."""
+    """The qubit of clone j: S_j, or A for j = 0."""
     return register(circuit, "A")[0] if clone == 0 else register(circuit, "S")[clone - 1]
 
 
 def append_gates(circuit: QuantumCircuit, gates: Iterable[str], qubit: Qubit) -> None:
-    """Append the named single-qubit gates in order."""
+    """Append single-qubit gates, given by their Qiskit names, in order."""
     for gate in gates:
         getattr(circuit, gate)(qubit)
 
 
 def build_encryption(cloning: Cloning) -> QuantumCircuit:
-    """Preparation and encryption, each closed by a barrier that bears its name."""
+    """Build preparation and encryption, each followed by a barrier labelled with its name."""
     circuit = build_preparation(cloning)
     circuit.append(EncryptGate(cloning.n), [register(circuit, "A")[0], *register(circuit, "S")])
     circuit.barrier(label="encryption")
@@ -126,7 +127,7 @@ def build_encryption(cloning: Cloning) -> QuantumCircuit:
 
 
 def build_preparation(cloning: Cloning) -> QuantumCircuit:
-    """Registers R, A, S, N with input and Bell pairs prepared, closed by a barrier."""
+    """Build registers R, A, S, N and the preparation of input and Bell pairs, with a barrier."""
     n = cloning.n
     r, a = QuantumRegister(1, "R"), QuantumRegister(1, "A")
     s, noise = QuantumRegister(n, "S"), QuantumRegister(n, "N")
@@ -143,17 +144,17 @@ def build_preparation(cloning: Cloning) -> QuantumCircuit:
 
 
 def build_decryption(cloning: Cloning) -> QuantumCircuit:
-    """:func:`build_encryption`, then decryption by the chosen strategy, closed by a barrier.
+    """Build preparation, encryption and decryption by the chosen strategy, with barriers.
 
-    With ``frame`` the key is rotated to the basis in which it will be read, but is read only
-    with the rest, after the last barrier. With ``witness`` there is no decryption.
+    With ``frame`` the key is rotated to the basis of its measurement, but is measured together with
+    the clone, after the last barrier. With ``witness`` there is no decryption.
     """
     circuit = build_encryption(cloning)
     return circuit if cloning.strategy == "witness" else append_decryption(circuit, cloning)
 
 
 def append_decryption(circuit: QuantumCircuit, cloning: Cloning) -> QuantumCircuit:
-    """Append the decryption by the chosen strategy, and its barrier, to a circuit in place."""
+    """Append the decryption by the chosen strategy, and its barrier; return the same circuit."""
     if cloning.strategy == "unitary":
         gate = DecryptGate(cloning.n, cloning.clone)
         circuit.append(gate, [clone_qubit(circuit, cloning.clone), *register(circuit, "N")])
@@ -168,15 +169,16 @@ def append_decryption(circuit: QuantumCircuit, cloning: Cloning) -> QuantumCircu
 
 
 def build_nested_cloning(n: int, path: Sequence[int]) -> tuple[QuantumCircuit, Qubit, list[Qubit]]:
-    """Cloning along one path only: each generation encrypts the clone that the last one made.
+    """Build nested cloning along a path: each generation encrypts a clone of the previous one.
 
     Args:
-        n: signal qubits of every generation.
-        path: the clone that goes on (0 for the input qubit itself), outermost generation first.
+        n: number of signal qubits of every generation.
+        path: index of the clone of each generation that is encrypted next, and last the one that
+            is decrypted (0 for the input qubit itself); outermost generation first.
 
     Returns:
-        The circuit with registers R, A, S, N, S1, N1, …; the last clone; the key, outermost
-        generation first.
+        The circuit with registers R, A, S, N, S1, N1, …; the last clone; the noise qubits,
+        outermost generation first.
     """
     circuit = build_encryption(Cloning(n, path[0]))
     clone, key = clone_qubit(circuit, path[0]), list(register(circuit, "N"))
@@ -191,7 +193,7 @@ def build_nested_cloning(n: int, path: Sequence[int]) -> tuple[QuantumCircuit, Q
 def add_bell_pairs(
     circuit: QuantumCircuit, n: int, suffix: str
 ) -> tuple[QuantumRegister, QuantumRegister]:
-    """Add registers S and N with a suffix, and prepare their Bell pairs."""
+    """Add registers S and N of ``n`` qubits with a suffix, and prepare their Bell pairs."""
     signals, noise = QuantumRegister(n, f"S{suffix}"), QuantumRegister(n, f"N{suffix}")
     circuit.add_register(signals, noise)
     for signal, partner in zip(signals, noise, strict=True):
@@ -202,11 +204,11 @@ def add_bell_pairs(
 
 @cache
 def find_recovery_strings(n: int, path: tuple[int, ...]) -> dict[str, str]:
-    """Which Paulis of the clone and of its key show each Pauli of the input.
+    """Find the Pauli strings on the clone and its key that equal each Pauli of the input.
 
     Args:
-        n: signal qubits of every generation.
-        path: the clone of each generation, outermost first.
+        n: number of signal qubits of every generation.
+        path: index of the clone of each generation, outermost first.
 
     Returns:
         Pauli letter of the input → letters (``I`` included) on the clone and then on the key.
@@ -220,10 +222,14 @@ def find_recovery_strings(n: int, path: tuple[int, ...]) -> dict[str, str]:
 
 @cache
 def find_pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
-    """The frame left on a clone when the key is rotated and read instead of used.
+    """Find the Pauli frame of a clone whose key is measured instead of used in a gate.
 
-    Derived from the stabilizers of the ideal circuit: which outcomes of the key make the
-    parity of R and the clone certain, in each basis.
+    It follows from the stabilizers of the ideal circuit: in each basis some outcomes of the key
+    make the parity of R and the clone certain.
+
+    Args:
+        n: number of signal qubits of every generation.
+        path: index of the clone of each generation, outermost first.
     """
     key, flip = {}, {}
     for pauli in "ZYX":
@@ -248,7 +254,7 @@ def find_pauli_frame(n: int, path: tuple[int, ...]) -> PauliFrame:
 def measure_key(
     circuit: QuantumCircuit, noise: Sequence[Qubit], name: str = "key"
 ) -> ClassicalRegister:
-    """Measure noise qubits into a new classical register."""
+    """Measure noise qubits into a new classical register called ``name``."""
     key = ClassicalRegister(len(noise), name)
     circuit.add_register(key)
     circuit.measure(noise, key)
@@ -263,18 +269,18 @@ _TO_Z_AND_X: dict[str, tuple[str, ...]] = {
     "XY": ("h", "s"),
     "YZ": ("h", "sxdg"),
 }
-"""Two Paulis → gates that turn the first into Z and the second into X, up to signs."""
+"""Two Pauli letters → gates that map the first to Z and the second to X, up to signs."""
 
 
 def diagonalize_key(
     circuit: QuantumCircuit, clone: Qubit, key: Sequence[Qubit], n: int, path: tuple[int, ...]
 ) -> None:
-    """Turn the two commuting key strings into products of Z on single noise qubits.
+    """Diagonalize the two commuting key strings: map them to products of Z on noise qubits.
 
-    Where the strings that show Z and X of the input have the same letter, or only one has one,
-    the noise qubit is read alone; where they anticommute noise qubits are paired, and the pair's
-    two products are those of a Bell measurement. The clone itself is turned so that its two
-    Paulis are the ones that the input shows.
+    The strings are those that equal Z and X of the input. Where they have the same letter on a
+    noise qubit, or only one of them acts on it, this qubit is rotated alone. Where their letters
+    anticommute, noise qubits are paired, and the two products of a pair are mapped to Z by the
+    gates of a Bell measurement. The clone is rotated so that its Paulis are those of the input.
     """
     strings = find_recovery_strings(n, path)
     letters = list(zip(strings["Z"], strings["X"], strict=True))
@@ -292,7 +298,7 @@ def diagonalize_key(
 
 
 _ALONE: dict[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sx",), "Z": ()}
-"""Gates that turn a Pauli into Z, up to a sign."""
+"""Pauli letter → gates that map it to Z, up to a sign."""
 
 
 def append_feedforward(
@@ -302,7 +308,7 @@ def append_feedforward(
     frame: PauliFrame,
     name: str = "key",
 ) -> None:
-    """Measure the key; then apply X and Z to the clone, each where its frame bits are odd."""
+    """Append feedforward: measure the key, then correct the clone by conditional X and Z."""
     bits = measure_key(circuit, key, name)
     for flipped, correction in (("Z", "x"), ("X", "z")):
         if frame.flip[flipped]:

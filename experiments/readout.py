@@ -1,4 +1,4 @@
-"""Readout: from a decrypted (or merely encrypted) circuit to the settings of an estimator.
+"""Readout: the measurement settings of an estimator, from a decrypted or encrypted circuit.
 
 - ``bsm``: a Bell measurement of R and the clone; success is the outcome 00.
 - ``parity``: parity oscillations (arXiv:2602.10695, Methods); for two qubits the three local
@@ -47,11 +47,11 @@ _EIGENSTATE: dict[NamedInput, tuple[str, int]] = {
 
 
 def build_settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...]:
-    """The circuits whose outcomes the estimator needs.
+    """Build the measurement settings that an estimator needs.
 
-    With an eigenstate of a Pauli as input there is one setting, in that Pauli's basis; with any
-    other pure state there are three, the tomography of the clone. The ``witness`` strategy
-    measures parities by its nature: ``bsm`` is refused there.
+    An eigenstate of a Pauli as input has one setting, in the basis of that Pauli; any other pure
+    state has three, the tomography of the clone. The ``witness`` strategy measures parities, so
+    ``bsm`` is refused with it.
 
     Raises:
         ValueError: for ``bsm`` with ``witness``.
@@ -63,16 +63,16 @@ def build_settings(cloning: Cloning, estimator: Estimator) -> tuple[Setting, ...
                 "measurement; use estimator 'parity' with it"
             )
         return _witness_settings(cloning)
-    done = build_decrypted_clone(cloning)
+    decrypted = build_decrypted_clone(cloning)
     if cloning.input != "bell":
-        return tuple(_local_setting(done, *one) for one in _wanted(cloning.input))
-    return build_fidelity_settings(done, estimator)
+        return tuple(_local_setting(decrypted, *basis) for basis in _bases(cloning.input))
+    return build_fidelity_settings(decrypted, estimator)
 
 
-def _wanted(state: Input) -> tuple[tuple[str, int], ...]:
-    """Paulis of the input to look at, each with the parity that counts as success."""
+def _bases(state: Input) -> tuple[tuple[str, int], ...]:
+    """The Paulis to measure for an input, each with the parity that counts as success."""
     if isinstance(state, PureState):
-        # The outcome +1, whichever sign the state's own component has.
+        # The outcome +1, whatever the sign of the state's component.
         return ("X", 0), ("Y", 0), ("Z", 0)
     if state == "bell":
         return tuple((pauli, BELL_PARITY[pauli]) for pauli in "ZYX")
@@ -84,11 +84,11 @@ class DecryptedClone:
     """A circuit that ends with a decrypted clone.
 
     Attributes:
-        circuit: its last barrier closes the decryption.
-        reference: R, entangled with what was cloned.
-        clone: the qubit that came back.
-        key: noise qubits that are read with the rest; empty unless the strategy is ``frame``.
-        frame: how their outcomes flip those of the clone.
+        circuit: the circuit; its last barrier ends the decryption.
+        reference: R, entangled with the input.
+        clone: the decrypted qubit.
+        key: noise qubits to be measured with the clone; empty unless the strategy is ``frame``.
+        frame: how outcomes of the key flip outcomes of the clone.
     """
 
     circuit: QuantumCircuit
@@ -99,16 +99,16 @@ class DecryptedClone:
 
 
 def build_decrypted_clone(cloning: Cloning) -> DecryptedClone:
-    """Encryption and decryption, with what is needed to read the clone."""
+    """Build encryption and decryption; name the qubits to be measured."""
     return decrypt_clone(build_encryption(cloning), cloning)
 
 
 def decrypt_clone(circuit: QuantumCircuit, cloning: Cloning) -> DecryptedClone:
-    """Append the decryption to an encrypted circuit, with what is needed to read the clone.
+    """Append the decryption to an encrypted circuit; name the qubits to be measured.
 
     Args:
-        circuit: ends with encryption, or what happened after it; changed in place.
-        cloning: its clone is decrypted, by any strategy but ``witness``.
+        circuit: ends with encryption or with what happens after it; changed in place.
+        cloning: names clone and strategy; any strategy but ``witness``.
     """
     append_decryption(circuit, cloning)
     ends = register(circuit, "R")[0], clone_qubit(circuit, cloning.clone)
@@ -118,46 +118,48 @@ def decrypt_clone(circuit: QuantumCircuit, cloning: Cloning) -> DecryptedClone:
     return DecryptedClone(circuit, *ends, key, find_pauli_frame(cloning.n, (cloning.clone,)))
 
 
-def build_fidelity_settings(done: DecryptedClone, estimator: Estimator) -> tuple[Setting, ...]:
-    """The settings that give the fidelity of R and the clone with |φ>."""
+def build_fidelity_settings(decrypted: DecryptedClone, estimator: Estimator) -> tuple[Setting, ...]:
+    """Build the settings for the fidelity of R and the clone with |φ>."""
     if estimator == "bsm":
-        return (_bell_setting(done),)
-    return tuple(_local_setting(done, pauli) for pauli in "ZYX")
+        return (_bell_setting(decrypted),)
+    return tuple(_local_setting(decrypted, pauli) for pauli in "ZYX")
 
 
-def _local_setting(done: DecryptedClone, pauli: str, eigenvalue: int | None = None) -> Setting:
-    """R and the clone measured in the basis of one Pauli (only the clone for a pure input)."""
-    circuit = done.circuit.copy()
+def _local_setting(decrypted: DecryptedClone, pauli: str, eigenvalue: int | None = None) -> Setting:
+    """Measure R and the clone in the basis of a Pauli (only the clone for a pure input)."""
+    circuit = decrypted.circuit.copy()
     if eigenvalue is None:
         parity = BELL_PARITY[pauli]
         r, c = add_outcome_bits(circuit)
         bits = [c, r]
-        append_gates(circuit, TO_Z[pauli], done.reference)
-        circuit.measure(done.reference, r)
+        append_gates(circuit, TO_Z[pauli], decrypted.reference)
+        circuit.measure(decrypted.reference, r)
     else:
         parity = eigenvalue
         alone = ClassicalRegister(1, "c")
         circuit.add_register(alone)
         c = alone[0]
         bits = [c]
-    append_gates(circuit, TO_Z[pauli], done.clone)
-    circuit.measure(done.clone, c)
-    key = measure_frame_key(circuit, done)
+    append_gates(circuit, TO_Z[pauli], decrypted.clone)
+    circuit.measure(decrypted.clone, c)
+    key = measure_frame_key(circuit, decrypted)
     return Setting(
-        pauli * len(bits), circuit, (build_frame_check(circuit, bits, parity, pauli, done, key),)
+        pauli * len(bits),
+        circuit,
+        (build_frame_check(circuit, bits, parity, pauli, decrypted, key),),
     )
 
 
-def _bell_setting(done: DecryptedClone) -> Setting:
-    circuit = done.circuit.copy()
+def _bell_setting(decrypted: DecryptedClone) -> Setting:
+    circuit = decrypted.circuit.copy()
     r, c = add_outcome_bits(circuit)
-    circuit.cx(done.reference, done.clone)
-    circuit.h(done.reference)
-    circuit.measure([done.reference, done.clone], [r, c])
-    key = measure_frame_key(circuit, done)
+    circuit.cx(decrypted.reference, decrypted.clone)
+    circuit.h(decrypted.reference)
+    circuit.measure([decrypted.reference, decrypted.clone], [r, c])
+    key = measure_frame_key(circuit, decrypted)
     # After CX and H the clone's bit is the parity ZZ and the reference's is XX.
     checks = tuple(
-        build_frame_check(circuit, [bit], 0, p, done, key) for bit, p in ((c, "Z"), (r, "X"))
+        build_frame_check(circuit, [bit], 0, p, decrypted, key) for bit, p in ((c, "Z"), (r, "X"))
     )
     return Setting("bell", circuit, checks)
 
@@ -169,7 +171,7 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
     held = [index[clone_qubit(bell, cloning.clone)], *(index[q] for q in register(bell, "N"))]
     strings = find_recovery_stabilizers(StabilizerState.of_circuit(bell), reference, held)
     out = []
-    for pauli, wanted in _wanted(cloning.input):
+    for pauli, eigenvalue in _bases(cloning.input):
         string = strings[pauli]
         circuit = build_decryption(cloning)
         r, c = add_outcome_bits(circuit)
@@ -178,9 +180,9 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
         bit_of = dict(zip([reference, *held], [r, c, *key], strict=True))
         parity = int(string.sign.real < 0)
         if cloning.input != "bell":
-            # P_R is worth ± P_A on |φ>: what is left is an observable of A.
+            # P_R equals ± P_A on |φ>: what remains is an observable of A.
             del bit_of[reference]
-            parity ^= BELL_PARITY[pauli] ^ wanted
+            parity ^= BELL_PARITY[pauli] ^ eigenvalue
         for qubit, bit in bit_of.items():
             append_gates(circuit, TO_Z["ZXYZ"[string[qubit]]], circuit.qubits[qubit])
             circuit.measure(qubit, bit)
@@ -190,15 +192,15 @@ def _witness_settings(cloning: Cloning) -> tuple[Setting, ...]:
 
 
 def add_outcome_bits(circuit: QuantumCircuit) -> tuple[Clbit, Clbit]:
-    """Add the registers ``r`` and ``c`` for R and the clone; return their bits."""
+    """Add classical registers ``r`` and ``c`` for R and the clone; return their bits."""
     r, c = ClassicalRegister(1, "r"), ClassicalRegister(1, "c")
     circuit.add_register(r, c)
     return r[0], c[0]
 
 
-def measure_frame_key(circuit: QuantumCircuit, done: DecryptedClone) -> Sequence[Clbit]:
-    """Measure the key if the strategy reads it; return its bits."""
-    return tuple(measure_key(circuit, done.key)) if done.key else ()
+def measure_frame_key(circuit: QuantumCircuit, decrypted: DecryptedClone) -> Sequence[Clbit]:
+    """Measure the key if the strategy is ``frame``; return its bits."""
+    return tuple(measure_key(circuit, decrypted.key)) if decrypted.key else ()
 
 
 def build_frame_check(
@@ -206,10 +208,19 @@ def build_frame_check(
     bits: Sequence[Clbit],
     parity: int,
     pauli: str,
-    done: DecryptedClone,
+    decrypted: DecryptedClone,
     key: Sequence[Clbit],
 ) -> Check:
-    """The check that ``bits`` have a parity, once the frame has flipped the clone's Pauli."""
-    used = [*bits, *(key[i] for i in done.frame.key[pauli])]
+    """Build the check that ``bits`` have a parity, corrected by the Pauli frame.
+
+    Args:
+        circuit: the circuit with all measurements.
+        bits: outcomes of R and the clone, or of the clone alone.
+        parity: their parity after the correction, 0 or 1.
+        pauli: the measured Pauli of the clone.
+        decrypted: the clone, with its frame.
+        key: outcomes of the key.
+    """
+    used = [*bits, *(key[i] for i in decrypted.frame.key[pauli])]
     indices = tuple(sorted(circuit.find_bit(bit).index for bit in used))
-    return Check(indices, parity ^ done.frame.flip[pauli])
+    return Check(indices, parity ^ decrypted.frame.flip[pauli])

@@ -1,4 +1,4 @@
-"""A measurement setting: one logical circuit and the rule that turns a shot into yes or no."""
+"""Measurement settings: a logical circuit, and the rule by which a shot of it succeeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Check:
 
     Attributes:
         bits: indices of classical bits of the circuit, ascending.
-        parity: the exclusive or they must have, 0 or 1.
+        parity: their exclusive or in a successful shot, 0 or 1.
     """
 
     bits: tuple[int, ...]
@@ -39,7 +39,7 @@ class Check:
 
 
 def products(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """All products of at least one of ``checks``: their joint law needs each of them.
+    """All products of one or more ``checks``, which determine their joint distribution.
 
     >>> products([Check((0,), 0), Check((0, 1), 1)])[-1]
     Check(bits=(1,), parity=1)
@@ -55,16 +55,16 @@ def products(checks: Sequence[Check]) -> tuple[Check, ...]:
 
 
 def success_probability(expectations: Iterable[float], num_checks: int) -> float:
-    """Probability that all checks hold, from the means of all their :func:`products`.
+    """Probability that all checks hold, from the expectation values of their :func:`products`.
 
-    A mean is +1 where the parity is always as wanted, -1 where never, 0 where random.
+    The value is +1 if the parity is always the required one, -1 if never, 0 if random.
     """
     return (1.0 + sum(expectations)) / 2**num_checks
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """One circuit to run, and what counts as success in a shot of it.
+    """A circuit to run, and the checks by which a shot of it succeeds.
 
     Attributes:
         label: name of the setting within its point, such as ``ZZ`` or ``bell``.
@@ -81,7 +81,7 @@ class Setting:
         """Number of shots in which every check holds.
 
         Args:
-            shots: outcomes of :attr:`circuit`, all classical bits in one array.
+            shots: outcomes of :attr:`circuit`; its array has shape (shots, bytes of a shot), uint8.
         """
         values: NDArray[np.bool_] = shots.to_bool_array(order="little")
         good = np.ones(values.shape[0], dtype=bool)
