@@ -3,13 +3,18 @@
 Runs are equal in what they measured and differ in where: the value of every run stands beside that
 of the first, with the standard error of the difference. The runs are independent, so it is the root
 of the sum of squares.
+
+A point is the same where all its parameters are. A run may have measured it several times: then the
+number of the repeat, and the layout where runs have layouts in common, say which rows belong
+together. Rows that even these do not tell apart are matched in the order in which they stand.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +24,10 @@ from runner.errors import UserError
 from runner.kinds.registry import kind_of
 from runner.report.columns import MISSING, Column, number, point_columns
 from runner.report.tables import render
-from runner.results.rows import FIELDS, NOT_PLANNED, ResultRow
+from runner.results.rows import ResultRow
 from runner.run_folder.files import read_rows
 
-_NOT_OF_THE_POINT = frozenset(
-    (
-        *(f.name for f in FIELDS if f.role in NOT_PLANNED),
-        *("backend", "device", "seed", "layout", "qubits", "two_qubit_layers", "two_qubit_gates"),
-        *("shots", "predicted", "published", "published_err", "certificate"),
-    )
-)
-_POINT = tuple(f.name for f in fields(ResultRow) if f.name not in _NOT_OF_THE_POINT)
+_Key = tuple[object, ...]
 
 
 class NothingToCompare(UserError):
@@ -71,9 +69,11 @@ class ComparedPoint:
 
     Attributes:
         rows: its row in each run, None where a run lacks it.
+        matched_in_order: whether the order of rows had to tell which of them belong together.
     """
 
     rows: tuple[ResultRow | None, ...]
+    matched_in_order: bool = False
 
     @property
     def any_row(self) -> ResultRow:
@@ -104,7 +104,8 @@ class Comparison:
             "runs": list(self.names),
             "points": [
                 {
-                    "point": {name: getattr(point.any_row, name) for name in _POINT},
+                    "point": point.any_row.of_roles("parameter", "repetition"),
+                    "matched_in_order": point.matched_in_order,
                     "rows": [None if row is None else row.as_dict() for row in point.rows],
                     "differences": [None if d is None else asdict(d) for d in point.differences],
                 }
@@ -113,17 +114,15 @@ class Comparison:
         }
 
 
-def compare(places: Sequence[Path]) -> Comparison:
+def compare(folders: Sequence[Path]) -> Comparison:
     """Compare the results of run folders.
 
     Raises:
         RunFolderError: if a run has no results.
         NothingToCompare: if no point is in two of them.
     """
-    names = tuple(place.resolve().name for place in places)
-    runs = [{_key(row): row for row in read_rows(place)} for place in places]
-    keys = dict.fromkeys(key for run in runs for key in run)
-    points = tuple(ComparedPoint(tuple(run.get(key) for run in runs)) for key in keys)
+    names = tuple(folder.resolve().name for folder in folders)
+    points = tuple(_points([read_rows(folder) for folder in folders]))
     if all(sum(row is not None for row in point.rows) < 2 for point in points):
         raise NothingToCompare(
             f"the runs {', '.join(names)} have no point in common: a point is the same where "
@@ -133,8 +132,50 @@ def compare(places: Sequence[Path]) -> Comparison:
     return Comparison(names, points)
 
 
-def _key(row: ResultRow) -> tuple[object, ...]:
-    return tuple(getattr(row, name) for name in _POINT)
+def _points(runs: Sequence[Sequence[ResultRow]]) -> Iterator[ComparedPoint]:
+    """All points of all runs, no row of which is left out."""
+    shared = _shared_repetitions(runs)
+    found: list[dict[_Key, list[ResultRow]]] = []
+    for rows in runs:
+        of_run: defaultdict[_Key, list[ResultRow]] = defaultdict(list)
+        for row in rows:
+            parameters = _parameters(row)
+            of_run[(*parameters, *(row.value_of(name) for name in shared[parameters]))].append(row)
+        found.append(dict(of_run))
+    for key in dict.fromkeys(key for of_run in found for key in of_run):
+        several = [of_run.get(key, []) for of_run in found]
+        number = max(len(rows) for rows in several)
+        for k in range(number):
+            matched = tuple(rows[k] if k < len(rows) else None for rows in several)
+            yield ComparedPoint(matched, matched_in_order=number > 1)
+
+
+def _shared_repetitions(
+    runs: Sequence[Sequence[ResultRow]],
+) -> Mapping[_Key, tuple[str, ...]]:
+    """Parameters of a point → fields of repetition that can match its rows across runs.
+
+    They are those of which two runs have a value in common: runs with other seeds have other
+    layouts, so that no layout of the first is one of the second.
+    """
+    seen: defaultdict[_Key, defaultdict[str, list[set[object]]]]
+    seen = defaultdict(lambda: defaultdict(lambda: [set() for _ in runs]))
+    for k, rows in enumerate(runs):
+        for row in rows:
+            for name, value in row.of_roles("repetition").items():
+                seen[_parameters(row)][name][k].add(value)
+    return {
+        parameters: tuple(
+            name
+            for name, values in of_point.items()
+            if len(runs) == 1 or len(set().union(*values)) < sum(map(len, values))
+        )
+        for parameters, of_point in seen.items()
+    }
+
+
+def _parameters(row: ResultRow) -> _Key:
+    return tuple(row.of_roles("parameter").items())
 
 
 def comparison_table(comparison: Comparison) -> str:
@@ -188,4 +229,9 @@ def _legend(comparison: Comparison) -> str:
         f"values ± standard error ({values}); differences to the first run with their own",
         "predicted: exact value under the noise of each run's calibration snapshot, nothing fitted",
     ]
+    if any(point.matched_in_order for point in comparison.points):
+        lines.append(
+            "some rows of a run differ in nothing by which runs can be matched, such as layouts of "
+            "other seeds: they are matched in the order in which they stand"
+        )
     return "\n".join(lines) + "\n"

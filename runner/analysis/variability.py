@@ -8,7 +8,7 @@ seeds) of the layout, ``repeats`` or a run again of the time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,6 @@ from runner.results.rows import ResultRow
 from runner.run_folder.files import read_json, read_rows
 
 CAUSES = ("device", "calibration", "layout", "time")
-_CIRCUMSTANCES = frozenset(
-    {"device", "backend", "seed", "repeat", "layout", "jobs", "shots", "certificate"}
-    | {"two_qubit_layers", "two_qubit_gates", "value", "std_err", "ci_low", "ci_high"}
-    | {"witnessed", "predicted", "published", "published_err", "information_bits"}
-    | {"information_low", "information_high"}
-)
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Spread:
     """How one point varies.
 
     Attributes:
-        row: any of its rows; tells which point it is.
+        row: any of its rows, as that of its point alone.
         values: how many were measured.
         mean: their mean.
         components: what each cause brings, the outermost first; those that the runs tell of.
@@ -46,9 +40,13 @@ class Spread:
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        named = {key: value for key, value in self.row.as_dict().items() if _tells_apart(key)}
-        split = [asdict(one) for one in self.components]
-        return {**named, "values": self.values, "mean": self.mean, "components": split}
+        split = [asdict(component) for component in self.components]
+        return {
+            **self.row.of_roles("parameter"),
+            "values": self.values,
+            "mean": self.mean,
+            "components": split,
+        }
 
 
 def spreads(folders: Sequence[Path]) -> list[Spread]:
@@ -65,7 +63,8 @@ def spreads(folders: Sequence[Path]) -> list[Spread]:
             if row.value is not None:
                 layout = ("seed", row.seed) if row.layout is None else row.layout
                 causes = (row.device, calibration, layout, (folder.name, row.repeat))
-                measured.setdefault(_point(row), []).append((row, causes))
+                point = tuple(row.of_roles("parameter").items())
+                measured.setdefault(point, []).append((row, causes))
     found = [_spread(rows) for rows in measured.values() if len(rows) > 1]
     if not found:
         raise RunFolderError(
@@ -75,14 +74,6 @@ def spreads(folders: Sequence[Path]) -> list[Spread]:
     return found
 
 
-def _tells_apart(field: str) -> bool:
-    return field not in _CIRCUMSTANCES
-
-
-def _point(row: ResultRow) -> tuple[object, ...]:
-    return tuple(value for key, value in row.as_dict().items() if _tells_apart(key))
-
-
 def _spread(rows: Sequence[tuple[ResultRow, tuple[object, ...]]]) -> Spread:
     values = [row.value or 0.0 for row, _ in rows]
     split = components(
@@ -90,8 +81,7 @@ def _spread(rows: Sequence[tuple[ResultRow, tuple[object, ...]]]) -> Spread:
         [row.std_err or 0.0 for row, _ in rows],
         [(cause, [causes[k] for _, causes in rows]) for k, cause in enumerate(CAUSES)],
     )
-    point = replace(rows[0][0], layout=None)
-    return Spread(point, len(rows), sum(values) / len(values), tuple(split))
+    return Spread(rows[0][0].unrepeated(), len(rows), sum(values) / len(values), tuple(split))
 
 
 def spread_text(found: Sequence[Spread]) -> str:

@@ -318,6 +318,16 @@ class ResultRow:
             if field.role in roles
         }
 
+    def unrepeated(self) -> ResultRow:
+        """The row as that of its point, whichever of its measurements it is."""
+        blank: dict[str, Any] = {
+            field.name: None if field.optional else 0
+            for field in self.columns
+            if field.role == "repetition"
+        }
+        extra = {name: blank.pop(name, value) for name, value in self.extra.items()}
+        return replace(self, **blank, extra=extra)
+
     def mitigated_to(self, mitigated: Mitigated) -> ResultRow:
         """The row with the mitigated value beside the measured one."""
         return replace(self, mitigated=mitigated.value, mitigated_err=mitigated.std_err)

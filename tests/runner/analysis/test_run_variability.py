@@ -1,0 +1,62 @@
+"""Variability: values of one point are brought together, whatever came out of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean
+
+import pytest
+from click.testing import Result
+from made_rows import row, run_folder
+
+Invoke = Callable[..., Result]
+
+
+def spread(invoke: Invoke, *names: str) -> dict:
+    """The spread of the only point of some runs."""
+    result = invoke("variability", *names, "--json")
+    assert result.exit_code == 0, result.stderr
+    (found,) = json.loads(result.stdout)
+    return found
+
+
+def test_no_layout_is_dropped_where_pulses_change_what_is_predicted(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    measured = {7: (0.9253, 0.9405), 8: (0.8975, 0.9260), 9: (0.9245, 0.9405)}
+    rows = [
+        row(layout=layout, value=value, refocused=refocused)
+        for layout, (value, refocused) in measured.items()
+    ]
+    run_folder(tmp_path / "runs", "a", rows)
+    found = spread(invoke, "a")
+    assert found["values"] == 3
+    assert found["mean"] == pytest.approx(mean(value for value, _ in measured.values()))
+    layout = next(part for part in found["components"] if part["cause"] == "layout")
+    assert layout["std_dev"] > 0.01
+    assert layout["degrees_of_freedom"] == 2
+
+
+def test_repeats_with_mitigated_values_are_one_point(invoke: Invoke, tmp_path: Path) -> None:
+    rows = [
+        row(repeat=repeat, value=0.92 + repeat / 100, mitigated=0.95 + repeat / 90)
+        for repeat in range(2)
+    ]
+    run_folder(tmp_path / "runs", "a", rows)
+    found = spread(invoke, "a")
+    assert (found["values"], found["mean"]) == (2, pytest.approx(0.925))
+    assert found["n"] == 2
+    assert not {"value", "mitigated", "repeat", "layout"} & found.keys()
+
+
+def test_runs_whose_bits_differ_are_one_point(invoke: Invoke, tmp_path: Path) -> None:
+    leakage = {"experiment": "leakage", "subset": "S1", "learns": "nothing", "strategy": "none"}
+    for k, name in enumerate("ab"):
+        rows = [row(**leakage, seed=k, certificate="proved", information_bits=k / 100)]
+        run_folder(tmp_path / "runs", name, rows)
+    assert spread(invoke, "a", "b")["values"] == 2
+
+
+def test_the_number_of_the_repeat_is_none_of_a_point(invoke: Invoke, tmp_path: Path) -> None:
+    run_folder(tmp_path / "runs", "a", [row(repeat=k + 1) for k in range(2)])
+    assert "repeat" not in invoke("variability", "a").stdout.splitlines()[0]
