@@ -38,7 +38,7 @@ from qiskit import qasm3
 from backends.compiling.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from experiments.point import Point
 
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
@@ -89,7 +89,7 @@ class Row:
 
 def rescored(point: Point, compiled: CompiledPoint, snapshot: DeviceSnapshot) -> float:
     """The predicted value of compiled circuits on another calibration."""
-    chances = [predicted_setting(s.setting, s.circuit, snapshot) for s in compiled.settings]
+    chances = [predict_setting(s.setting, s.circuit, snapshot) for s in compiled.settings]
     return point.linear_estimator.value(chances)
 
 

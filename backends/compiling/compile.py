@@ -1,10 +1,10 @@
-"""From logical circuits to native ones, kept Clifford.
+"""Compilation of logical circuits to native circuits that stay Clifford.
 
-Strategy ``stock`` is the stock transpiler, ``protocol`` the compiler that knows what is encryption,
-key and clone (:mod:`backends.compiling.protocol`), and whichever of the two is predicted to do
-better. Several transpiler seeds are tried and the one with the best predicted value wins; the
-prediction uses the calibration snapshot alone. Settings that differ only in single-qubit gates
-before readout are compiled once and share one layout.
+Strategy ``stock`` uses the stock transpiler. Strategy ``protocol`` also uses the compiler that
+distinguishes encryption, key and clone (:mod:`backends.compiling.protocol`), and chooses the
+circuits with the better prediction. Of several transpiler seeds the one with the best predicted
+value is chosen; predictions use the calibration snapshot alone. Settings that differ only in
+single-qubit gates before readout are compiled together and share a layout.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 
 from backends.compiling.certificate import Certificate, certify
 from backends.compiling.clifford_passes import clifford_optimization, native_gates
-from backends.compiling.decoupling import decoupled
+from backends.compiling.decoupling import insert_pulse_trains
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from backends.simulation.pulse_trains import Decoupling
 from experiments.settings import Setting
 from experiments.stabilizer.clifford import Step, early_measurements, steps
@@ -31,17 +31,17 @@ Compiler = Literal["stock", "protocol"]
 
 
 MOVES_PER_SECOND = 200_000
-"""What a second of budget stands for: about what two cores of a laptop of 2024 do."""
+"""Moves of the search per second of budget: the speed of about two cores of a laptop of 2024."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """The budget of the protocol compiler.
+    """The search budget of the protocol compiler.
 
     Attributes:
-        moves: changes of a placement that are tried; equal numbers give equal circuits.
-        seed: of the search.
-        workers: threads that search, which changes no result; None takes one for each core.
+        moves: number of changes of a placement to try; equal numbers give equal circuits.
+        seed: seed of the search.
+        workers: number of threads, without an effect on the result; None for one per core.
     """
 
     moves: int
@@ -51,14 +51,14 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class CompiledSetting:
-    """A setting ready to be sent.
+    """A compiled setting.
 
     Attributes:
         setting: the logical setting.
         circuit: its native circuit, on the device's qubits.
-        certificate: proof that it still is the protocol.
+        certificate: proof that the native circuit is the logical one.
         predicted_success: exact probability of success under the snapshot's noise.
-        refocused_success: the same with decoupling assumed perfect; None without decoupling.
+        refocused_success: the same with perfect decoupling assumed; None without decoupling.
     """
 
     setting: Setting
@@ -70,20 +70,20 @@ class CompiledSetting:
 
 @dataclass(frozen=True, eq=False)
 class CompiledPoint:
-    """All settings of one point, compiled alike.
+    """The compiled settings of a point.
 
     Attributes:
-        settings: one a setting, in the estimator's order.
-        predicted: the point's predicted value.
-        transpiler_seed: the seed that gave the best prediction; None without a device.
-        candidates: predicted value of every seed that was tried, in order (``expected``).
-        compiler: which one made the circuits, ``stock`` or ``protocol``.
-        alternative: predicted value of the other compiler's circuits; None if it was not asked or
-            has none.
-        remark: why the protocol compiler was asked and did not make them; empty otherwise.
-        refocused: the point's value predicted with decoupling assumed perfect, an upper bound;
-            None without decoupling. Then ``predicted``, for which dephasing is white, is a lower
-            bound.
+        settings: one compiled setting for each setting, in the estimator's order.
+        predicted: predicted value of the point.
+        transpiler_seed: the seed with the best prediction; None without a device or if the
+            protocol compiler made the circuits.
+        candidates: prediction (``expected``) of every transpiler seed, in order.
+        compiler: the compiler of the circuits, ``stock`` or ``protocol``.
+        alternative: prediction for the circuits of the other compiler; None without such circuits.
+        remark: why the circuits are not those of the protocol compiler, if it was to be used;
+            empty otherwise.
+        refocused: value predicted with perfect decoupling assumed, an upper bound; None without
+            decoupling. ``predicted``, with white dephasing, is a lower bound then.
     """
 
     settings: tuple[CompiledSetting, ...]
@@ -97,7 +97,7 @@ class CompiledPoint:
 
     @property
     def expected(self) -> float:
-        """The prediction by which circuits are chosen: who decouples assumes that it works."""
+        """The prediction by which circuits are chosen; with decoupling it is assumed perfect."""
         return self.predicted if self.refocused is None else self.refocused
 
 
@@ -109,32 +109,44 @@ def compile_point(
     search: Search | None = None,
     decoupling: Decoupling = "none",
 ) -> CompiledPoint:
-    """Compile the settings of one point for a device.
+    """Compile the settings of a point for a device.
 
-    With ``search`` the protocol compiler is tried too, and the better prediction wins. With
-    ``decoupling`` waits get pulse trains where they pay, and predictions that choose between
-    circuits assume that these refocus all dephasing.
+    With ``search`` the protocol compiler is used too, and the circuits with the better prediction
+    are chosen. With ``decoupling`` idles get pulse trains where these improve the prediction, and
+    circuits are compared under the assumption that pulse trains refocus all dephasing.
 
     Args:
         settings: the logical settings.
         value: the point's estimator, from success probabilities to a value to be maximized.
-        snapshot: the device; None runs the logical circuits as they are, gates decomposed.
+        snapshot: the device; None decomposes the gates of the logical circuits, no more.
         transpiler_seeds: seeds to try.
-        search: the budget of the protocol compiler; None leaves it out.
-        decoupling: which pulse trains.
+        search: search budget of the protocol compiler; None for the stock transpiler alone.
+        decoupling: the sequence of pulses.
 
     Raises:
         DoesNotFit: if the device is too small or lacks an operation.
     """
     if snapshot is None:
-        return _evaluated(
+        return _evaluate(
             settings, [with_elementary_gates(s.circuit) for s in settings], value, None, None
         )
     require_fit(settings, snapshot)
-    stock = _by_stock(settings, value, snapshot, transpiler_seeds, decoupling)
+    stock = _compile_by_stock(settings, value, snapshot, transpiler_seeds, decoupling)
     if search is None:
         return stock
-    # Imported here: whoever does not ask for it does not wait for its machine code.
+    return _compile_by_protocol(stock, settings, value, snapshot, search, decoupling)
+
+
+def _compile_by_protocol(
+    stock: CompiledPoint,
+    settings: Sequence[Setting],
+    value: Callable[[Sequence[float]], float],
+    snapshot: DeviceSnapshot,
+    search: Search,
+    decoupling: Decoupling,
+) -> CompiledPoint:
+    """The circuits of the protocol compiler, or those of the stock one if these are better."""
+    # Imported here: loading its machine code takes time.
     from backends.compiling.protocol import compiler
 
     try:
@@ -148,8 +160,8 @@ def compile_point(
         )
     except (compiler.NotRecognised, DoesNotFit) as reason:
         return replace(stock, remark=f"compiled by the stock transpiler: {reason}")
-    trains = [decoupled(circuit, snapshot, decoupling) for circuit in circuits]
-    protocol = _evaluated(settings, trains, value, snapshot, None, decoupling)
+    trains = [insert_pulse_trains(circuit, snapshot, decoupling) for circuit in circuits]
+    protocol = _evaluate(settings, trains, value, snapshot, None, decoupling)
     if protocol.expected < stock.expected:
         return replace(
             stock,
@@ -165,7 +177,7 @@ def compile_point(
     )
 
 
-def _by_stock(
+def _compile_by_stock(
     settings: Sequence[Setting],
     value: Callable[[Sequence[float]], float],
     snapshot: DeviceSnapshot,
@@ -176,27 +188,31 @@ def _by_stock(
     candidates = []
     for compiler in compilers:
         circuits = [
-            decoupled(circuit, snapshot, decoupling)
+            insert_pulse_trains(circuit, snapshot, decoupling)
             for circuit in compiler.compile_all([s.circuit for s in settings])
         ]
         chances = [
-            predicted_setting(s, c, snapshot, refocusing=decoupling != "none")
+            predict_setting(s, c, snapshot, refocusing=decoupling != "none")
             for c, s in zip(circuits, settings, strict=True)
         ]
         candidates.append((value(chances), circuits))
     best = max(range(len(candidates)), key=lambda k: candidates[k][0])
-    point = _evaluated(
+    point = _evaluate(
         settings, candidates[best][1], value, snapshot, compilers[best].transpiler_seed, decoupling
     )
     return replace(point, candidates=tuple(v for v, _ in candidates))
 
 
 def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
-    """Raise :class:`DoesNotFit` where it is plain before compiling that a device will not do."""
+    """Check, before compilation, that a device has the qubits and operations of some settings.
+
+    Raises:
+        DoesNotFit: if it has too few connected qubits or lacks an operation.
+    """
     snapshot.require_room(max(s.circuit.num_qubits for s in settings))
     for setting in settings:
-        for needed_operation in _asked_for(list(steps(setting.circuit))):
-            if needed_operation in _lacking(snapshot):
+        for needed_operation in _required_operations(list(steps(setting.circuit))):
+            if needed_operation in _missing_operations(snapshot):
                 raise DoesNotFit(
                     f"setting '{setting.label}' needs {_NEEDS[needed_operation]}, which device "
                     f"'{snapshot.name}' does not offer; {_INSTEAD[needed_operation]}"
@@ -219,13 +235,13 @@ _INSTEAD = {
 }
 
 
-def _lacking(snapshot: DeviceSnapshot) -> set[str]:
+def _missing_operations(snapshot: DeviceSnapshot) -> set[str]:
     conditions = set() if snapshot.dynamic_circuits else {"condition"}
     return conditions | set(snapshot.lacks)
 
 
-def _asked_for(operations: Sequence[Step]) -> Iterator[str]:
-    """What a circuit needs beyond gates and a readout at the end, most telling first."""
+def _required_operations(operations: Sequence[Step]) -> Iterator[str]:
+    """Operations of a circuit beyond gates and final readout, most specific first."""
     if any(step.condition for step in operations):
         yield "condition"
     for name in ("reset", "delay"):
@@ -236,7 +252,7 @@ def _asked_for(operations: Sequence[Step]) -> Iterator[str]:
 
 
 class StockCompiler:
-    """Qiskit's level-3 layout and routing, then an optimization that stays Clifford.
+    """Layout and routing of Qiskit's level 3, then an optimization that stays Clifford.
 
     Attributes:
         transpiler_seed: seed of layout and routing; equal seeds give equal circuits.
@@ -247,7 +263,7 @@ class StockCompiler:
         self._passes = generate_preset_pass_manager(
             optimization_level=3, target=target, seed_transpiler=transpiler_seed
         )
-        # The first stage would resynthesize with general angles.
+        # The first stage would resynthesize blocks with general angles.
         self._passes.init = None
         # Blocks are collected from any gates, so translating once, at the end, is enough.
         self._passes.translation = None
@@ -255,9 +271,10 @@ class StockCompiler:
         self._native = PassManager(native_gates(target))
 
     def compile_all(self, circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
-        """Compile circuits; those that agree up to the end of their last stage share one layout.
+        """Compile circuits.
 
-        That is where what follows it is single-qubit gates and readout.
+        Those that agree with the first one up to the last labelled barrier share its layout, if
+        only single-qubit gates and readout follow.
         """
         first, *others = [with_elementary_gates(c) for c in circuits]
         compiled = [self._passes.run(first)]
@@ -266,8 +283,8 @@ class StockCompiler:
             local = (
                 all(
                     len(i.qubits) == 1 or i.name == "barrier"
-                    for one in (first, other)
-                    for i in one.data[_end_of_stages(one) + 1 :]
+                    for circuit in (first, other)
+                    for i in circuit.data[_end_of_stages(circuit) + 1 :]
                 )
                 and first.cregs == other.cregs
                 and _same_start(first, other, cut)
@@ -278,15 +295,15 @@ class StockCompiler:
         return compiled
 
     def _with_readout(self, like: QuantumCircuit, logical: QuantumCircuit) -> QuantumCircuit:
-        """``like`` up to the end of its last stage, then the readout of ``logical``."""
+        """``like`` up to its last labelled barrier, then the readout of ``logical``."""
         cut, logical_cut = _end_of_stages(like), _end_of_stages(logical)
-        place: dict[Qubit, Qubit] = dict(
+        physical: dict[Qubit, Qubit] = dict(
             zip(logical.data[logical_cut].qubits, like.data[cut].qubits, strict=True)
         )
         tail = like.copy_empty_like()
         for instruction in logical.data[logical_cut + 1 :]:
             bits = [tail.clbits[logical.find_bit(c).index] for c in instruction.clbits]
-            tail.append(instruction.operation, [place[q] for q in instruction.qubits], bits)
+            tail.append(instruction.operation, [physical[q] for q in instruction.qubits], bits)
         out = like.copy()
         del out.data[cut + 1 :]
         for instruction in self._native.run(tail).data:
@@ -299,7 +316,7 @@ def _stock_compiler(snapshot: DeviceSnapshot, transpiler_seed: int) -> StockComp
     return StockCompiler(snapshot.to_target(), transpiler_seed)
 
 
-def _evaluated(
+def _evaluate(
     settings: Sequence[Setting],
     circuits: Sequence[QuantumCircuit],
     value: Callable[[Sequence[float]], float],
@@ -312,10 +329,10 @@ def _evaluated(
             setting,
             circuit,
             certified(setting.circuit, circuit, snapshot),
-            predicted_setting(setting, circuit, snapshot),
+            predict_setting(setting, circuit, snapshot),
             None
             if decoupling == "none"
-            else predicted_setting(setting, circuit, snapshot, refocusing=True),
+            else predict_setting(setting, circuit, snapshot, refocusing=True),
         )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
@@ -333,7 +350,7 @@ def _evaluated(
 def certified(
     logical: QuantumCircuit, compiled: QuantumCircuit, snapshot: DeviceSnapshot | None
 ) -> Certificate:
-    """The certificate of a compiled circuit, as far as the device runs what it is sent."""
+    """The certificate of a compiled circuit; ``unverified`` if the device may recompile it."""
     certificate = certify(logical, compiled)
     if snapshot is None or not snapshot.recompiles or certificate.status != "proved":
         return certificate
@@ -346,7 +363,7 @@ def certified(
 
 
 def with_elementary_gates(circuit: QuantumCircuit) -> QuantumCircuit:
-    """The circuit with the protocol's gates replaced by their definitions."""
+    """Replace the gates of the protocol by their definitions."""
     return circuit.decompose(["encrypt", "decrypt"])
 
 

@@ -1,11 +1,10 @@
-"""Dynamical decoupling that this project places itself, in circuits that run as it schedules them.
+"""Dynamical decoupling: pulse trains in the idles of a compiled circuit.
 
-A train of pulses goes into a wait where it makes the wait better: where the dephasing that it
-refocuses is more than what its pulses err. That rests on an assumption, which no calibration
-confirms: *refocusing is perfect*, i.e. within a train all dephasing beyond relaxation is slow
-(T2 becomes 2 T1). A calibrated T2 is an echo time already, so this is an upper bound. The rule asks
-for the qubit and the length of the wait alone: equal waits are treated alike in all settings of a
-point, so that all of them see the same channel.
+A pulse train is inserted into an idle if it refocuses more dephasing than its pulses add errors.
+This rests on an assumption that no calibration confirms: *refocusing is perfect*, that is, within a
+train all pure dephasing is slow (T2 becomes 2 T1). A calibrated T2 is an echo time already, so this
+is an upper bound. The rule depends on the qubit and the length of the idle alone: equal idles are
+treated alike in all settings of a point, so that all settings see the same channel.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from experiments.stabilizer.clifford import Step, steps
 
 _PICOSECOND = 1e-12
 _COARSEST_TICK = 10_000
-"""In picoseconds; what is longer is no clock tick."""
+"""Longest clock tick of a device, in picoseconds."""
 
 
 @lru_cache(maxsize=64)
 def _tick(snapshot: DeviceSnapshot) -> int:
-    """What delays are whole multiples of, in picoseconds.
+    """The unit of delays, in picoseconds.
 
     Gates and readouts last whole ticks of a device's clock, so their greatest common divisor is a
-    length that it can count; 1 where they have none.
+    length that it can time; 1 if they have no such divisor.
     """
     lengths = [c.gate_seconds for c in snapshot.working_couplers.values()]
     for qubit in snapshot.qubits:
@@ -44,13 +43,13 @@ def _tick(snapshot: DeviceSnapshot) -> int:
     return common if 0 < common <= _COARSEST_TICK else 1
 
 
-def pays_from_seconds(qubit: QubitCalibration, sequence: Decoupling) -> float:
-    """The length of a wait from which a train makes it better; infinite if none does.
+def shortest_useful_idle_seconds(qubit: QubitCalibration, sequence: Decoupling) -> float:
+    """Length of an idle, in seconds, from which a pulse train improves it; infinite if none does.
 
-    Dephasing costs X and Y 1/T2 - 1/2T1 a second, as -log, and Z nothing; each pulse costs all
-    three its loss. A train pays if what it refocuses between its pulses is more than what they
-    lose, the sums compared. That a pulse takes time off a wait is no gain: its error says what
-    happens meanwhile.
+    The expectation values of X and Y decay by pure dephasing at the rate 1/T2 - 1/2T1, that of Z
+    does not; each pulse reduces all three by its depolarizing error. A train is useful if the sum
+    of the logarithms that it refocuses between its pulses exceeds the sum that its pulses lose.
+    The time of a pulse itself is no gain: its error includes the decay during it.
     """
     count = len(PULSES[sequence])
     if not count or not qubit.works or not qubit.t1_seconds or not qubit.t2_seconds:
@@ -64,15 +63,15 @@ def pays_from_seconds(qubit: QubitCalibration, sequence: Decoupling) -> float:
 
 
 @dataclass(frozen=True)
-class _Wait:
-    """A wait that gets a train.
+class _Idle:
+    """An idle that gets a pulse train.
 
     Attributes:
-        qubit: who waits.
-        end: index of the instruction that ends it.
+        qubit: index of the qubit.
+        end: index of the instruction that ends the idle.
         seconds: its length.
-        asked_seconds: delays of the circuit in it.
-        delays: indices of these, which the train replaces.
+        asked_seconds: total length of the circuit's own delays in it.
+        delays: indices of these delays, which the train replaces.
     """
 
     qubit: int
@@ -82,14 +81,14 @@ class _Wait:
     delays: tuple[int, ...]
 
 
-def decoupled(
+def insert_pulse_trains(
     circuit: QuantumCircuit, snapshot: DeviceSnapshot, sequence: Decoupling
 ) -> QuantumCircuit:
-    """A compiled circuit with trains in all waits that they make better.
+    """Insert pulse trains into all idles of a compiled circuit that they improve.
 
-    Waits are those of the schedule, which stays as it is. A barrier ends a wait, so that no train
-    crosses a stage. A delay of the circuit is a wait too: the delays of the train that replaces it
-    are as long together, its pulses come on top.
+    Idles are those of the schedule, which does not change. A barrier ends an idle, so that no train
+    crosses the end of a stage. A delay of the circuit is an idle too: the delays of the train that
+    replaces it have the same total length, to which the pulses are added.
 
     Raises:
         DoesNotFit: if the device keeps no delays.
@@ -101,60 +100,64 @@ def decoupled(
             f"device '{snapshot.name}' keeps no delays, so nobody knows when a decoupling pulse "
             "would come; leave 'compile.decoupling' out"
         )
-    wanted = _waits(circuit, snapshot, sequence)
-    replaced = {k for wait in wanted for k in wait.delays}
-    before: dict[int, list[_Wait]] = {}
-    for wait in wanted:
-        before.setdefault(wait.end, []).append(wait)
+    wanted = _find_idles(circuit, snapshot, sequence)
+    replaced = {k for idle in wanted for k in idle.delays}
+    before: dict[int, list[_Idle]] = {}
+    for idle in wanted:
+        before.setdefault(idle.end, []).append(idle)
     out = circuit.copy_empty_like()
     for index, instruction in enumerate(circuit.data):
-        for wait in before.get(index, ()):
-            _write_train(out, wait, snapshot, sequence)
+        for idle in before.get(index, ()):
+            _write_train(out, idle, snapshot, sequence)
         if index not in replaced:
             out.append(instruction)
     return out
 
 
 def _write_train(
-    out: QuantumCircuit, wait: _Wait, snapshot: DeviceSnapshot, sequence: Decoupling
+    out: QuantumCircuit, idle: _Idle, snapshot: DeviceSnapshot, sequence: Decoupling
 ) -> None:
-    """Write a train that is as long as its wait, or a few clock ticks less."""
+    """Append a train as long as its idle, or a few clock ticks shorter."""
     pulses, tick = PULSES[sequence], _tick(snapshot)
-    free = wait.seconds - len(pulses) * snapshot.qubits[wait.qubit].gate_seconds
-    # Rounded down, so that a train never outlasts its wait; up where a length was asked for.
+    free = idle.seconds - len(pulses) * snapshot.qubits[idle.qubit].gate_seconds
+    # Rounded down, so that a train is not longer than its idle; up for a delay of the circuit.
     ticks = math.floor(free / (2 * len(pulses) * tick * _PICOSECOND) + 1e-9)
-    asked = math.ceil(wait.asked_seconds / (2 * len(pulses) * tick * _PICOSECOND) - 1e-9)
+    asked = math.ceil(idle.asked_seconds / (2 * len(pulses) * tick * _PICOSECOND) - 1e-9)
     half = max(ticks, asked) * tick
     for k, pulse in enumerate(pulses):
-        out.delay(half * (2 if k else 1) / 1000, wait.qubit, unit="ns")
+        out.delay(half * (2 if k else 1) / 1000, idle.qubit, unit="ns")
         if pulse == "y":
             # Up to a phase, and free: a Z is virtual.
-            out.rz(math.pi, wait.qubit)
-        out.x(wait.qubit)
-    out.delay(half / 1000, wait.qubit, unit="ns")
+            out.rz(math.pi, idle.qubit)
+        out.x(idle.qubit)
+    out.delay(half / 1000, idle.qubit, unit="ns")
 
 
-def _waits(circuit: QuantumCircuit, snapshot: DeviceSnapshot, sequence: Decoupling) -> list[_Wait]:
-    """The waits that a train makes better, as the circuit is scheduled."""
+def _find_idles(
+    circuit: QuantumCircuit, snapshot: DeviceSnapshot, sequence: Decoupling
+) -> list[_Idle]:
+    """Find the idles of the scheduled circuit that a pulse train improves."""
     operations, instruction_of = _numbered(circuit)
     timed = schedule(operations, snapshot)
-    ends_badly = _nothing_follows(operations)
+    without_effect = _nothing_follows(operations)
     count, tick_seconds = len(PULSES[sequence]), _tick(snapshot) * _PICOSECOND
-    pays: dict[int, float] = {}
+    useful_from_seconds: dict[int, float] = {}
     for qubit in {q for step in operations for q in step.qubits}:
         calibration = snapshot.qubits[qubit]
         shortest = count * (calibration.gate_seconds + 2 * tick_seconds)
-        pays[qubit] = max(shortest, pays_from_seconds(calibration, sequence))
+        useful_from_seconds[qubit] = max(
+            shortest, shortest_useful_idle_seconds(calibration, sequence)
+        )
     free_since: dict[int, float] = {}
     delays: dict[int, list[int]] = {}
-    turned: set[int] = set()
-    out: list[_Wait] = []
-    for position, one in enumerate(timed):
-        step = one.step
+    rotated: set[int] = set()
+    out: list[_Idle] = []
+    for position, timed_step in enumerate(timed):
+        step = timed_step.step
         if step.name == "rz":
             if step.angle:
-                # A pulse between a turn by any angle and what it is for would turn it round.
-                turned.update(step.qubits)
+                # A pulse between a non-Clifford rotation and its readout would change the readout.
+                rotated.update(step.qubits)
             continue
         if step.name == "delay":
             for qubit in step.qubits:
@@ -164,33 +167,37 @@ def _waits(circuit: QuantumCircuit, snapshot: DeviceSnapshot, sequence: Decoupli
             own = tuple(delays.pop(qubit, ()))
             if qubit not in free_since:
                 if step.name != "barrier":
-                    free_since[qubit] = one.start_seconds + one.seconds
+                    free_since[qubit] = timed_step.start_seconds + timed_step.seconds
                 continue
-            wait = one.start_seconds - free_since[qubit]
-            free_since[qubit] = one.start_seconds + one.seconds
-            if wait >= pays[qubit] and qubit not in turned and (position, qubit) not in ends_badly:
+            idle_seconds = timed_step.start_seconds - free_since[qubit]
+            free_since[qubit] = timed_step.start_seconds + timed_step.seconds
+            if (
+                idle_seconds >= useful_from_seconds[qubit]
+                and qubit not in rotated
+                and (position, qubit) not in without_effect
+            ):
                 seconds = sum(operations[k].seconds for k in own)
                 replaced = tuple(instruction_of[k] for k in own)
-                out.append(_Wait(qubit, instruction_of[position], wait, seconds, replaced))
+                out.append(_Idle(qubit, instruction_of[position], idle_seconds, seconds, replaced))
     return out
 
 
 def _numbered(circuit: QuantumCircuit) -> tuple[list[Step], list[int]]:
-    """The steps of a circuit, and the instruction that each comes from."""
+    """The steps of a circuit, and the index of the instruction of each."""
     operations = list(steps(circuit))
     instruction_of: list[int] = []
-    one = circuit.copy_empty_like()
+    single = circuit.copy_empty_like()
     for index, instruction in enumerate(circuit.data):
         count = 1
         if instruction.name == "if_else":
-            one.data = [instruction]
-            count = len(list(steps(one)))
+            single.data = [instruction]
+            count = len(list(steps(single)))
         instruction_of += [index] * count
     return operations, instruction_of
 
 
 def _nothing_follows(operations: Sequence[Step]) -> set[tuple[int, int]]:
-    """(position, qubit) of barriers and resets after which what a qubit holds is not used."""
+    """(index, qubit) of barriers and resets after which the state of a qubit is not used."""
     found: set[tuple[int, int]] = set()
     used: dict[int, bool] = {}
     for position in range(len(operations) - 1, -1, -1):

@@ -1,7 +1,7 @@
-"""Qiskit Aer, as a second and independent simulator of the same noisy circuits.
+"""Qiskit Aer as a second, independent simulator of the same noisy circuits.
 
-Slower than stim, but not limited to Clifford gates when there is no noise, and written by
-others: where both agree, neither translation is wrong.
+Slower than stim, but not limited to Clifford gates without noise. Agreement of both validates the
+translation to either.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def sample(
     """Sample a circuit, with the snapshot's noise if there is one.
 
     Raises:
-        NotClifford: with a snapshot, if the circuit holds more than Clifford gates and Z
+        NotClifford: with a snapshot, if the circuit holds other gates than Clifford gates and Z
             rotations.
         RuntimeError: if Aer cannot run the circuit.
     """

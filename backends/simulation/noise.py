@@ -1,4 +1,4 @@
-"""The noise model: Pauli channels read off a calibration snapshot, and nothing fitted.
+"""The noise model: Pauli channels from a calibration snapshot, without fitted parameters.
 
 - Every gate is followed by depolarizing noise on its qubits. Calibrations state the average
   infidelity e of a gate; a depolarizing channel with that infidelity applies some other Pauli
@@ -10,10 +10,10 @@
 - A readout flips its outcome with the stated (averaged) readout error.
 - A reset is as faulty as a readout, because it is one followed by a conditional X.
 
-- Where *refocusing is assumed*, waits inside a pulse train lose their dephasing, T2 = 2 T1.
+- Where *refocusing is assumed*, there is no pure dephasing within a pulse train: T2 = 2 T1.
 
-The model holds no crosstalk, leakage, coherent error or drift. What a real-time condition costs
-beyond the readout it waits for is not in a calibration either, and counts as no time.
+The model has no crosstalk, leakage, coherent error or drift. A real-time condition takes no time
+beyond the readout that it waits for, since calibrations state none.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Cause = Literal["gate", "idle", "readout"]
 CAUSES: tuple[Cause, ...] = ("gate", "idle", "readout")
 
 _ROUNDING_SECONDS = 1e-15
-"""Differences of sums of the same durations that mean nothing."""
+"""Shorter times are rounding errors of sums of the same durations."""
 
 _NOISELESS = frozenset({"rz", "barrier"})
 _MAXIMALLY_MIXING = {1: 0.75, 2: 15 / 16}
@@ -60,12 +60,12 @@ class Channel(NamedTuple):
     """A Pauli channel on one or two qubits.
 
     Attributes:
-        cause: what it stands for.
+        cause: the source of the error.
         kind: ``depolarize`` (each Pauli but the identity equally likely), the single flip
             ``x``, ``y`` or ``z``, or ``record``: a wrong outcome of the measurement that
-            follows at once.
-        qubits: where it acts.
-        probability: of any error at all.
+            follows next.
+        qubits: indices of the qubits on which it acts.
+        probability: probability of any error.
     """
 
     cause: Cause
@@ -75,11 +75,11 @@ class Channel(NamedTuple):
 
 
 Event = Step | Channel
-"""A noisy circuit is a sequence of operations and channels."""
+"""A noisy circuit is a sequence of steps and channels."""
 
 
 def depolarizing_probability(infidelity: float, num_qubits: int) -> float:
-    """Probability of an error in the depolarizing channel of that average infidelity.
+    """Error probability of the depolarizing channel with an average infidelity.
 
     >>> depolarizing_probability(0.002, 2)
     0.0025
@@ -92,12 +92,12 @@ def depolarizing_probability(infidelity: float, num_qubits: int) -> float:
 def idle_channels(
     qubit: int, seconds: float, calibration: QubitCalibration, refocused_seconds: float = 0.0
 ) -> Iterator[Channel]:
-    """Twirled relaxation and dephasing of an idle as independent X, Y and Z flips.
+    """The Pauli twirl of relaxation and dephasing during an idle, as independent X, Y, Z flips.
 
-    During ``refocused_seconds`` of it there is no dephasing beside relaxation.
+    During ``refocused_seconds`` of the idle there is no pure dephasing.
 
     With flip factors f_X = f_Y = exp(-t/2T1) and f_Z = exp(-t/T2 + t/2T1), a flip has
-    probability (1 - f)/2; composed they give exactly the channel of the module's text.
+    probability (1 - f)/2; their composition is exactly the channel in the docstring of this module.
     """
     if seconds <= 0 or not calibration.t1_seconds or not calibration.t2_seconds:
         return
@@ -121,14 +121,14 @@ def noisy_events(
     *,
     refocusing: bool = False,
 ) -> tuple[Event, ...]:
-    """Interleave a compiled circuit with the noise of a device.
+    """Interleave the steps of a compiled circuit with the noise channels of a device.
 
     Args:
-        operations: the steps of the circuit on the device's qubits.
-        snapshot: the device, or None for no noise at all.
-        causes: which kinds of noise to include; all by default.
+        operations: the steps of the circuit, on the device's qubits.
+        snapshot: the device; None for no noise.
+        causes: kinds of noise to include.
         refocusing: whether pulse trains are assumed to refocus all dephasing between their
-            pulses, which is an upper bound; otherwise dephasing is white, and they only err.
+            pulses, an upper bound; otherwise dephasing is white and pulses only add errors.
     """
     if snapshot is None:
         return tuple(operations)
@@ -185,18 +185,19 @@ def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
 
 @dataclass(frozen=True, eq=False)
 class NoisyCircuit:
-    """A noisy circuit as stim runs it.
+    """A noisy circuit for stim.
 
-    Readouts in turned bases (:mod:`experiments.stabilizer.non_pauli_readout`) are not in it: the
-    record of such a bit says whether noise after the turn flips the outcome, and ``joint`` tells
-    the state before it.
+    Non-Pauli readouts (:mod:`experiments.stabilizer.non_pauli_readout`) are not part of it: the
+    record of such a bit is 1 where noise after the rotation flips the outcome, and the records in
+    ``joint`` determine the state before the rotation.
 
     Attributes:
-        circuit: the circuit.
+        circuit: the stim circuit.
         record_of: classical bit → index of its measurement record.
-        law: which readouts are turned, and the law without noise; None if none is turned.
-        joint: records of Z_1 Z_k for each turned qubit k but the first, then of the product of
-            :attr:`NonPauliReadoutLaw.letters` over all of them; empty if nothing is turned.
+        law: the outcome law without noise; None without non-Pauli readouts.
+        joint: records of Z_1 Z_k for each qubit k with a non-Pauli readout but the first, then of
+            the product of :attr:`NonPauliReadoutLaw.letters` over all of them; empty without such
+            readouts.
     """
 
     circuit: stim.Circuit
@@ -205,34 +206,36 @@ class NoisyCircuit:
     joint: tuple[int, ...]
 
 
-def noisy_circuit(
+def build_noisy_circuit(
     operations: Sequence[Step],
     snapshot: DeviceSnapshot | None,
     causes: Iterable[Cause] = CAUSES,
     *,
     refocusing: bool = False,
 ) -> NoisyCircuit:
-    """A compiled circuit with the noise of a device, for stim; see :func:`noisy_events`.
+    """Build the stim circuit of a compiled circuit with noise; see :func:`noisy_events`.
 
     Raises:
-        NotClifford: if it is not Clifford up to turned readouts.
+        NotClifford: if it is not Clifford up to non-Pauli readouts.
         DoesNotFit: if an operation is not native to the device.
     """
     given = find_arbitrary_input(operations)
     if given:
         events = noisy_events(operations, snapshot, causes, refocusing=refocusing)
         letter = ArbitraryInputLaw.of(operations, given).letter
-        return _written(_with_eigenstate(events, given, letter), None)
+        return _write_circuit(_replace_input_by_eigenstate(events, given, letter), None)
     law = NonPauliReadoutLaw.of(operations) if find_non_pauli_readouts(operations) else None
     kept = drop_idle_rotations(operations, law.read if law else ())
-    return _written(noisy_events(kept, snapshot, causes, refocusing=refocusing), law)
+    return _write_circuit(noisy_events(kept, snapshot, causes, refocusing=refocusing), law)
 
 
-def _with_eigenstate(events: Sequence[Event], given: ArbitraryInput, letter: str) -> list[Event]:
-    """The events with a mixture of eigenstates of a Pauli in place of the input.
+def _replace_input_by_eigenstate(
+    events: Sequence[Event], given: ArbitraryInput, letter: str
+) -> list[Event]:
+    """Replace the preparation of the input by a mixture of eigenstates of a Pauli.
 
-    The noise of its preparation shortens its Bloch vector; the flip of the eigenstate follows
-    from what is left of it.
+    Noise during the preparation shortens the Bloch vector of the input; the flip probability of the
+    eigenstate follows from the shortened vector.
     """
     end = next(
         k
@@ -245,7 +248,7 @@ def _with_eigenstate(events: Sequence[Event], given: ArbitraryInput, letter: str
         if given.qubit not in event.qubits or (isinstance(event, Step) and event.name == "barrier"):
             kept.append(event)
         elif isinstance(event, Channel):
-            bloch = _shortened(bloch, event)
+            bloch = _shorten_bloch(bloch, event)
         else:
             bloch = rotate_bloch(bloch, preparation_gates([event], given.qubit, 1))
     component = bloch["XYZ".index(letter)]
@@ -259,11 +262,11 @@ def _with_eigenstate(events: Sequence[Event], given: ArbitraryInput, letter: str
 
 
 _FLIP: dict[str, Literal["x", "z"]] = {"X": "z", "Y": "z", "Z": "x"}
-"""Pauli → one that flips its eigenstates."""
+"""Pauli letter → a Pauli gate that exchanges its eigenstates."""
 
 
-def _shortened(bloch: Bloch, channel: Channel) -> Bloch:
-    """A Bloch vector after a channel on its qubit alone."""
+def _shorten_bloch(bloch: Bloch, channel: Channel) -> Bloch:
+    """Apply a single-qubit channel to a Bloch vector."""
     if channel.kind == "depolarize":
         kept = dict.fromkeys("xyz", 1 - 4 * channel.probability / 3)
     else:
@@ -272,32 +275,32 @@ def _shortened(bloch: Bloch, channel: Channel) -> Bloch:
     return x * kept["x"], y * kept["y"], z * kept["z"]
 
 
-def _written(events: Sequence[Event], law: NonPauliReadoutLaw | None) -> NoisyCircuit:
+def _write_circuit(events: Sequence[Event], law: NonPauliReadoutLaw | None) -> NoisyCircuit:
     writer = StimWriter()
     flip_probability = 0.0
     read = law.read if law else ()
-    mirrors = dict(zip((one.qubit for one in read), _spare(events), strict=False))
-    pauli = {one.qubit: one.pauli for one in read}
-    behind: dict[int, int] = {}
+    ancillas = dict(zip((readout.qubit for readout in read), _spare(events), strict=False))
+    pauli = {readout.qubit: readout.pauli for readout in read}
+    ancilla_of: dict[int, int] = {}
     for event in events:
-        # What follows the turn of a qubit happens to its mirror, whose readout would be certain.
-        on = tuple(behind.get(q, q) for q in event.qubits) if behind else event.qubits
+        # Events after a rotation act on an ancilla, whose readout is certain without noise.
+        on = tuple(ancilla_of.get(q, q) for q in event.qubits) if ancilla_of else event.qubits
         if isinstance(event, Channel):
             if event.kind == "record":
                 # stim flips the record itself: the state after the measurement is not disturbed.
                 flip_probability = event.probability
             else:
                 writer.line(_stim_name(event), on)
-        elif event.angle and event.qubits[0] in mirrors and event.qubits[0] not in behind:
+        elif event.angle and event.qubits[0] in ancillas and event.qubits[0] not in ancilla_of:
             qubit = event.qubits[0]
-            behind[qubit] = mirrors[qubit]
-            writer.line(f"R{pauli[qubit]}", (mirrors[qubit],))
+            ancilla_of[qubit] = ancillas[qubit]
+            writer.line(f"R{pauli[qubit]}", (ancillas[qubit],))
         else:
             writer.write(event._replace(qubits=on), flip_probability)
             flip_probability = 0.0
     joint: tuple[int, ...] = ()
     if law and law.letters:
-        qubits = [one.qubit for one in read]
+        qubits = [readout.qubit for readout in read]
         joint = (
             *[writer.observe([("Z", qubits[0]), ("Z", other)]) for other in qubits[1:]],
             writer.observe(list(zip(law.letters, qubits, strict=True))),
@@ -306,7 +309,7 @@ def _written(events: Sequence[Event], law: NonPauliReadoutLaw | None) -> NoisyCi
 
 
 def _spare(events: Iterable[Event]) -> Iterator[int]:
-    """Numbers of qubits that no event uses."""
+    """Indices of qubits that no event uses."""
     return count(1 + max((q for event in events for q in event.qubits), default=-1))
 
 

@@ -1,10 +1,11 @@
-"""Exact predictions under Pauli noise: no shots, no statistical error.
+"""Exact predictions under Pauli noise, without shots and statistical errors.
 
-A Clifford circuit with Pauli noise flips each certain parity of outcomes by independent
-mechanisms, so its mean is the product of (1 - 2p) over those that flip it. stim's error
-analysis lists the mechanisms; a Walsh-Hadamard transform gives the means of all products of k
-parities at once. Readouts in turned bases follow from the means of the stabilizers of the state
-before the turn (:mod:`experiments.stabilizer.non_pauli_readout`).
+In a Clifford circuit with Pauli noise, independent error mechanisms flip each parity of outcomes
+that is certain without noise. So its expectation value is the product of (1 - 2p) over the
+mechanisms that flip it. stim's error analysis lists the mechanisms; a Walsh-Hadamard transform
+gives the expectation values of all products of k parities at once. Non-Pauli readouts follow from
+the expectation values of the stabilizers of the state before the rotation
+(:mod:`experiments.stabilizer.non_pauli_readout`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 
 from backends.devices.snapshot import DeviceSnapshot
-from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, noisy_circuit
+from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, build_noisy_circuit
 from experiments.settings import Check, Setting, products, success_probability
 from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, ideal_outcome_law
 from experiments.stabilizer.clifford import Step, steps
@@ -26,19 +27,19 @@ from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 
 _COIN = 0.5
 MOST_PARITIES = 22
-"""Their products are as many as 2 to the power of this."""
+"""Most parities in a prediction; k parities have 2^k products."""
 
 
-def predicted_setting(
+def predict_setting(
     setting: Setting,
     circuit: QuantumCircuit,
     snapshot: DeviceSnapshot | None,
     *,
     refocusing: bool = False,
 ) -> float:
-    """Probability that a shot of a compiled setting succeeds, exactly.
+    """The exact probability that a shot of a compiled setting succeeds.
 
-    With ``refocusing`` pulse trains are assumed to refocus all dephasing between their pulses.
+    With ``refocusing``, pulse trains are assumed to refocus all dephasing between their pulses.
 
     Raises:
         ValueError: if its checks cannot be predicted.
@@ -48,16 +49,16 @@ def predicted_setting(
         return _COIN
     operations = tuple(steps(circuit))
     try:
-        return predicted_success(operations, setting.checks, snapshot, refocusing=refocusing)
+        return predict_success(operations, setting.checks, snapshot, refocusing=refocusing)
     except ValueError:
-        # Asked only now: most settings have certain parities, and the law takes time.
+        # Computed only now: most settings have certain parities, and the law takes time.
         if not any(_is_coin(setting, check) for check in setting.checks):
             raise
-    # Some products may be certain all the same, and each has a mean of its own.
+    # Some products may still be certain; each has an expectation value of its own.
     means = [
         0.0
         if _is_coin(setting, product)
-        else 2 * predicted_success(operations, (product,), snapshot, refocusing=refocusing) - 1
+        else 2 * predict_success(operations, (product,), snapshot, refocusing=refocusing) - 1
         for product in products(setting.checks)
     ]
     return success_probability(means, len(setting.checks))
@@ -78,7 +79,7 @@ def _ideal_success(setting: Setting) -> float:
     return setting.ideal_success()
 
 
-def predicted_success(
+def predict_success(
     operations: Sequence[Step],
     checks: Sequence[Check],
     snapshot: DeviceSnapshot | None,
@@ -86,14 +87,14 @@ def predicted_success(
     *,
     refocusing: bool = False,
 ) -> float:
-    """Probability that a shot passes all checks, exactly.
+    """The exact probability that a shot passes all checks.
 
     Args:
         operations: steps of a circuit compiled for the device of ``snapshot``.
-        checks: parities of its classical bits that are certain without noise. At most one, if
-            it has bits that are read in turned bases: all of those, or it is a fair coin.
+        checks: parities of its classical bits that are certain without noise. With non-Pauli
+            readouts a single check, which is a fair coin unless it holds all of their bits.
         snapshot: the calibration; None predicts a perfect device.
-        causes: which noise to include, to see what each costs.
+        causes: kinds of noise to include.
         refocusing: whether pulse trains are assumed to refocus dephasing.
 
     Raises:
@@ -104,9 +105,9 @@ def predicted_success(
             f"{len(checks)} parities have 2^{len(checks)} products; an exact prediction takes at "
             f"most {MOST_PARITIES}: choose fewer qubits"
         )
-    noisy = noisy_circuit(operations, snapshot, causes, refocusing=refocusing)
+    noisy = build_noisy_circuit(operations, snapshot, causes, refocusing=refocusing)
     if noisy.law:
-        return _turned_success(noisy, noisy.law, checks)
+        return _non_pauli_success(noisy, noisy.law, checks)
     bits = [[noisy.record_of[bit] for bit in check.bits] for check in checks]
     means, ideal = product_means(noisy, bits)
     wrong = [k for k, c in enumerate(checks) if ideal[k] != c.parity]
@@ -116,7 +117,9 @@ def predicted_success(
     return float(signs @ means) / len(means)
 
 
-def _turned_success(noisy: NoisyCircuit, law: NonPauliReadoutLaw, checks: Sequence[Check]) -> float:
+def _non_pauli_success(
+    noisy: NoisyCircuit, law: NonPauliReadoutLaw, checks: Sequence[Check]
+) -> float:
     (check,) = checks
     if check.mask & law.mask != law.mask or not law.letters:
         return 0.5
@@ -140,15 +143,15 @@ def _turned_success(noisy: NoisyCircuit, law: NonPauliReadoutLaw, checks: Sequen
 def product_means(
     noisy: NoisyCircuit, parities: Sequence[Sequence[int]]
 ) -> tuple[NDArray[np.float64], list[int]]:
-    """How often each product of parities keeps its noiseless value, less how often it does not.
+    """Expectation values of all products of parities, relative to their noiseless values.
 
     Args:
         noisy: the circuit.
-        parities: k lists of records whose exclusive or is certain without noise.
+        parities: k lists of measurement records whose exclusive or is certain without noise.
 
     Returns:
-        Means, shape (2^k,), entry m being the product of the parities in the binary digits of m;
-        and the k noiseless parities.
+        Expectation values, shape (2^k,), float64; entry m is that of the product of the parities
+        in the binary digits of m. And the k noiseless parities, 0 or 1.
 
     Raises:
         ValueError: if a parity is a fair coin.
@@ -172,7 +175,11 @@ def product_means(
 
 
 def _walsh_hadamard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Σ_m (-1)^(number of common binary digits of m and k) values[m], for every k."""
+    """Σ_m (-1)^(number of common binary ones of m and k) values[m] for every k.
+
+    Args:
+        values: shape (2^n,), float64; so is what is returned.
+    """
     out = values.copy()
     step = 1
     while step < len(out):

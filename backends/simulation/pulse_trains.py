@@ -1,8 +1,8 @@
-"""Pulse trains: pulses in a wait that undo each other, so that slow dephasing is refocused.
+"""Pulse trains of dynamical decoupling: pulses in an idle that refocus slow dephasing.
 
-A train on one qubit is a delay, a pulse, twice that delay, a pulse and so on, and the first delay
-again; its pulses multiply to the identity. A compiled circuit says so itself: whoever schedules it
-or predicts it finds the trains in it by this pattern.
+A train on a qubit is a delay, a pulse, twice that delay, a pulse and so on, and the first delay
+again; its pulses multiply to the identity. Scheduling and prediction find the trains of a compiled
+circuit by this pattern.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ PULSES: dict[Decoupling, tuple[str, ...]] = {
 
 _PAULI_OF = {"x": (1, 0), "y": (1, 1), "rz": (0, 1)}
 _EVEN = 1e-6
-"""Relative difference of delays that counts as none."""
+"""Relative tolerance at which two delays are equal."""
 
 
 class Train(NamedTuple):
-    """One train.
+    """A pulse train.
 
     Attributes:
-        qubit: where it acts.
-        delays: positions of its delays among the steps.
-        pulses: positions of its pulses.
+        qubit: index of the qubit.
+        delays: indices of its delays among the steps.
+        pulses: indices of its pulses.
     """
 
     qubit: int
@@ -42,11 +42,11 @@ class Train(NamedTuple):
     pulses: tuple[int, ...]
 
 
-def trains(operations: Sequence[Step]) -> list[Train]:
-    """The trains of a compiled circuit, in no particular order.
+def find_trains(operations: Sequence[Step]) -> list[Train]:
+    """Find the pulse trains of a compiled circuit, in no particular order.
 
-    Between the first and the last delay of a train nothing else happens to its qubit, no barrier
-    included; Y may be written as a virtual Z before X.
+    Between the first and the last delay of a train its qubit has no other operation and no barrier.
+    Y may be written as a virtual Z before X.
     """
     if not any(step.name == "delay" for step in operations):
         return []
@@ -70,7 +70,7 @@ def _may_belong(step: Step) -> bool:
 
 
 def _in_run(operations: Sequence[Step], run: Sequence[int]) -> list[Train]:
-    """The trains among consecutive steps on one qubit."""
+    """The trains among consecutive steps on a qubit."""
     found: list[Train] = []
     at = 0
     while at < len(run):
@@ -91,7 +91,7 @@ def _in_run(operations: Sequence[Step], run: Sequence[int]) -> list[Train]:
 
 
 def _end_of_train(operations: Sequence[Step], run: Sequence[int], start: int) -> int:
-    """Where a train that starts at a delay ends within a run; ``start`` if there is none."""
+    """End index, within a run, of the train that begins at a delay; ``start`` if there is none."""
     half = operations[run[start]].seconds
     pauli, pulses, since_delay = (0, 0), 0, 0
     for index in range(start + 1, len(run)):

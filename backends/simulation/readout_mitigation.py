@@ -1,11 +1,11 @@
-"""Readout errors undone after the fact, by mthree (Nation et al., PRX Quantum 2, 040326).
+"""Readout mitigation by mthree (Nation et al., PRX Quantum 2, 040326).
 
-Two circuits that run beside the others prepare |0…0> and |1…1> on every qubit that is read; they
-tell how often each readout is wrong. mthree inverts these errors within the outcomes that were
-seen, which gives quasi-probabilities: values may leave the physical range, and none is cut off.
+Two calibration circuits prepare |0…0> and |1…1> on every qubit that is measured; they give the
+error probabilities of each readout. mthree inverts these errors within the subspace of observed
+outcomes, which gives quasi-probabilities: values may leave the physical range and are not clipped.
 
-An outcome that a later gate of the same shot depended on cannot be undone and is used as it was
-read: mitigation concerns only the bits that a setting's checks look at.
+Only the bits in a setting's checks are mitigated. An outcome that a later gate of the same shot was
+conditioned on is used as it was read.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ LABELS = ("readout-zeros", "readout-ones")
 
 
 def readout_of(circuit: QuantumCircuit) -> dict[int, int]:
-    """Classical bit → the qubit whose readout it holds in the end."""
+    """Classical bit → the qubit whose outcome it holds at the end of the circuit."""
     return {s.clbits[0]: s.qubits[0] for s in steps(circuit) if s.name == "measure"}
 
 
 def calibration_circuits(
     circuits: Sequence[QuantumCircuit],
 ) -> tuple[QuantumCircuit, QuantumCircuit]:
-    """The two circuits that calibrate the readout of compiled circuits for one device.
+    """Build the two circuits that calibrate the readout of compiled circuits of a device.
 
-    Bit k holds the readout of the k-th of all qubits that are read, in ascending order.
+    Bit k holds the outcome of the k-th measured qubit, in ascending order.
     """
     qubits = sorted({q for circuit in circuits for q in readout_of(circuit).values()})
     width = max(circuit.num_qubits for circuit in circuits)
@@ -57,11 +57,11 @@ def calibration_circuits(
 
 @dataclass(frozen=True, eq=False)
 class ReadoutCalibration:
-    """How often the readout of each qubit is wrong.
+    """Error probabilities of the readout of each qubit.
 
     Attributes:
-        wrong: qubit → (chance of 1 for |0>, chance of 0 for |1>).
-        shots: of each of the two circuits.
+        wrong: qubit → (probability of 1 for |0>, probability of 0 for |1>).
+        shots: number of shots of each calibration circuit.
     """
 
     wrong: dict[int, tuple[float, float]]
@@ -69,7 +69,7 @@ class ReadoutCalibration:
 
     @classmethod
     def of(cls, circuit: QuantumCircuit, zeros: BitArray, ones: BitArray) -> ReadoutCalibration:
-        """From the shots of the two calibration circuits, of which ``circuit`` is either."""
+        """Compute it from the shots of both calibration circuits; ``circuit`` is either of them."""
         of_zeros = zeros.to_bool_array(order="little").mean(axis=0)
         of_ones = ones.to_bool_array(order="little").mean(axis=0)
         return cls(
@@ -81,7 +81,7 @@ class ReadoutCalibration:
         )
 
     def std_err(self, qubits: Sequence[int]) -> float:
-        """Upper bound of what the calibration's own shots add to the error of a probability."""
+        """Upper bound on the standard error of a probability that the calibration's shots cause."""
         variance = 0.0
         for qubit in qubits:
             contrast = max(1e-6, 1.0 - sum(self.wrong[qubit]))
@@ -107,16 +107,17 @@ class Mitigated:
 def mitigated_success(
     setting: Setting, circuit: QuantumCircuit, shots: BitArray, calibration: ReadoutCalibration
 ) -> tuple[float, float, float]:
-    """Probability of success of a setting, with readout errors undone.
+    """Probability of success of a setting, with readout mitigation.
 
     Args:
         setting: the setting.
         circuit: its compiled circuit, on the device's qubits.
         shots: its outcomes.
-        calibration: of the device's readout.
+        calibration: the readout calibration of the device.
 
     Returns:
-        The probability, and upper bounds of the errors by its shots and by the calibration's.
+        The probability, and upper bounds on its standard error by the setting's shots and by those
+        of the calibration.
     """
     from mthree import M3Mitigation
 
@@ -124,7 +125,7 @@ def mitigated_success(
     values: NDArray[np.bool_] = shots.to_bool_array(order="little")[:, bits]
     patterns, numbers = np.unique(values, axis=0, return_counts=True)
     counts = {
-        "".join("1" if one else "0" for one in pattern[::-1]): int(number)
+        "".join("1" if bit else "0" for bit in pattern[::-1]): int(number)
         for pattern, number in zip(patterns, numbers, strict=True)
     }
     read = readout_of(circuit)
@@ -147,7 +148,7 @@ def mitigated_success(
             for check in setting.checks
         )
     )
-    # mthree bounds the mean of an observable within ±1; success is half of such a one.
+    # mthree bounds the expectation value of an observable within ±1; success is half of that.
     of_shots = math.sqrt(quasi.mitigation_overhead / shots.num_shots) / 2
     return float(probability), of_shots, calibration.std_err(qubits)
 
@@ -157,8 +158,8 @@ def mitigated_value(
     settings: Sequence[tuple[Setting, QuantumCircuit, BitArray]],
     calibration: ReadoutCalibration,
 ) -> Mitigated:
-    """The value of a point with readout errors undone; settings in the estimator's order."""
-    found = [mitigated_success(*one, calibration) for one in settings]
+    """The value of a point with readout mitigation; settings in the estimator's order."""
+    found = [mitigated_success(*setting, calibration) for setting in settings]
     variance = sum((w * s) ** 2 for w, (_, s, _) in zip(estimator.weights, found, strict=True))
     # All settings share the calibration, so its errors add up.
     shared = sum(abs(w) * c for w, (_, _, c) in zip(estimator.weights, found, strict=True))

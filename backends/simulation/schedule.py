@@ -1,8 +1,8 @@
-"""When each operation of a compiled circuit happens, and how long each qubit idles before it.
+"""The schedule of a compiled circuit: start of each operation, and idle times of its qubits.
 
-Everything happens as late as possible, barriers kept (the rule by which IBM's service runs a
-circuit too), so a qubit is prepared just before it is needed. A qubit in |0> before its first
-operation does not count as idling, nor does one after its last.
+Operations are scheduled as late as possible, barriers kept (the rule of IBM's service too), so a
+qubit is prepared just before it is needed. A qubit does not idle before its first operation, in
+|0>, nor after its last.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.pulse_trains import trains
+from backends.simulation.pulse_trains import find_trains
 from experiments.stabilizer.clifford import Step, resources
 
 _VIRTUAL = frozenset({"rz", "barrier", "z", "id"})
@@ -21,16 +21,16 @@ _NO_IDLE: tuple[float, ...] = ()
 
 
 class TimedStep(NamedTuple):
-    """One operation in time.
+    """A scheduled operation.
 
     Attributes:
         step: the operation.
-        start_seconds: when it starts, counted from the first operation of the circuit.
-        seconds: how long it takes.
-        idle_seconds: for each of its qubits, how long that qubit idled before; empty for
-            operations that do nothing to a qubit.
-        in_train_seconds: how much of that lay in the delays of a pulse train
-            (:mod:`backends.simulation.pulse_trains`), up to this operation's; empty if none did.
+        start_seconds: its start, counted from the first operation of the circuit.
+        seconds: its length.
+        idle_seconds: idle time of each of its qubits before it; empty for operations without an
+            effect on a qubit.
+        in_train_seconds: the part of that within the delays of a pulse train
+            (:mod:`backends.simulation.pulse_trains`); empty if there is none.
     """
 
     step: Step
@@ -43,7 +43,7 @@ class TimedStep(NamedTuple):
 def duration_seconds(step: Step, snapshot: DeviceSnapshot) -> float:
     """Length of an operation on the device.
 
-    Z rotations are changes of frame, conditional or not: they take no time.
+    Z rotations, conditional or not, are changes of frame and take no time.
 
     Raises:
         DoesNotFit: if the operation is not native to the device.
@@ -70,7 +70,7 @@ def duration_seconds(step: Step, snapshot: DeviceSnapshot) -> float:
 
 
 def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[TimedStep, ...]:
-    """Place the operations as late as possible; the order of the input is kept.
+    """Schedule operations as late as possible; their order is kept.
 
     An idle is charged to the real operation that ends it, not to a virtual one inside it: the
     noise of an idle is the same in X and Y, so it commutes with quarter turns about Z.
@@ -86,16 +86,16 @@ def schedule(operations: Sequence[Step], snapshot: DeviceSnapshot) -> tuple[Time
             placed.append((ends.get(step.qubits[0], 0.0), 0.0))
             continue
         seconds = duration_seconds(step, snapshot)
-        # Where a barrier does not reach the device it keeps nothing waiting.
+        # A device without barriers does not wait for them.
         used = () if step.name == "barrier" and not barriers else resources(step)
-        start = max([ends.get(one, 0.0) for one in used], default=0.0) + seconds
-        for one in used:
-            ends[one] = start
+        start = max([ends.get(resource, 0.0) for resource in used], default=0.0) + seconds
+        for resource in used:
+            ends[resource] = start
         placed.append((start, seconds))
     placed.reverse()
     total = max(ends.values(), default=0.0)
 
-    in_trains = {k for train in trains(operations) for k in train.delays}
+    in_trains = {k for train in find_trains(operations) for k in train.delays}
     busy_until: dict[int, float] = {}
     waited: dict[int, float] = {}
     timed = []

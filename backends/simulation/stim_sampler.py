@@ -10,7 +10,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.devices.snapshot import DeviceSnapshot
-from backends.simulation.noise import noisy_circuit
+from backends.simulation.noise import build_noisy_circuit
 from experiments.stabilizer.clifford import steps
 from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 
@@ -18,15 +18,15 @@ from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 def sample(
     circuit: QuantumCircuit, snapshot: DeviceSnapshot | None, shots: int, seed: int
 ) -> BitArray:
-    """Sample a Clifford circuit under the snapshot's noise; readouts may be turned.
+    """Sample a Clifford circuit, non-Pauli readouts allowed, under the snapshot's noise.
 
     Equal seeds give equal shots on one machine and version of stim; processors with other
     vector widths draw other shots of the same distribution.
 
     Raises:
-        NotClifford: if the circuit is not Clifford up to turned readouts.
+        NotClifford: if the circuit is not Clifford up to non-Pauli readouts.
     """
-    noisy = noisy_circuit(tuple(steps(circuit)), snapshot)
+    noisy = build_noisy_circuit(tuple(steps(circuit)), snapshot)
     # stim takes seeds below 2^63.
     records = noisy.circuit.compile_sampler(seed=seed % 2**63).sample(shots)
     # A bit that nothing writes is 0.
@@ -34,19 +34,29 @@ def sample(
     for bit, record in noisy.record_of.items():
         outcomes[:, bit] = records[:, record]
     if noisy.law:
-        bits = [one.bit for one in noisy.law.read]
+        bits = [readout.bit for readout in noisy.law.read]
         draw = np.random.default_rng(seed)
-        outcomes[:, bits] ^= _turned_outcomes(records, noisy.law, noisy.joint, draw)
+        outcomes[:, bits] ^= _draw_non_pauli_outcomes(records, noisy.law, noisy.joint, draw)
     return BitArray.from_bool_array(outcomes, order="little")
 
 
-def _turned_outcomes(
+def _draw_non_pauli_outcomes(
     records: NDArray[np.bool_],
     law: NonPauliReadoutLaw,
     joint: Sequence[int],
     draw: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Outcomes of the turned readouts, shape (shots, readouts), drawn from their exact law."""
+    """Draw outcomes of non-Pauli readouts from their exact law.
+
+    Args:
+        records: measurement records, shape (shots, records), bool.
+        law: the outcome law without noise.
+        joint: as in :class:`~backends.simulation.noise.NoisyCircuit`.
+        draw: source of random numbers.
+
+    Returns:
+        Outcomes, shape (shots, readouts), bool.
+    """
     shots, number = len(records), len(law.read)
     means = np.zeros(shots)
     if joint:

@@ -20,7 +20,7 @@ from backends.compiling.compile import (
     with_elementary_gates,
 )
 from backends.qpy_bytes import from_qpy, to_qpy
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from backends.simulation.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
 from experiments.point import Point
 from experiments.settings import Setting
@@ -163,10 +163,10 @@ class _Rebuilding:
             return setting, None
         self.proved += certificate.status == "proved"
         try:
-            predicted = predicted_setting(setting, compiled, self.run.snapshot)
+            predicted = predict_setting(setting, compiled, self.run.snapshot)
             refocused = None
             if self.run.config.compile.decoupling != "none":
-                refocused = predicted_setting(setting, compiled, self.run.snapshot, refocusing=True)
+                refocused = predict_setting(setting, compiled, self.run.snapshot, refocusing=True)
         except Exception as error:
             self._note("prediction", path, _told(error), "a probability of success")
             predicted, refocused = self._stored_prediction(stem), None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.compiling.compile import CompiledPoint
 from backends.devices.snapshot import DeviceSnapshot
-from backends.simulation.pulse_trains import trains
+from backends.simulation.pulse_trains import find_trains
 from experiments.stabilizer.clifford import NotClifford, steps
 from runner.planning.points import PlannedPoint
 
@@ -80,7 +80,7 @@ def most_pulses(compiled: CompiledPoint) -> tuple[int, int]:
     """(pulses, waits that hold them) of the setting with the most of them."""
     found = []
     for one in compiled.settings:
-        placed = trains(tuple(steps(one.circuit)))
+        placed = find_trains(tuple(steps(one.circuit)))
         found.append((sum(len(train.pulses) for train in placed), len(placed)))
     return max(found)
 

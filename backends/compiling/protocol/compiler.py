@@ -39,7 +39,7 @@ def compile_protocol(
         seed: of the search.
         workers: threads; None takes as many as there are cores.
         decoupling: the pulse trains that waits will get; the placement is searched with them, but
-            they are not in the circuits yet (:func:`backends.compiling.decoupling.decoupled`).
+            they are not in the circuits yet: :mod:`backends.compiling.decoupling` inserts them.
 
     Raises:
         NotRecognised: if the circuits are of a kind that this compiler has no construction for.

@@ -32,7 +32,7 @@ from backends.compiling.protocol.propagation import (
 from backends.compiling.protocol.tables import ENTANGLER_ROWS, device_tables
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.pulse_trains import trains
+from backends.simulation.pulse_trains import find_trains
 from experiments.settings import Check, Setting, products
 from experiments.stabilizer.clifford import Step, steps
 
@@ -121,7 +121,7 @@ def parity_losses(
         NotClifford: if the circuit is not Clifford.
         DoesNotFit: if it is not native to the device.
     """
-    calm = {k for train in trains(operations) for k in train.delays} if refocusing else set()
+    calm = {k for train in find_trains(operations) for k in train.delays} if refocusing else set()
     rows, lists, delays = _rows(operations, snapshot, calm)
     clbits = 1 + max(
         (b for s in operations for b in (*s.clbits, *s.condition)),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.compiling.decoupling import pays_from_seconds
+from backends.compiling.decoupling import shortest_useful_idle_seconds
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import depolarizing_probability
 from backends.simulation.pulse_trains import PULSES, Decoupling
@@ -75,7 +75,7 @@ def device_tables(snapshot: DeviceSnapshot, decoupling: Decoupling = "none") -> 
     """The noise model of :mod:`backends.simulation.noise` as loss rates.
 
     With ``decoupling`` every wait counts as if it held the train that
-    :func:`backends.compiling.decoupling.decoupled` would put there, refocusing assumed.
+    :func:`backends.compiling.decoupling.insert_pulse_trains` would put there, refocusing assumed.
     """
     size = snapshot.num_qubits
     native = np.zeros((size, size), dtype=np.bool_)
@@ -102,7 +102,7 @@ def device_tables(snapshot: DeviceSnapshot, decoupling: Decoupling = "none") -> 
     pulse_seconds = np.array([q.gate_seconds for q in snapshot.qubits])
     trains = np.zeros((3, 0))
     if pulses := len(PULSES[decoupling]):
-        pays = [pays_from_seconds(qubit, decoupling) for qubit in snapshot.qubits]
+        pays = [shortest_useful_idle_seconds(qubit, decoupling) for qubit in snapshot.qubits]
         trains = np.array([pays, pulses * pulse_loss, pulses * pulse_seconds])
     return DeviceTables(
         entangler=ENTANGLER_ROWS[snapshot.entangler],

@@ -49,7 +49,7 @@ from backends.providers.rehearsal.transport import (
     TransportError,
     pack,
 )
-from backends.simulation.noise import noisy_circuit
+from backends.simulation.noise import build_noisy_circuit
 from experiments.stabilizer.clifford import NotClifford, steps
 
 _ABOUT: dict[Call, str] = {
@@ -166,7 +166,7 @@ class RehearsalAdapter:
 
     def _check(self, circuit: QuantumCircuit) -> None:
         try:
-            record_of = noisy_circuit(tuple(steps(circuit)), self._device).record_of
+            record_of = build_noisy_circuit(tuple(steps(circuit)), self._device).record_of
         except (NotClifford, DoesNotFit) as error:
             raise Refused(
                 f"circuit '{circuit.name}' was not sent, the rehearsal cannot simulate it: {error}",

@@ -13,7 +13,7 @@ from qiskit.circuit import QuantumCircuit
 
 from backends.compiling.certificate import certify
 from backends.compiling.compile import Search, compile_point
-from backends.compiling.decoupling import decoupled, pays_from_seconds
+from backends.compiling.decoupling import insert_pulse_trains, shortest_useful_idle_seconds
 from backends.compiling.protocol.compiler import compile_protocol
 from backends.compiling.protocol.recognition import recognise
 from backends.compiling.protocol.score import parity_losses, setting_score
@@ -22,8 +22,8 @@ from backends.devices.catalog import load_device
 from backends.devices.snapshot import QubitCalibration
 from backends.errors import DoesNotFit
 from backends.simulation.noise import idle_channels, noisy_events
-from backends.simulation.prediction import predicted_setting
-from backends.simulation.pulse_trains import DECOUPLINGS, PULSES, trains
+from backends.simulation.prediction import predict_setting
+from backends.simulation.pulse_trains import DECOUPLINGS, PULSES, find_trains
 from backends.simulation.schedule import schedule, total_seconds
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.kinds.ghz import GhzPoint
@@ -70,7 +70,7 @@ def train(half, pulses, qubit=0):
 @pytest.mark.parametrize("pulses", ["xx", "xyxy", "yy", "xyyx"])
 def test_pulses_that_undo_each_other_at_even_distances_are_a_train(pulses):
     before, after = Step("sx", (0,)), Step("cz", (0, 1))
-    (found,) = trains([before, *train(1e-7, pulses), after])
+    (found,) = find_trains([before, *train(1e-7, pulses), after])
     assert found.qubit == 0
     assert len(found.pulses) == len(pulses)
     assert len(found.delays) == len(pulses) + 1
@@ -80,8 +80,8 @@ def test_a_virtual_z_before_x_is_y():
     y = [Step("rz", (0,), turns=2), Step("x", (0,))]
     one, two = Step("delay", (0,), seconds=1e-7), Step("delay", (0,), seconds=2e-7)
     x = [Step("x", (0,))]
-    assert len(trains([one, *x, two, *y, two, *x, two, *y, one])) == 1
-    assert trains([one, *x, two, *y, one]) == []  # a Z is left over
+    assert len(find_trains([one, *x, two, *y, two, *x, two, *y, one])) == 1
+    assert find_trains([one, *x, two, *y, one]) == []  # a Z is left over
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_a_virtual_z_before_x_is_y():
     ],
 )
 def test_anything_else_is_none(spoilt):
-    assert trains(spoilt(train(1e-7, "xx"))) == []
+    assert find_trains(spoilt(train(1e-7, "xx"))) == []
 
 
 def test_trains_on_several_qubits_do_not_disturb_each_other():
     first, second = train(1e-7, "xx"), train(3e-7, "xyxy", qubit=1)
     mixed = [*first[:2], *second[:5], Step("x", (2,)), *first[2:], *second[5:]]
-    assert sorted(one.qubit for one in trains(mixed)) == [0, 1]
+    assert sorted(one.qubit for one in find_trains(mixed)) == [0, 1]
 
 
 # --- where one pays
@@ -130,7 +130,7 @@ def losses_of_a_wait(qubit, seconds, pulses):
 def test_a_train_pays_from_the_stated_length_on(t1, ratio, error, gate_seconds, sequence):
     qubit = QubitCalibration(t1, ratio * t1, error, gate_seconds, 0.01, 2e-6)
     pulses = len(PULSES[sequence])
-    between = pays_from_seconds(qubit, sequence) - pulses * gate_seconds
+    between = shortest_useful_idle_seconds(qubit, sequence) - pulses * gate_seconds
     assert between > 0
     for factor, pays in ((1.001, True), (0.999, False)):
         plain = losses_of_a_wait(qubit, factor * between, 0)
@@ -139,9 +139,9 @@ def test_a_train_pays_from_the_stated_length_on(t1, ratio, error, gate_seconds, 
 
 def test_no_train_pays_where_nothing_dephases_beyond_relaxation():
     clean = QubitCalibration(1e-4, 2e-4, 1e-4, 32e-9, 0.01, 2e-6)
-    assert pays_from_seconds(clean, "XX") == math.inf
-    assert pays_from_seconds(replace(clean, t1_seconds=None), "XX") == math.inf
-    assert pays_from_seconds(replace(clean, t2_seconds=1e-4), "none") == math.inf
+    assert shortest_useful_idle_seconds(clean, "XX") == math.inf
+    assert shortest_useful_idle_seconds(replace(clean, t1_seconds=None), "XX") == math.inf
+    assert shortest_useful_idle_seconds(replace(clean, t2_seconds=1e-4), "none") == math.inf
 
 
 # --- in circuits
@@ -171,14 +171,14 @@ def test_decoupled_circuits_are_proved_as_long_as_before_and_scored_as_predicted
         operations = tuple(steps(one.circuit))
         old = schedule(tuple(steps(before.circuit)), snapshot)
         assert total_seconds(schedule(operations, snapshot)) == pytest.approx(total_seconds(old))
-        placed = trains(operations)
+        placed = find_trains(operations)
         # Every delay belongs to a train, and every train is where it pays.
         assert sum(len(t.delays) for t in placed) == sum(s.name == "delay" for s in operations)
         for t in placed:
             wait = sum(operations[k].seconds for k in t.delays)
             wait += len(t.pulses) * snapshot.qubits[t.qubit].gate_seconds
             ticks = 2 * len(t.pulses) * 4e-9
-            assert wait >= pays_from_seconds(snapshot.qubits[t.qubit], sequence) - ticks
+            assert wait >= shortest_useful_idle_seconds(snapshot.qubits[t.qubit], sequence) - ticks
         for refocusing, expected in ((False, one.predicted_success), (True, one.refocused_success)):
             success, _ = setting_score(one.setting, one.circuit, snapshot, refocusing=refocusing)
             assert success == pytest.approx(expected, abs=1e-9)
@@ -191,7 +191,7 @@ def test_no_wait_that_would_gain_is_left_out():
     point = EntanglementPoint(Cloning(5, 1, "frame"), "parity")
     plain = tuple(steps(compiled(point, "none").settings[0].circuit))
     found = tuple(steps(compiled(point, "XX").settings[0].circuit))
-    ends = sorted((t.qubit, t.delays[-1]) for t in trains(found))
+    ends = sorted((t.qubit, t.delays[-1]) for t in find_trains(found))
 
     def real(operations, qubit):
         """(position, idle time before) of what happens to a qubit, barriers included."""
@@ -201,7 +201,7 @@ def test_no_wait_that_would_gain_is_left_out():
             if qubit in t.step.qubits and t.step.name not in ("rz", "delay")
         ]
 
-    inside = {k for t in trains(found) for k in (*t.delays, *t.pulses)}
+    inside = {k for t in find_trains(found) for k in (*t.delays, *t.pulses)}
     checked = 0
     for qubit in {q for s in plain for q in s.qubits}:
         kept = [one for one in real(found, qubit) if one[0] not in inside]
@@ -213,7 +213,7 @@ def test_no_wait_that_would_gain_is_left_out():
                 continue
             held = any(q == qubit and kept[index - 1][0] < k < kept[index][0] for q, k in ends)
             seconds = idle[plain[this].qubits.index(qubit)]
-            assert held == (seconds >= pays_from_seconds(DEVICE.qubits[qubit], "XX"))
+            assert held == (seconds >= shortest_useful_idle_seconds(DEVICE.qubits[qubit], "XX"))
             checked += held
     assert checked > 2
 
@@ -222,7 +222,7 @@ def test_settings_of_a_point_get_the_same_pulses():
     point = EntanglementPoint(Cloning(4, 1, "frame"), "parity")
     found = compiled(point, "XX").settings
     first, *others = (
-        [(t.qubit, len(t.pulses)) for t in trains(tuple(steps(one.circuit)))] for one in found
+        [(t.qubit, len(t.pulses)) for t in find_trains(tuple(steps(one.circuit)))] for one in found
     )
     assert first
     assert all(sorted(one) == sorted(first) for one in others)
@@ -309,7 +309,7 @@ def test_a_train_that_does_not_undo_itself_is_no_proof(change, register):
     operations = tuple(steps(circuit))
     end = max(k for k, s in enumerate(operations) if s.label == "encryption")
     start = max(k for k, s in enumerate(operations) if s.label == "preparation")
-    inside = [t for t in trains(operations) if t.qubit in on and start < t.pulses[0] < end]
+    inside = [t for t in find_trains(operations) if t.qubit in on and start < t.pulses[0] < end]
     assert inside
     assert certify(logical, circuit).status == "proved"
     out = circuit.copy_empty_like()
@@ -331,8 +331,8 @@ def test_a_device_that_keeps_no_delays_is_refused():
     circuit = QuantumCircuit(1)
     blind = replace(DEVICE, lacks=("barrier", "delay"))
     with pytest.raises(DoesNotFit, match="keeps no delays"):
-        decoupled(circuit, blind, "XX")
-    assert decoupled(circuit, blind, "none") is circuit
+        insert_pulse_trains(circuit, blind, "XX")
+    assert insert_pulse_trains(circuit, blind, "none") is circuit
 
 
 @pytest.mark.parametrize("strategy", ["frame", "unitary"])
@@ -342,7 +342,7 @@ def test_the_search_counts_the_trains_that_are_placed(strategy):
     found = search(problem._replace(decoupling=DECOUPLINGS.index("XX")), DEVICE, FEW, 5)
     circuits = compile_protocol([s.circuit for s in logical], DEVICE, FEW, 5, 1, "XX")
     losses = [
-        setting_score(s, decoupled(c, DEVICE, "XX"), DEVICE, refocusing=True)[1][0].total
+        setting_score(s, insert_pulse_trains(c, DEVICE, "XX"), DEVICE, refocusing=True)[1][0].total
         for s, c in zip(logical, circuits, strict=True)
     ]
     plain = [
@@ -361,8 +361,7 @@ def test_the_better_of_both_compilers_is_told_with_decoupling_assumed():
     assert best.expected == max(best.refocused, best.alternative)
     assert stock.expected in (best.expected, best.alternative)
     chances = [
-        predicted_setting(one.setting, one.circuit, DEVICE, refocusing=True)
-        for one in best.settings
+        predict_setting(one.setting, one.circuit, DEVICE, refocusing=True) for one in best.settings
     ]
     assert best.refocused == point.linear_estimator.value(chances)
 

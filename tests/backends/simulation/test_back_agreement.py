@@ -10,7 +10,7 @@ from backends.compiling.compile import compile_point
 from backends.devices.catalog import load_device
 from backends.providers.registry import PROVIDERS, open_adapter
 from backends.simulation import aer_sampler, stim_sampler
-from backends.simulation.prediction import predicted_success
+from backends.simulation.prediction import predict_success
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning
 from experiments.settings import Check
@@ -94,13 +94,13 @@ def test_each_cause_alone_costs_less_than_all_and_none_costs_nothing():
     (setting,) = compiled(5, "unitary", "bsm", DEVICE).settings
     operations = tuple(steps(setting.circuit))
     checks = setting.setting.checks
-    assert predicted_success(operations, checks, None) == 1
-    assert predicted_success(operations, checks, DEVICE, causes=()) == 1
+    assert predict_success(operations, checks, None) == 1
+    assert predict_success(operations, checks, DEVICE, causes=()) == 1
     alone = [
-        predicted_success(operations, checks, DEVICE, causes=(cause,))
+        predict_success(operations, checks, DEVICE, causes=(cause,))
         for cause in ("gate", "idle", "readout")
     ]
-    everything = predicted_success(operations, checks, DEVICE)
+    everything = predict_success(operations, checks, DEVICE)
     assert everything < min(alone)
     assert max(alone) < 1
     assert everything == setting.predicted_success
@@ -110,8 +110,8 @@ def test_a_check_that_is_always_wrong_is_predicted_so():
     circuit = QuantumCircuit(1, 1)
     circuit.x(0)
     circuit.measure(0, 0)
-    assert predicted_success(tuple(steps(circuit)), [Check((0,), 0)], None) == 0
-    assert predicted_success(tuple(steps(circuit)), [Check((0,), 1)], None) == 1
+    assert predict_success(tuple(steps(circuit)), [Check((0,), 0)], None) == 0
+    assert predict_success(tuple(steps(circuit)), [Check((0,), 1)], None) == 1
 
 
 def test_a_fair_coin_has_no_prediction():
@@ -119,7 +119,7 @@ def test_a_fair_coin_has_no_prediction():
     circuit.h(0)
     circuit.measure(0, 0)
     with pytest.raises(ValueError, match="non-deterministic"):
-        predicted_success(tuple(steps(circuit)), [Check((0,), 0)], None)
+        predict_success(tuple(steps(circuit)), [Check((0,), 0)], None)
 
 
 @pytest.fixture(autouse=True)

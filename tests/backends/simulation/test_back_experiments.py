@@ -9,7 +9,7 @@ from backends.compiling.certificate import certify
 from backends.compiling.compile import StockCompiler, compile_point
 from backends.devices.catalog import load_device
 from backends.simulation import aer_sampler, stim_sampler
-from backends.simulation.prediction import predicted_success
+from backends.simulation.prediction import predict_success
 from experiments.inputs import PureState
 from experiments.kinds.chsh import ChshPoint
 from experiments.kinds.correlators import CorrelatorsPoint
@@ -171,7 +171,7 @@ def test_reading_the_reference_early_costs_idling_and_nothing_else(compiled):
         values[scenario] = {
             causes: ChshPoint(Cloning(2), scenario).linear_estimator.value(
                 [
-                    predicted_success(
+                    predict_success(
                         tuple(steps(one.circuit)), one.setting.checks, DEVICE, causes=causes
                     )
                     for one in found.settings

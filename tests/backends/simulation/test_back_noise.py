@@ -14,7 +14,7 @@ from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
 from backends.simulation.noise import Channel, depolarizing_probability, idle_channels, noisy_events
-from backends.simulation.prediction import predicted_success
+from backends.simulation.prediction import predict_success
 from backends.simulation.schedule import schedule, total_seconds
 from experiments.settings import Check
 from experiments.stabilizer.clifford import Step, steps
@@ -196,5 +196,5 @@ def test_a_delay_is_charged_once(microseconds, gates, time):
     circuit.measure(3, 0)
     seconds = {"t1": qubit.t1_seconds, "t2": min(qubit.t2_seconds, 2 * qubit.t1_seconds)}[time]
     parity = 1 if before == "x" else 0
-    chance = predicted_success(tuple(steps(circuit)), [Check((0,), parity)], device, ["idle"])
+    chance = predict_success(tuple(steps(circuit)), [Check((0,), parity)], device, ["idle"])
     assert chance == pytest.approx((1 + math.exp(-microseconds * 1e-6 / seconds)) / 2, rel=1e-6)

@@ -7,7 +7,7 @@ import pytest
 from qiskit.circuit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from backends.simulation.prediction import predicted_success
+from backends.simulation.prediction import predict_success
 from backends.simulation.stim_sampler import sample
 from experiments.settings import Check
 from experiments.stabilizer.clifford import steps
@@ -49,7 +49,7 @@ def test_law_prediction_and_samples_follow_the_phase(r, first, second):
     operations = tuple(steps(circuit))
     everything = Check(tuple(range(r)), 0)
     assert NonPauliReadoutLaw.of(operations).mean(everything.mask) == pytest.approx(mean)
-    predicted = predicted_success(operations, [everything], None)
+    predicted = predict_success(operations, [everything], None)
     assert predicted == pytest.approx((1 + mean) / 2)
     shots = 20_000
     outcomes = sample(circuit, None, shots, 1).to_bool_array(order="little")

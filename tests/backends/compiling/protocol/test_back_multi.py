@@ -26,7 +26,7 @@ from backends.compiling.protocol.tables import device_tables
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from experiments.kinds.ghz import GhzPoint
 from experiments.kinds.iterated import IteratedPoint
 from experiments.stabilizer.clifford import steps
@@ -82,7 +82,7 @@ def test_every_circuit_is_native_proved_and_predicted_as_scored(name):
             if instruction.name == "cz":
                 pair = tuple(circuit.find_bit(q).index for q in instruction.qubits)
                 assert pair in DEVICE.working_couplers
-        predicted = predicted_setting(setting, circuit, DEVICE)
+        predicted = predict_setting(setting, circuit, DEVICE)
         assert 0.4 < predicted < 1
         if not setting.label.startswith("k"):
             success, _ = setting_score(setting, circuit, DEVICE)
@@ -226,7 +226,7 @@ def test_a_device_may_be_full_to_the_last_qubit(monkeypatch):
         certificate = certify(setting.circuit, circuit)
         assert certificate.status == "proved", certificate.remark
         success, _ = setting_score(setting, circuit, LINE)
-        assert success == pytest.approx(predicted_setting(setting, circuit, LINE), abs=1e-9)
+        assert success == pytest.approx(predict_setting(setting, circuit, LINE), abs=1e-9)
         program = Program(qasm3.dumps(circuit))
         assert program.is_hidden(program.stages(LINE.num_qubits)[-2])
         for check in setting.checks:

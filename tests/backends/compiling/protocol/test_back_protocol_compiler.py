@@ -18,7 +18,7 @@ from backends.compiling.protocol.search import search
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from experiments.kinds.chsh import ChshPoint
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.kinds.ghz import GhzPoint
@@ -123,7 +123,7 @@ def test_every_circuit_is_native_and_proved(n, strategy, estimator, device, seed
                 assert pair in snapshot.working_couplers
         success, _ = setting_score(setting, circuit, snapshot)
         assert 0.2 < success < 1
-        predicted = predicted_setting(setting, circuit, snapshot)
+        predicted = predict_setting(setting, circuit, snapshot)
         assert success == pytest.approx(predicted, abs=1e-9)
 
 

@@ -11,7 +11,7 @@ from backends.compiling.compile import compile_point
 from backends.compiling.protocol.score import parity_losses, setting_score
 from backends.devices.catalog import load_device
 from backends.errors import DoesNotFit
-from backends.simulation.prediction import predicted_setting, predicted_success
+from backends.simulation.prediction import predict_setting, predict_success
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.kinds.ghz import GhzPoint
 from experiments.protocol import STRATEGIES, Cloning
@@ -30,7 +30,7 @@ def compiled(point, device, seed):
 def agree(one, device):
     success, losses = setting_score(one.setting, one.circuit, device)
     assert success == pytest.approx(one.predicted_success, abs=1e-9)
-    assert success == pytest.approx(predicted_setting(one.setting, one.circuit, device), abs=1e-9)
+    assert success == pytest.approx(predict_setting(one.setting, one.circuit, device), abs=1e-9)
     assert all(x.gates > 0 and x.idling > 0 and x.readout > 0 for x in losses)
 
 
@@ -66,7 +66,7 @@ def test_each_cause_costs_what_a_prediction_with_that_noise_alone_says(cause):
     operations = tuple(steps(one.circuit))
     (losses,) = parity_losses(operations, one.setting.checks, device)
     alone = {"gate": losses.gates, "idle": losses.idling, "readout": losses.readout}[cause]
-    expected = predicted_success(operations, one.setting.checks, device, [cause])
+    expected = predict_success(operations, one.setting.checks, device, [cause])
     assert (1 + math.exp(-alone)) / 2 == pytest.approx(expected, abs=1e-12)
 
 

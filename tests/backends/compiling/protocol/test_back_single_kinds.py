@@ -14,7 +14,7 @@ from backends.compiling.protocol.score import setting_score
 from backends.compiling.protocol.search import search
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from experiments.inputs import NAMED_INPUTS, PureState
 from experiments.kinds.correlators import CorrelatorsPoint
 from experiments.kinds.entanglement import EntanglementPoint
@@ -91,7 +91,7 @@ def test_every_input_is_compiled_and_proved(n, strategy, state, device, data):
     one = EntanglementPoint(Cloning(n, clone, strategy, state), "parity")
     logical, circuits = require_proof(one, DEVICES[device])
     chances = [
-        predicted_setting(s, c, DEVICES[device]) for s, c in zip(logical, circuits, strict=True)
+        predict_setting(s, c, DEVICES[device]) for s, c in zip(logical, circuits, strict=True)
     ]
     ideal = one.linear_estimator.value([s.ideal_success() for s in logical])
     assert ideal == pytest.approx(1)
@@ -119,7 +119,7 @@ def test_all_inputs_of_a_structure_share_one_placement():
     assert described(recognise([s.circuit for s in bell])[0].problem) != described(problems[0])
     logical, circuits = require_proof(points[0])
     assert len(circuits) == 6
-    chances = [predicted_setting(s, c, KINGSTON) for s, c in zip(logical, circuits, strict=True)]
+    chances = [predict_setting(s, c, KINGSTON) for s, c in zip(logical, circuits, strict=True)]
     assert min(chances) > 0.9
 
 
@@ -254,14 +254,14 @@ def test_two_parities_of_which_one_is_a_coin_are_predicted():
     spent = StoragePoint(Cloning(2), spent_on=2, estimator="bsm")
     (setting,) = spent.settings()
     assert setting.ideal_success() == 0.25
-    assert predicted_setting(setting, setting.circuit, None) == 0.25
+    assert predict_setting(setting, setting.circuit, None) == 0.25
     logical, circuits = compiled(spent)
-    assert predicted_setting(logical[0], circuits[0], KINGSTON) == pytest.approx(0.25)
+    assert predict_setting(logical[0], circuits[0], KINGSTON) == pytest.approx(0.25)
     first = StoragePoint(Cloning(2), spent_on=2, estimator="bsm", read="first")
     (setting,) = first.settings()
-    assert predicted_setting(setting, setting.circuit, None) == setting.ideal_success()
+    assert predict_setting(setting, setting.circuit, None) == setting.ideal_success()
     logical, circuits = compiled(first)
-    assert 0.2 < predicted_setting(logical[0], circuits[0], KINGSTON) < setting.ideal_success()
+    assert 0.2 < predict_setting(logical[0], circuits[0], KINGSTON) < setting.ideal_success()
 
 
 def test_other_pairs_resets_elsewhere_and_settings_that_differ_are_not_recognised():

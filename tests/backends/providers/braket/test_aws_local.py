@@ -10,7 +10,7 @@ from backends.compiling.compile import compile_point
 from backends.devices.braket_capabilities import Capabilities
 from backends.devices.snapshot import DeviceSnapshot
 from backends.providers.braket_local.adapter import open_braket_local
-from backends.simulation.prediction import predicted_success
+from backends.simulation.prediction import predict_success
 from experiments.kinds.chsh import points as chsh_points
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import STRATEGIES, Cloning
@@ -79,7 +79,7 @@ def test_the_emulation_of_a_device_has_its_gate_and_readout_errors(arn):
     shots = sampled(adapter, one.circuit, shots=10_000)
     chance = one.setting.successes(shots) / 10_000
     # The SDK's noise model knows no idling.
-    predicted = predicted_success(
+    predicted = predict_success(
         tuple(steps(one.circuit)), one.setting.checks, adapter.snapshot(), ("gate", "readout")
     )
     # It also counts the pulses differently where a turn about Z is a gate of its own.
