@@ -324,3 +324,14 @@ class Pins(Protocol):
 
     def pins(self) -> Mapping[str, Any]:
         """Option of the provider → what was chosen."""
+
+
+@runtime_checkable
+class Simulates(Protocol):
+    """An adapter that computes its results in this process.
+
+    Attributes:
+        simulation_seconds: time that it has spent on them so far.
+    """
+
+    simulation_seconds: float

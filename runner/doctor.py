@@ -5,46 +5,32 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from backends.providers.record import Finding
 from runner.errors import RunFolderError
 from runner.run_folder.locations import require_place
 from runner.store.database import StoreError
 
+if TYPE_CHECKING:
+    from backends.plugins import Plugins
+
 _NEEDED = {
     "qiskit": "compiles circuits",
     "stim": "simulates them",
-    "qiskit-aer": "provider aer",
-    "qiskit-ibm-runtime": "packaged calibration snapshots, provider ibm",
-    "amazon-braket-sdk": "providers braket and braket-local",
+    "qiskit-ibm-runtime": "packaged calibration snapshots",
     "matplotlib": "figures",
     "mthree": "readout mitigation",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        subject: what was looked at.
-        good: whether it is as it should be.
-        detail: what was found.
-        remedy: the command or change that mends it; empty if good.
-    """
-
-    subject: str
-    good: bool
-    detail: str
-    remedy: str = ""
+"""What every run may need; providers name the packages of their own."""
 
 
 def examine(runs: Path) -> list[Finding]:
     """Look at everything that a run needs; asks a cloud only where there is an account for it."""
     local = [_python(), *_packages(), _snapshots(), _simulation(), _runs(runs), _store(runs)]
-    return [*local, *_plugins(), *_ibm(), _aws()]
+    return [*local, *_plugins(), *_providers()]
 
 
 def _python() -> Finding:
@@ -55,7 +41,14 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    for name, use in _NEEDED.items():
+    from backends.providers.registry import providers
+
+    uses = {name: [use] for name, use in _NEEDED.items()}
+    for record in providers().values():
+        for name in record.packages:
+            uses.setdefault(name, []).append(f"provider {record.name}")
+    for name, found in uses.items():
+        use = ", ".join(found)
         try:
             yield Finding(name, True, f"{version(name)} ({use})")
         except PackageNotFoundError:
@@ -94,9 +87,14 @@ def _simulation() -> Finding:
 
 def _plugins() -> Iterator[Finding]:
     """What other packages bring, and what of it is broken."""
+    from backends.providers.registry import plugins as provider_plugins
     from runner.kinds.registry import plugins as experiment_plugins
 
-    for what, found in (("experiment", experiment_plugins()),):
+    brought: dict[str, Plugins[Any]] = {
+        "provider": provider_plugins(),
+        "experiment": experiment_plugins(),
+    }
+    for what, found in brought.items():
         for plugin in found.sound:
             detail = f"from {plugin.package} {plugin.version}"
             yield Finding(f"{what} {plugin.record.name}", True, detail)
@@ -109,33 +107,21 @@ def _plugins() -> Iterator[Finding]:
             )
 
 
-def _ibm() -> Iterator[Finding]:
-    from backends.providers.ibm.diagnosis import diagnose
+def _providers() -> Iterator[Finding]:
+    """What each provider finds of itself."""
+    from backends.providers.registry import providers
 
-    for one in diagnose():
-        yield Finding(one.subject, one.good, one.detail, one.remedy)
-
-
-def _aws() -> Finding:
-    """Whether Amazon Braket answers; without credentials nobody is asked, and nothing is amiss."""
-    from backends.adapter import ProviderError
-    from backends.providers.braket.session import Connection, known_regions
-
-    subject = "Amazon Braket"
-    try:
-        connection = Connection(known_regions()[0])
-        found = connection.credentials_from
-        if found is None:
-            detail = "no AWS credentials: provider braket cannot be used ('aws configure' sets up)"
-            return Finding(subject, True, detail)
-        usable = sum(
-            device["deviceType"] == "QPU" and device["deviceStatus"] != "RETIRED"
-            for device in connection.devices()
-        )
-    except ProviderError as error:
-        return Finding(subject, False, str(error), error.remedy)
-    detail = f"credentials from '{found}', {usable} processors in {connection.region}"
-    return Finding(subject, True, detail)
+    for record in providers().values():
+        try:
+            yield from record.diagnose()
+        except Exception as error:
+            # Other people's code may raise anything; the others are still asked.
+            yield Finding(
+                f"provider {record.name}",
+                False,
+                f"its diagnosis failed: {type(error).__name__}: {error}",
+                "report this to those who make the provider",
+            )
 
 
 def _runs(runs: Path) -> Finding:

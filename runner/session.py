@@ -184,31 +184,10 @@ class Session:
         return run_id
 
     def _options(self, config: RunConfig, run_id: str) -> dict[str, Any]:
-        """Options of the provider, with the place of a rehearsal cloud or the name of a device."""
-        backend = config.backend
-        if backend.provider == "ibm":
-            return _ibm_options(config)
-        if backend.provider == "braket":
-            from backends.providers.braket.options import BraketOptions
+        """Options with which the provider of a run is opened."""
+        from runner.planning.points import stored_options
 
-            chosen = backend.braket or BraketOptions()
-            return {"device": backend.device, **chosen.model_dump(mode="json")}
-        if backend.provider == "braket-local":
-            from backends.devices.catalog import capabilities_text
-            from backends.providers.braket.options import BraketLocalOptions
-
-            local = backend.braket_local or BraketLocalOptions()
-            return {
-                **local.model_dump(mode="json"),
-                "capabilities": capabilities_text(backend.device),
-            }
-        if backend.provider != "rehearsal":
-            return {}
-        from runner.config.run_config import RehearsalConfig
-
-        options = asdict(config.backend.rehearsal or RehearsalConfig())
-        file = options["cloud"] or f".rehearsal/{run_id}.sqlite"
-        return {**options, "cloud": str((self.runs / file).absolute())}
+        return stored_options(config, run_id, self.runs)
 
     # Working on a run
 
@@ -227,9 +206,8 @@ class Session:
         archived = run.document["device"]
         # The calibration that the run was planned with, whatever the name means by now.
         device = DeviceSnapshot.from_json(json.loads(archived)) if archived else backend.device
-        options = dict(run.document["options"])
-        if run.provider == "rehearsal":
-            options["used"] = self.store.account(run_id).jobs > 0
+        stored = run.document["options"]
+        options = backend.record.resume_options(stored, self.store.account(run_id).jobs > 0)
         return open_adapter(backend.provider, device, options)
 
     def manager(
@@ -279,26 +257,3 @@ class Session:
                 "jobs_not_billed_yet": account.unbilled,
             },
         }
-
-
-def _ibm_options(config: RunConfig) -> dict[str, Any]:
-    """How jobs are sent, what the client does to circuits, and what the device must offer."""
-    from dataclasses import replace
-
-    from backends.providers.ibm.options import LEAST_BUSY, IbmConfig, LeastBusyConfig
-    from runner.planning.points import sweep
-
-    ibm = config.backend.ibm or IbmConfig()
-    if config.backend.device == LEAST_BUSY:
-        wanted = ibm.least_busy or LeastBusyConfig()
-        if wanted.min_qubits is None:
-            wanted = replace(wanted, min_qubits=max(p.num_qubits for p in sweep(config)))
-        if wanted.dynamic_circuits is None:
-            wanted = replace(wanted, dynamic_circuits=config.experiment.conditional_gates)
-        ibm = replace(ibm, least_busy=wanted)
-    twirling = config.suppression.twirling_options
-    suppression = {
-        "dynamical_decoupling": config.suppression.dynamical_decoupling,
-        "twirling": asdict(twirling) if twirling else None,
-    }
-    return {**asdict(ibm), "suppression": suppression}

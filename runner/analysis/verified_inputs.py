@@ -86,10 +86,12 @@ def _config_differences(run: ArchivedRun) -> Iterator[Difference]:
         problem = printable("; ".join(p.message for p in error.problems))
         yield Difference("the configuration", CONFIG, problem, f"what {RESOLVED} says")
         return
-    chosen = run.config.backend.ibm
-    if run.config.backend.provider == "ibm" and run.snapshot and chosen:
-        # The service chose them, and the run was pinned to its choice.
-        given = pinned_to(given, run.snapshot.name, {"instance": chosen.instance})
+    record = run.config.backend.record
+    chosen = run.config.backend.given(record)
+    if record.pins and run.snapshot and chosen:
+        # The provider chose them, and the run was pinned to its choice.
+        pins = {option: getattr(chosen, option) for option in record.pins}
+        given = pinned_to(given, run.snapshot.name, pins)
     if run.config.experiment.choices() and not given.experiment.choices():
         # What auto came to was written into the run; it is compared with its circuits.
         experiment = given.experiment.with_decryption(chosen=run.config.experiment.choices())

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from runner import __version__
+from runner.cli.devices import devices
 from runner.cli.jobs import COMMANDS as JOB_COMMANDS
 from runner.cli.offline import COMMANDS as OFFLINE_COMMANDS
 from runner.cli.output import (
@@ -246,84 +247,6 @@ def experiments(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--ibm", is_flag=True, help="List the devices of your IBM Quantum instance.")
-@click.option("--braket", is_flag=True, help="List the processors that your AWS account reaches.")
-@click.option(
-    "--save", metavar="DIR", help="With --braket: keep what each says of itself, to simulate it."
-)
-@json_option
-def devices(ibm: bool, braket: bool, save: str | None, as_json: bool) -> None:
-    """List the devices that can be simulated, with size and date of calibration."""
-    if save is not None and not braket:
-        raise click.UsageError("--save needs --braket: it keeps what Amazon Braket says")
-    if ibm:
-        from runner.cli.devices import print_ibm_devices
-
-        print_ibm_devices(as_json=as_json)
-        return
-    if braket:
-        _print_reachable(save, as_json=as_json)
-        return
-    from backends.devices.catalog import IDEAL, load_device, packaged_devices
-    from backends.errors import BackendError
-    from backends.providers.registry import DESCRIPTIONS
-
-    found: list[dict[str, Any]] = [
-        {"device": IDEAL, "qubits": None, "connected": None, "calibrated_at": None, "usable": True}
-    ]
-    for name in packaged_devices():
-        try:
-            snapshot = load_device(name)
-            snapshot.to_target()
-            connected, usable = len(snapshot.largest_region), True
-            qubits, date = snapshot.num_qubits, snapshot.calibrated_at
-        except BackendError:
-            connected, usable, qubits, date = 0, False, None, None
-        found.append(
-            {
-                "device": name,
-                "qubits": qubits,
-                "connected": connected,
-                "calibrated_at": date,
-                "usable": usable,
-            }
-        )
-    if as_json:
-        document = {"providers": DESCRIPTIONS, "devices": found}
-        click.echo(json.dumps(document, indent=1))
-        return
-    for provider, description in DESCRIPTIONS.items():
-        click.echo(f"provider {provider}: {description}")
-    click.echo(f"\n{'device':<22}{'qubits':>7}{'connected':>11}  calibrated")
-    for one in found:
-        if one["device"] == IDEAL:
-            click.echo(f"{IDEAL:<22}{'any':>7}{'any':>11}  no noise")
-        elif one["usable"]:
-            date = str(one["calibrated_at"])[:10]
-            click.echo(f"{one['device']:<22}{one['qubits']:>7}{one['connected']:>11}  {date}")
-    unusable = [one["device"] for one in found if not one["usable"]]
-    if unusable:
-        click.echo(f"no working Clifford two-qubit gate: {', '.join(unusable)}")
-
-
-def _print_reachable(save: str | None, *, as_json: bool) -> None:
-    from dataclasses import asdict
-    from pathlib import Path
-
-    from backends.providers.braket.listing import reachable_devices
-
-    found = list(reachable_devices(Path(save) if save else None))
-    if as_json:
-        click.echo(json.dumps([asdict(device) for device in found], indent=1))
-        return
-    click.echo(f"{'device':<24}{'region':<12}{'status':<9}{'qubits':>6}  two-qubit gate")
-    for one in found:
-        qubits = "-" if one.qubits is None else one.qubits
-        what = one.entangler or one.remark
-        click.echo(f"{one.name:<24}{one.region:<12}{one.status:<9}{qubits:>6}  {what}")
-
-
-@main.command()
 @shared(out_option, json_option)
 def doctor(out: str | None, as_json: bool) -> None:
     """Show what is set up, what is missing, and the command that mends it."""
@@ -344,5 +267,5 @@ def doctor(out: str | None, as_json: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
-for _command in (*JOB_COMMANDS, *OFFLINE_COMMANDS):
+for _command in (devices, *JOB_COMMANDS, *OFFLINE_COMMANDS):
     main.add_command(_command)

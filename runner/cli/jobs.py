@@ -319,15 +319,13 @@ def _print_status(session: Session, run_id: str, *, as_json: bool) -> None:
 
 
 def _remark(adapter: Adapter) -> str:
-    from backends.adapter import Checks, ProviderError
-    from backends.providers.local_adapter import LocalAdapter
+    from backends.adapter import Checks, ProviderError, Simulates
 
     if isinstance(adapter, Checks):
         try:
             return f" ({adapter.allowance()})"
         except ProviderError as error:
             return f" (what is left of the plan is unknown: {error})"
-
-    if isinstance(adapter, LocalAdapter):
+    if isinstance(adapter, Simulates):
         return f" (simulation {adapter.simulation_seconds:.2f} s)"
     return ""

@@ -6,92 +6,84 @@ from collections.abc import Sequence
 
 from backends.devices.catalog import IDEAL, load_device
 from backends.errors import BackendError
-from backends.providers.braket.options import BUCKET_PREFIX, BraketOptions
-from backends.providers.ibm.options import IbmConfig
+from backends.providers.record import RunRequest
+from backends.providers.registry import providers
 from experiments.point import Point
-from runner.config.messages import LONGEST_VALUE
-from runner.config.run_config import BackendConfig, RunConfig
-from runner.config.suppression import decoupling_problems, ibm_problems, suppression_problems
+from runner.config.backend import BackendConfig
+from runner.config.run_config import RunConfig
+from runner.config.run_request import run_request
+from runner.config.suppression import decoupling_problems, suppression_problems
 from runner.config.sweep import sweep_positions
-from runner.errors import printable
 from runner.kinds.contract.section import ExperimentSection
 from runner.kinds.contract.strict import LARGEST_N, Problems
 
 
 def section_problems(
-    experiment: ExperimentSection | None, backend: BackendConfig | None, seed: int
+    experiment: ExperimentSection | None, backend: BackendConfig | None, config: RunConfig | None
 ) -> Problems:
-    """What is well-formed but cannot be run, each with its path."""
+    """What is well-formed but cannot be run, each with its path.
+
+    Args:
+        experiment: the section; None if it has errors.
+        backend: the section; None if it has errors.
+        config: the whole configuration; None if it has errors, and the sections are looked at by
+            themselves.
+    """
     points: Sequence[Point] = ()
     if experiment is not None:
         wrong = list(experiment.all_problems())
         yield from ((("experiment", *path), message) for path, message in wrong)
         if not wrong:
             try:
-                points = experiment.points(seed)
+                points = experiment.points(config.seed if config else 0)
             except ValueError as error:
                 yield ("experiment",), str(error)
     if backend is None:
         return
-    yield from _provider_problems(backend)
-    if backend.provider == "ibm":
-        yield from ibm_problems(backend.device, backend.ibm or IbmConfig())
-    elif backend.provider == "braket":
-        yield from _braket_problems(backend, experiment)
-    elif backend.device != IDEAL:
+    yield from _unused_sections(backend)
+    yield from backend.record.problems(_request(experiment, backend, config))
+    on_snapshot = backend.record.simulates and backend.device != IDEAL
+    if on_snapshot:
         yield from _device_problems(backend.device, experiment, points)
-    if experiment is not None and (backend.device == IDEAL or backend.provider == "braket"):
+    elif experiment is not None:
         for index, n in enumerate(experiment.signals):
             if n > LARGEST_N:
                 message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"
                 yield ("experiment", "n", index), message
 
 
-_SECTIONS = {
-    "rehearsal": "'backend.rehearsal' describes a simulated cloud",
-    "ibm": "'backend.ibm' says how jobs are sent to IBM Quantum",
-    "braket": "'backend.braket' says how Amazon Braket is reached",
-    "braket_local": "'backend.braket_local' chooses a simulator of the Braket SDK",
-}
+def _request(
+    experiment: ExperimentSection | None, backend: BackendConfig, config: RunConfig | None
+) -> RunRequest:
+    """What the provider is asked for, as far as it is known."""
+    if config is not None:
+        return run_request(config)
+    return RunRequest(
+        backend.device,
+        backend.options,
+        conditional_gates=experiment is not None and experiment.conditional_gates,
+    )
 
 
-def _provider_problems(backend: BackendConfig) -> Problems:
+def _unused_sections(backend: BackendConfig) -> Problems:
     """Sections of providers that are not used."""
-    for section, purpose in _SECTIONS.items():
-        provider = section.replace("_", "-")
-        if getattr(backend, section) is not None and backend.provider != provider:
+    for record in providers().values():
+        if record.name != backend.provider and backend.given(record) is not None:
             yield (
-                ("backend", section),
-                f"{purpose}, but the provider is '{backend.provider}'; leave it out, or set "
-                f"provider: {provider}",
+                ("backend", record.section),
+                f"'backend.{record.section}' {record.purpose}, but the provider is "
+                f"'{backend.provider}'; leave it out, or set provider: {record.name}",
             )
 
 
 def combination_problems(config: RunConfig) -> Problems:
     """What each section allows, but not together with the others."""
-    backend, dynamic = config.backend, config.experiment.conditional_gates
-    yield from suppression_problems(
-        backend.provider, config.suppression, config.shots, dynamic=dynamic
-    )
-    yield from _budget_problems(config)
+    backend = config.backend
+    yield from suppression_problems(backend.record, config.suppression)
     yield from _chosen_problems(config)
     yield from decoupling_problems(
-        backend.provider,
-        backend.device,
-        config.compile.decoupling,
-        config.suppression,
-        dynamic=dynamic,
+        backend.record, backend.device, config.compile.decoupling, config.suppression
     )
-
-
-def _budget_problems(config: RunConfig) -> Problems:
-    """Budgets that nobody could keep."""
-    options = config.backend.braket
-    if options is not None and options.without_prices and config.budget.usd is not None:
-        yield (
-            ("budget", "usd"),
-            "'budget.usd' cannot be kept while 'backend.braket.without_prices' is true: remove one",
-        )
 
 
 def _chosen_problems(config: RunConfig) -> Problems:
@@ -102,31 +94,6 @@ def _chosen_problems(config: RunConfig) -> Problems:
             sweep_positions(config)
         except ValueError as error:
             yield ("experiment", "decrypt", "chosen"), str(error)
-
-
-def _braket_problems(backend: BackendConfig, experiment: ExperimentSection | None) -> Problems:
-    """What is wrong whatever the device turns out to be; nothing is asked here."""
-    options = backend.braket or BraketOptions()
-    if backend.device == IDEAL or backend.device.startswith("fake_"):
-        yield (
-            ("backend", "device"),
-            f"'{backend.device}' is no device of Amazon Braket; give an ARN or a name such as "
-            "iqm/garnet (see 'enclone devices --braket')",
-        )
-    if options.s3 is not None and not options.s3.removeprefix("s3://").startswith(BUCKET_PREFIX):
-        yield (
-            ("backend", "braket", "s3"),
-            f"Braket writes results only into buckets whose name begins with '{BUCKET_PREFIX}', "
-            f"but this is '{printable(options.s3, LONGEST_VALUE)}'; leave it out for the "
-            "account's default bucket",
-        )
-    if experiment and experiment.conditional_gates and not options.conditional_gates:
-        yield (
-            ("experiment", "decrypt", "strategy"),
-            "'feedforward' needs gates conditioned on outcomes, which Amazon Braket offers on "
-            "IQM's processors only, as an experiment: set 'backend.braket.conditional_gates: "
-            "true' there; 'frame' gives the same clone up to a known Pauli on every device",
-        )
 
 
 def _device_problems(

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from runner.config.any_kind import read_experiment
+from runner.config.backend import read_backend
 from runner.config.checks import combination_problems, section_problems
 from runner.config.messages import located_problem
-from runner.config.run_config import BackendConfig, RunConfig
+from runner.config.run_config import RunConfig
 from runner.config.source import Source, read_source
 from runner.errors import ConfigError, Problem
 
@@ -28,8 +29,8 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
     except ValidationError as error:
         found += [located_problem(source, detail) for detail in error.errors()]
     experiment = config.experiment if config else read_experiment(source.data.get("experiment", {}))
-    backend = config.backend if config else _backend(source)
-    problems = list(section_problems(experiment, backend, config.seed if config else 0))
+    backend = config.backend if config else read_backend(source.data.get("backend", {}))
+    problems = list(section_problems(experiment, backend, config))
     if config is not None:
         problems += combination_problems(config)
     for path, message in problems:
@@ -58,11 +59,3 @@ def _overridden(file: str, overrides: Sequence[str]) -> Source:
     for assignment in overrides:
         source.override(assignment)
     return source
-
-
-def _backend(source: Source) -> BackendConfig | None:
-    """The backend by itself, so that its values are looked at though others are wrong."""
-    try:
-        return BackendConfig.model_validate(source.data.get("backend", {}))
-    except ValidationError:
-        return None

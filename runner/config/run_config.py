@@ -4,46 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
-from pydantic.dataclasses import dataclass as checked_dataclass
 
-from backends.providers.braket.options import BraketLocalOptions, BraketOptions
-from backends.providers.ibm.options import IbmConfig
-from backends.providers.registry import Provider
-from backends.providers.rehearsal.cloud import CloudSettings
-from backends.providers.rehearsal.transport import Fault
 from backends.simulation.pulse_trains import Decoupling
 from runner.config.any_kind import AnyKind
+from runner.config.backend import AnyBackend, default_backend
 from runner.config.suppression import SuppressionConfig
 from runner.errors import RunFolderError
 from runner.kinds.contract.strict import Section
-
-
-@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class RehearsalConfig(CloudSettings):
-    """The simulated cloud of provider ``rehearsal``.
-
-    Attributes:
-        cloud: its file, from the folder of runs; None for a new cloud for every run.
-        faults: what goes wrong, decided beforehand.
-    """
-
-    cloud: Annotated[str, Field(min_length=1)] | None = None
-    faults: list[Fault] = field(default_factory=list)
-
-
-class BackendConfig(Section):
-    """Where it runs; sections named like a provider belong to it."""
-
-    provider: Provider = "stim"
-    device: str = "fake_kingston"
-    rehearsal: RehearsalConfig | None = None
-    ibm: IbmConfig | None = None
-    braket: BraketOptions | None = None
-    braket_local: BraketLocalOptions | None = None
 
 
 class CompileConfig(Section):
@@ -75,12 +45,12 @@ class BudgetConfig(Section):
 class RunConfig(Section):
     """A whole run, defaults filled in."""
 
-    # Kinds of experiment of other packages may import this module.
+    # Kinds of experiment and providers of other packages may import this module.
     model_config = ConfigDict(defer_build=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "run"
     experiment: AnyKind
-    backend: BackendConfig = BackendConfig()
+    backend: AnyBackend = Field(default_factory=default_backend)
     compile: CompileConfig = CompileConfig()
     suppression: SuppressionConfig = SuppressionConfig()
     shots: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
@@ -103,5 +73,5 @@ def run_config(resolved: Mapping[str, Any]) -> RunConfig:
         place = ".".join(map(str, first["loc"]))
         raise RunFolderError(
             f"the configuration kept with the run cannot be read: {place}: {first['msg']}; it was "
-            "written by another version of enclone"
+            "written by another version of enclone, or with a package that is not installed here"
         ) from error

@@ -9,7 +9,7 @@ chosen once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from experiments.point import Point
 from experiments.protocol import Strategy
@@ -17,7 +17,7 @@ from experiments.published import Published
 from experiments.settings import Setting
 from experiments.statistics.estimators import LinearEstimator
 from runner.config.run_config import RunConfig
-from runner.config.suppression import decoupling_problems, suppression_problems
+from runner.config.run_request import run_request
 from runner.kinds.contract.decryption import AUTO, ChosenStrategy
 
 CANDIDATES: tuple[Strategy, ...] = ("unitary", "feedforward", "frame")
@@ -186,18 +186,14 @@ def _open_position(point: Point, config: RunConfig) -> SweepPosition:
 
 def _refused(config: RunConfig, strategy: Strategy) -> str:
     """What the provider has against a strategy as it is to run it; empty for nothing."""
-    backend, dynamic = config.backend, strategy == "feedforward"
-    problems = [
-        *suppression_problems(backend.provider, config.suppression, config.shots, dynamic=dynamic),
-        *decoupling_problems(
-            backend.provider,
-            backend.device,
-            config.compile.decoupling,
-            config.suppression,
-            dynamic=dynamic,
-        ),
-    ]
-    return problems[0][1] if problems else ""
+    if strategy != "feedforward":
+        return ""
+    record, request = config.backend.record, run_request(config)
+    otherwise = list(record.problems(replace(request, conditional_gates=False)))
+    for problem in record.problems(replace(request, conditional_gates=True)):
+        if problem not in otherwise:
+            return problem[1]
+    return ""
 
 
 def _decided(

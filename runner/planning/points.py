@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backends.adapter import Adapter, Pins
 from backends.compiling.compile import CompiledPoint
 from backends.devices.catalog import IDEAL
-from backends.providers.ibm.options import IbmConfig
+from backends.providers.record import RunHome
 from experiments.point import Point
 from runner.config.run_config import RunConfig
+from runner.config.run_request import run_request
 from runner.config.sweep import Choice, sweep_positions
 from runner.kinds.contract.decryption import ChosenStrategy
 from runner.kinds.registry import kind_of
@@ -54,9 +56,23 @@ def pinned(config: RunConfig, adapter: Adapter) -> RunConfig:
 
 def pinned_to(config: RunConfig, device: str, pins: Mapping[str, Any]) -> RunConfig:
     """The configuration with a device and options of the provider that were chosen for it."""
-    ibm = replace(config.backend.ibm or IbmConfig(), **pins)
-    backend = config.backend.model_copy(update={"device": device, "ibm": ibm})
-    return config.model_copy(update={"backend": backend})
+    return config.model_copy(update={"backend": config.backend.pinned(device, pins)})
+
+
+def stored_options(config: RunConfig, run_id: str, runs: Path) -> dict[str, Any]:
+    """Options with which the provider of a run is opened, now and whenever the run goes on.
+
+    Args:
+        config: the run.
+        run_id: its id; ``plan`` while it is only planned.
+        runs: the folder of runs.
+    """
+    request = replace(run_request(config), count_qubits=partial(_count_qubits, config))
+    return config.backend.record.run_options(request, RunHome(run_id, runs))
+
+
+def _count_qubits(config: RunConfig) -> int:
+    return max(point.num_qubits for point in sweep(config))
 
 
 def sweep(config: RunConfig) -> Sequence[Point]:

@@ -33,7 +33,7 @@ from harness import (
     work,
 )
 
-from backends.providers.rehearsal.transport import FAULT_KINDS
+from backends.providers.rehearsal.settings import FAULT_KINDS
 from runner.store.store import Store
 
 MOST_KILLS = 12

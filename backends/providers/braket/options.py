@@ -1,23 +1,20 @@
-"""Options of the providers ``braket`` and ``braket-local``; light enough for a configuration."""
+"""Options of provider ``braket``; reading them imports nothing of AWS."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from backends.providers.record import Options
 
 OutsideWindow = Literal["refuse", "queue"]
-LocalSimulator = Literal["auto", "braket_sv", "braket_dm", "emulator"]
 
 BUCKET_PREFIX = "amazon-braket-"
 """Braket writes results only into buckets whose name begins so."""
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class BraketOptions(_Options):
+class BraketOptions(Options):
     """How a device is reached and used.
 
     Attributes:
@@ -39,15 +36,3 @@ class BraketOptions(_Options):
     conditional_gates: bool = False
     without_prices: bool = False
     listing_lag_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
-
-
-class BraketLocalOptions(_Options):
-    """Which simulator of the Braket SDK runs.
-
-    Attributes:
-        simulator: ``braket_sv`` without noise; ``braket_dm`` with the noise of the snapshot;
-            ``emulator``, the SDK's own emulation of a device, made from its capabilities;
-            ``auto`` is ``braket_sv`` for the ideal device and ``braket_dm`` for any other.
-    """
-
-    simulator: LocalSimulator = "auto"

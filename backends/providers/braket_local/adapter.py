@@ -27,9 +27,9 @@ from backends.devices.braket_capabilities import Capabilities
 from backends.devices.catalog import as_snapshot
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.providers.braket.options import BraketLocalOptions, LocalSimulator
 from backends.providers.braket.programs import Dialect, Readout, Writer, program
 from backends.providers.braket.results import in_qiskit_order
+from backends.providers.braket_local.options import BraketLocalOptions, LocalSimulator
 from backends.providers.local_adapter import LocalAdapter
 from backends.simulation.noise import Channel, noisy_events
 from experiments.stabilizer.clifford import Step, steps
@@ -172,7 +172,7 @@ def open_braket_local(
 
     Args:
         device: a snapshot, its name or file, or ``ideal`` for a perfect device.
-        options: fields of :class:`~backends.providers.braket.options.BraketLocalOptions`, and
+        options: fields of :class:`~backends.providers.braket_local.options.BraketLocalOptions`, and
             ``capabilities``, the device's capabilities as JSON, or None.
 
     Raises:

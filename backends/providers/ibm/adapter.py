@@ -38,9 +38,10 @@ from backends.providers.ibm.circuits import (
 )
 from backends.providers.ibm.device import open_device, read_snapshot, require_rep_delay
 from backends.providers.ibm.errors import PLATFORM, asked, quiet, shown
-from backends.providers.ibm.options import IbmConfig, Suppression, parsed, sampler_options
+from backends.providers.ibm.options import IbmConfig, parsed, sampler_options
 from backends.providers.ibm.submission_outcome import before_it, unsent
 from backends.providers.ibm.transport import client_of, mount
+from backends.providers.suppression import Suppression
 from experiments.stabilizer.clifford import NotClifford
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from backends.adapter import Quote, Request
 from backends.devices.snapshot import DeviceSnapshot
-from backends.providers.ibm.options import IbmConfig, TwirlingConfig, forms
+from backends.providers.ibm.options import IbmConfig, forms
+from backends.providers.suppression import TwirlingConfig
 from backends.simulation.schedule import schedule, total_seconds
 from experiments.stabilizer.clifford import steps
 

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from backends.adapter import ProviderError
 from backends.providers.ibm.options import IbmConfig
+from backends.providers.record import Finding
 
 _SUBJECT = "IBM Quantum"
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One thing that was looked at.
-
-    Attributes:
-        subject: what.
-        good: whether it is as it should be.
-        detail: what was found.
-        remedy: what mends it, or sets it up.
-    """
-
-    subject: str
-    good: bool
-    detail: str
-    remedy: str = ""
 
 
 def has_credentials() -> bool:
@@ -41,12 +24,12 @@ def has_credentials() -> bool:
         return False
 
 
-def diagnose() -> Iterator[Diagnosis]:
+def diagnose() -> Iterator[Finding]:
     """Look at account, instance, time and devices; asks the service if there is an account."""
     from backends.providers.ibm.errors import PLATFORM, SAVE_ACCOUNT
 
     if not has_credentials():
-        yield Diagnosis(
+        yield Finding(
             _SUBJECT,
             True,
             "no account, which only provider ibm needs; to set one up: get an API key on "
@@ -59,15 +42,15 @@ def diagnose() -> Iterator[Diagnosis]:
     try:
         connection = connect(IbmConfig())
     except ProviderError as error:
-        yield Diagnosis(f"{_SUBJECT} account", False, str(error), error.remedy)
+        yield Finding(f"{_SUBJECT} account", False, str(error), error.remedy)
         return
-    yield Diagnosis(f"{_SUBJECT} account", True, f"API key from {_source()}")
+    yield Finding(f"{_SUBJECT} account", True, f"API key from {_source()}")
     crn = connection.active_instance
-    yield Diagnosis(f"{_SUBJECT} instance", True, f"{connection.plan(crn)}, {crn}")
+    yield Finding(f"{_SUBJECT} instance", True, f"{connection.plan(crn)}, {crn}")
     try:
         usage = connection.usage()
         spent = bool(usage.get("usage_limit_reached"))
-        yield Diagnosis(
+        yield Finding(
             f"{_SUBJECT} time",
             not spent,
             used(usage),
@@ -75,10 +58,10 @@ def diagnose() -> Iterator[Diagnosis]:
         )
         lines = list_devices(connection)
     except ProviderError as error:
-        yield Diagnosis(f"{_SUBJECT} service", False, str(error), error.remedy)
+        yield Finding(f"{_SUBJECT} service", False, str(error), error.remedy)
         return
     online = [line for line in lines if line.runs]
-    yield Diagnosis(
+    yield Finding(
         f"{_SUBJECT} devices",
         bool(online),
         ", ".join(str(line) for line in lines) or "none",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked_dataclass
+
+from backends.providers.suppression import Count, Suppression, TwirlingConfig
 
 LEAST_BUSY = "least_busy"
 """The device name that leaves the choice to the length of the queues."""
@@ -20,8 +22,6 @@ _LEAST_SHOTS_OF_A_FORM = 64
 
 Channel = Literal["ibm_quantum_platform", "ibm_cloud"]
 Mode = Literal["job", "batch", "session"]
-Pulses = Literal["none", "XX", "XpXm", "XY4"]
-Count = Annotated[int, Field(ge=1, strict=True)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Tag = Annotated[str, Field(min_length=1, max_length=86, pattern=r"^[A-Za-z0-9._:/-]+$")]
 
@@ -76,37 +76,6 @@ class IbmConfig:
     circuits_per_job: Count | None = None
     listing_lag_seconds: Seconds = 30.0
     poll_seconds: Seconds = 5.0
-
-
-@checked_dataclass(frozen=True, config=EXACT)
-class TwirlingConfig:
-    """Pauli twirling: every circuit runs in several random, equivalent forms.
-
-    Attributes:
-        gates: twirl two-qubit gates.
-        measure: twirl readouts.
-        num_randomizations: random forms of a circuit; ``auto`` leaves it to the client (32, with
-            at least 64 shots each).
-        shots_per_randomization: shots of each form; ``auto`` shares the shots out.
-    """
-
-    gates: bool = True
-    measure: bool = True
-    num_randomizations: Count | Literal["auto"] = "auto"
-    shots_per_randomization: Count | Literal["auto"] = "auto"
-
-
-@dataclass(frozen=True)
-class Suppression:
-    """Error suppression that the client applies to circuits as it sends them.
-
-    Attributes:
-        dynamical_decoupling: pulses in idle times; ``none`` or the name of a sequence.
-        twirling: None for no twirling.
-    """
-
-    dynamical_decoupling: Pulses = "none"
-    twirling: TwirlingConfig | None = None
 
 
 def forms(shots: int, twirling: TwirlingConfig | None) -> tuple[int, int]:

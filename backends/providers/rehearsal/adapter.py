@@ -39,16 +39,10 @@ from backends.adapter import (
 from backends.devices.catalog import as_snapshot
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.providers.rehearsal.cloud import SETTINGS, Cloud, CloudSettings
-from backends.providers.rehearsal.transport import (
-    FAULT_SCRIPT,
-    Call,
-    HttpError,
-    SentCircuit,
-    Transport,
-    TransportError,
-    pack,
-)
+from backends.providers.rehearsal.cloud import Cloud
+from backends.providers.rehearsal.messages import HttpError, SentCircuit, TransportError, pack
+from backends.providers.rehearsal.settings import FAULT_SCRIPT, SETTINGS, Call, CloudSettings
+from backends.providers.rehearsal.transport import Transport
 from backends.simulation.noise import build_noisy_circuit
 from experiments.stabilizer.clifford import NotClifford, steps
 
@@ -302,8 +296,8 @@ def open_rehearsal(
         options: ``cloud``, the path of the cloud's file (default ``rehearsal.sqlite``);
             ``used``, for a run that has begun: whether it has sent jobs, so that the file has to
             be there. If not it is made now: once a job is noted as sent it would be missed;
-            ``faults``, a list of :class:`.transport.Fault` as mappings; any
-            field of :class:`~backends.providers.rehearsal.cloud.CloudSettings`.
+            ``faults``, a list of :class:`.settings.Fault` as mappings; any
+            field of :class:`~backends.providers.rehearsal.settings.CloudSettings`.
         clock: time in seconds, the same for all processes.
         sleep: passes a number of seconds.
 

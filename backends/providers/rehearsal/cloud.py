@@ -9,24 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, TypeAdapter
-from pydantic.dataclasses import dataclass as checked_dataclass
 from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure, JobState, ProviderError, Usage
 from backends.devices.catalog import IDEAL
 from backends.devices.snapshot import DeviceSnapshot
-from backends.providers.rehearsal.transport import EXACT, HttpError, SentCircuit, unpack
+from backends.providers.rehearsal.messages import CloudJob, HttpError, SentCircuit, unpack
+from backends.providers.rehearsal.settings import SETTINGS, CloudSettings
 from backends.simulation.stim_sampler import sample
-
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-Positive = Annotated[int, Field(ge=1, strict=True)]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS settings (document TEXT NOT NULL);
@@ -41,75 +36,6 @@ CREATE TABLE IF NOT EXISTS jobs
      circuits TEXT NOT NULL, failures TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_by_tag ON jobs (tag);
 """
-
-
-@checked_dataclass(frozen=True, slots=True, config=EXACT)
-class FailingCircuit(CircuitFailure):
-    """A failure on purpose; shots of a circuit that is safe to retry are not billed.
-
-    Attributes:
-        times: how many submissions of the same circuit fail before one succeeds.
-    """
-
-    times: Positive = 1
-
-
-@checked_dataclass(frozen=True, slots=True, config=EXACT)
-class CloudSettings:
-    """How a cloud behaves; fixed when its file is made.
-
-    Attributes:
-        queue_seconds: how long a job waits.
-        seconds_per_circuit: how long one circuit runs.
-        listing_lag_seconds: how old a job must be before a listing shows it.
-        poll_seconds: the pace that the cloud asks of those who wait.
-        honours_tokens: whether a second job with the same token is the first job.
-        usd_per_job: price of a job that ran, in US dollars.
-        usd_per_shot: price of a shot, in US dollars.
-        qpu_seconds_per_shot: billed time of a shot.
-        circuits_per_job: most circuits in a job.
-        shots_per_job: most shots of all circuits of a job together.
-        fail_circuits: circuits that fail, by their position (from 0) among all different
-            circuits that were ever submitted. Equal operations, shots and seed make the same one.
-    """
-
-    queue_seconds: NotNegative = 0.0
-    seconds_per_circuit: NotNegative = 0.0
-    listing_lag_seconds: NotNegative = 0.0
-    poll_seconds: NotNegative = 0.0
-    honours_tokens: Annotated[bool, Field(strict=True)] = False
-    usd_per_job: NotNegative = 0.0
-    usd_per_shot: NotNegative = 0.0
-    qpu_seconds_per_shot: NotNegative = 0.0
-    circuits_per_job: Positive = 1000
-    shots_per_job: Positive = 10_000_000
-    fail_circuits: Mapping[Annotated[int, Field(ge=0)], FailingCircuit] = field(
-        default_factory=dict
-    )
-
-
-SETTINGS = TypeAdapter(CloudSettings)
-
-
-@dataclass(frozen=True, slots=True)
-class CloudJob:
-    """A job as the cloud sees it.
-
-    Attributes:
-        id: the cloud's name of it, counted up as jobs are made.
-        tag: the user's tag.
-        state: where it stands now.
-        created_seconds: when it was made, by the cloud's clock.
-        circuits: how many circuits it holds.
-        usage: what is billed for it; nothing before it runs or if it never does.
-    """
-
-    id: str
-    tag: str
-    state: JobState
-    created_seconds: float
-    circuits: int
-    usage: Usage
 
 
 class Cloud:

@@ -1,4 +1,4 @@
-"""The wire between adapter and cloud: what travels on it, and every way in which it breaks.
+"""The way from adapter to cloud, and every way in which it breaks.
 
 Plays the part of HTTP and of a vendor's client together, so an answer may be lost, garbled or,
 worse, follow requests that the client repeated on its own.
@@ -7,142 +7,24 @@ worse, follow requests that the client repeated on its own.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
-
-from pydantic import ConfigDict, Field, TypeAdapter
-from pydantic.dataclasses import dataclass as checked_dataclass
-from qiskit.circuit import QuantumCircuit
+from dataclasses import asdict
+from typing import Any
 
 from backends.adapter import CircuitFailure
-from backends.qpy_bytes import from_qpy, to_qpy
-from experiments.stabilizer.clifford import steps
+from backends.providers.rehearsal.cloud import Cloud
+from backends.providers.rehearsal.messages import (
+    CloudJob,
+    ConnectionDropped,
+    HttpError,
+    SentCircuit,
+    TransportTimeout,
+)
+from backends.providers.rehearsal.settings import Call, Fault, FaultScript
 
-if TYPE_CHECKING:
-    from backends.providers.rehearsal.cloud import Cloud, CloudJob
-
-Call = Literal["submit", "find", "state", "results", "usage", "cancel"]
-CALLS: tuple[Call, ...] = get_args(Call)
-
-FaultKind = Literal[
-    "refused",
-    "timeout_before",
-    "timeout_after",
-    "accepted_500",
-    "accepted_502_twice",
-    "dropped",
-    "rate_limited",
-    "rate_limited_retry_after",
-    "truncated",
-    "malformed",
-    "wrong_schema",
-    "unavailable_503",
-    "clock_skew",
-]
-FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
-
-EXACT = ConfigDict(extra="forbid")
 _SKEW_SECONDS = 3 * 3600.0
-
-
-class TransportError(Exception):
-    """A call got no answer that says it succeeded."""
-
-
-class TransportTimeout(TransportError):
-    """No answer came in time; whether the cloud did anything is unknown."""
-
-
-class ConnectionDropped(TransportError):
-    """The connection was lost before the answer; whether the cloud did anything is unknown."""
-
-
-class HttpError(TransportError):
-    """The cloud answered with an error.
-
-    Attributes:
-        status: the HTTP status.
-        body: what the cloud said.
-        retry_after_seconds: its ``Retry-After``; None where it gave none.
-    """
-
-    def __init__(self, status: int, body: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(f"HTTP {status}: {body}")
-        self.status = status
-        self.body = body
-        self.retry_after_seconds = retry_after_seconds
-
-
-@checked_dataclass(frozen=True, slots=True, config=EXACT)
-class Fault:
-    """What goes wrong with some calls.
-
-    Attributes:
-        call: which calls.
-        kind: what happens: ``refused``, ``rate_limited…``, ``timeout_before`` and
-            ``unavailable_503`` before the cloud did anything, all others after it did.
-            ``accepted_502_twice`` makes the client repeat a submission twice unasked.
-        first: the first call of that name, counted from 1 over the life of the cloud, to fail.
-        times: how many calls fail from there on.
-        status: HTTP status of ``refused``.
-        after_seconds: how long a failing call takes before it fails.
-    """
-
-    call: Call
-    kind: FaultKind
-    first: Annotated[int, Field(ge=1, strict=True)] = 1
-    times: Annotated[int, Field(ge=1, strict=True)] = 1
-    status: Annotated[int, Field(ge=400, le=499, strict=True)] = 403
-    after_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)] = 0.0
-
-
-@checked_dataclass(frozen=True, slots=True, config=EXACT)
-class FaultScript:
-    """All that goes wrong, decided beforehand.
-
-    Attributes:
-        faults: where several fit a call, the first counts.
-    """
-
-    faults: tuple[Fault, ...] = ()
-
-    def fault(self, call: Call, count: int) -> Fault | None:
-        """The fault of the count-th call of that name."""
-        fitting = (
-            fault
-            for fault in self.faults
-            if fault.call == call and fault.first <= count < fault.first + fault.times
-        )
-        return next(fitting, None)
-
-
-FAULT_SCRIPT = TypeAdapter(FaultScript)
-
-
-@dataclass(frozen=True, slots=True)
-class SentCircuit:
-    """A circuit as it travels.
-
-    Attributes:
-        qpy: the circuit as :func:`pack` writes it.
-        shots: how many shots.
-        seed: seed of the simulation.
-    """
-
-    qpy: str
-    shots: int
-    seed: int
-
-    @property
-    def fingerprint(self) -> str:
-        """Equal for equal operations, shots and seeds, whatever the circuit is called."""
-        # Not of the QPY itself, which differs from one process to the next.
-        content = self.shots, self.seed, tuple(steps(unpack(self.qpy)))
-        return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 class Transport:
@@ -256,17 +138,3 @@ def _fail_before(fault: Fault) -> None:
 def _described(job: CloudJob, skew_seconds: float) -> dict[str, Any]:
     created_at = job.created_seconds + skew_seconds
     return {"id": job.id, "tag": job.tag, "status": job.state, "created_at": created_at}
-
-
-def pack(circuit: QuantumCircuit) -> str:
-    """Write a circuit for the wire.
-
-    Raises:
-        NotClifford: if it holds a delay without a fixed length.
-    """
-    return base64.b64encode(to_qpy(circuit)).decode()
-
-
-def unpack(text: str) -> QuantumCircuit:
-    """The circuit that :func:`pack` wrote."""
-    return from_qpy(base64.b64decode(text))

@@ -24,15 +24,15 @@ from backends.adapter import (
 )
 from backends.devices.catalog import load_device
 from backends.providers.rehearsal.adapter import RehearsalAdapter, open_rehearsal
-from backends.providers.rehearsal.cloud import Cloud, CloudSettings
-from backends.providers.rehearsal.transport import (
+from backends.providers.rehearsal.cloud import Cloud
+from backends.providers.rehearsal.messages import pack, unpack
+from backends.providers.rehearsal.settings import (
     CALLS,
     FAULT_KINDS,
     FAULT_SCRIPT,
+    CloudSettings,
     Fault,
     FaultScript,
-    pack,
-    unpack,
 )
 from backends.simulation.stim_sampler import sample
 from experiments.stabilizer.clifford import NotClifford

@@ -8,7 +8,7 @@ from scipy.stats import chi2, norm
 from backends.adapter import Job, Request, UnknownJob
 from backends.compiling.compile import compile_point
 from backends.devices.catalog import load_device
-from backends.providers.registry import PROVIDERS, open_adapter
+from backends.providers.registry import built_in, open_adapter
 from backends.simulation import aer_sampler, stim_sampler
 from backends.simulation.prediction import predict_success
 from experiments.kinds.entanglement import EntanglementPoint
@@ -21,7 +21,7 @@ DEVICE = load_device("fake_kingston")
 NOISY = load_device("fake_mumbai")
 UNLIKELY = 1e-6
 # Clouds prove theirs against their emulators.
-SIMULATING = [provider for provider in PROVIDERS if provider not in ("ibm", "braket")]
+SIMULATING = [record.name for record in built_in().values() if record.simulates]
 
 
 def compiled(n, strategy, estimator, device, clone=1):

@@ -5,7 +5,7 @@ import re
 import pytest
 from harness import CALLS, RUN, Scene, cloud, counts
 
-from backends.providers.rehearsal.transport import FAULT_KINDS
+from backends.providers.rehearsal.settings import FAULT_KINDS
 from runner.errors import UserError
 from runner.jobs.sender import ProviderRefused
 

@@ -22,7 +22,7 @@ from harness import (
 )
 from postgres import running
 
-from backends.providers.rehearsal.transport import FAULT_KINDS
+from backends.providers.rehearsal.settings import FAULT_KINDS
 from runner.jobs.sender import ProviderRefused
 from runner.store.database import StoreError
 from runner.store.locking import RunIsBusy, run_lock

@@ -16,8 +16,7 @@ from runner.jobs.manager import JobManager
 from runner.jobs.sender import ProviderRefused
 from runner.jobs.storing import store_run
 from runner.planning.compilation import compile_sweep
-from runner.planning.points import PlannedPoint
-from runner.session import _ibm_options
+from runner.planning.points import PlannedPoint, stored_options
 from runner.store.records import RunRecord
 from runner.store.store import Store
 from tests.emulators.ibm.devices import Device
@@ -98,7 +97,7 @@ class Scene:
             "resolved": self.config.model_dump(mode="json"),
             "config": "",
             "device": snapshot().to_json(),
-            "options": _ibm_options(self.config),
+            "options": stored_options(self.config, RUN, Path("runs")),
         }
         planned = _compiled() if not changes else compile_sweep(self.config, snapshot())
         store_run(
@@ -111,7 +110,7 @@ class Scene:
         self.told: list[str] = []
 
     def adapter(self) -> Any:
-        return open_ibm(snapshot(), _ibm_options(self.config))
+        return open_ibm(snapshot(), stored_options(self.config, RUN, Path("runs")))
 
     def work(self, **how: Any) -> None:
         """One process that works on the run, as far as it gets."""

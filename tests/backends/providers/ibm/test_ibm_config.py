@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.providers.ibm.options import TwirlingConfig, forms
+from backends.providers.ibm.options import forms
+from backends.providers.suppression import TwirlingConfig
 from runner.config.loading import load_config
 from runner.config.run_config import run_config
 from runner.errors import ConfigError

@@ -1,0 +1,1 @@
+"""Stabilizer simulation by stim."""
