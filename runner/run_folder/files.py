@@ -45,9 +45,10 @@ RESULTS_CSV = "results.csv"
 INDEX = "circuits/index.json"
 INPUTS = ("config.yaml", "resolved.json", "device.json")
 _PACKAGES = (
-    *("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy"),
+    *("qiskit", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy"),
     "matplotlib",
 )
+"""What every run may stand on; a provider names the packages of its own."""
 _FORMAT = 1
 
 
@@ -88,7 +89,7 @@ def describe(
         "provenance": {
             "format": _FORMAT,
             "started_at": now.isoformat(timespec="seconds"),
-            **maker(),
+            **maker(config.backend.record.packages),
             "config_sha256": hashlib.sha256(source.text.encode()).hexdigest(),
             "overrides": list(overrides),
             "device": None
@@ -102,13 +103,17 @@ def describe(
     }
 
 
-def maker() -> dict[str, Any]:
-    """What the files of a run are made with: versions of this program and of what it stands on."""
+def maker(provider_packages: Sequence[str] = ()) -> dict[str, Any]:
+    """What the files of a run are made with: versions of this program and of what it stands on.
+
+    Args:
+        provider_packages: distributions that only the provider of the run needs.
+    """
     return {
         "enclone": __version__,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in (*_PACKAGES, *provider_packages)},
     }
 
 

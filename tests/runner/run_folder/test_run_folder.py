@@ -162,6 +162,17 @@ def test_provenance_names_versions(small: Finished) -> None:
     assert commit is None or re.fullmatch(r"[0-9a-f]{40}", commit)
 
 
+def test_provenance_names_the_packages_of_the_provider(finish: Finish) -> None:
+    text = """
+experiment: {kind: entanglement, n: 2, estimator: bsm}
+backend: {provider: braket-local, device: ideal}
+compile: {seeds: 1}
+shots: 10
+"""
+    packages = finish(text).read_json("provenance.json")["packages"]
+    assert packages["amazon-braket-sdk"] == version("amazon-braket-sdk")
+
+
 def test_provenance_names_the_calibration(small: Finished) -> None:
     device = small.read_json("provenance.json")["device"]
     archived = (small.folder / "device.json").read_bytes()
