@@ -29,7 +29,7 @@ from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
 from backends.devices.snapshot import DeviceSnapshot
-from backends.qpy_bytes import to_qpy
+from backends.qpy_bytes import from_qpy, to_qpy
 from runner import __version__
 from runner.config.run_config import RunConfig
 from runner.config.source import Source
@@ -276,7 +276,21 @@ def utc_now() -> datetime:
 def _write_circuit(folder: Path, name: str, circuit: QuantumCircuit) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / f"{name}.qasm", qasm3.dumps(circuit))
-    (folder / f"{name}.qpy").write_bytes(to_qpy(circuit))
+    file = folder / f"{name}.qpy"
+    # Qiskit orders registers and definitions by hashes that differ in each process: a file that
+    # holds the circuit already stays as it is.
+    if not _holds(file, circuit):
+        file.write_bytes(to_qpy(circuit))
+
+
+def _holds(file: Path, circuit: QuantumCircuit) -> bool:
+    """Whether a QPY file can be read and holds this circuit."""
+    try:
+        stored = from_qpy(file.read_bytes())
+    except Exception:
+        # Missing, or damaged in any way that makes the reader stumble: it is written anew.
+        return False
+    return bool(stored == from_qpy(to_qpy(circuit)))
 
 
 def _write(path: Path, text: str) -> None:
