@@ -39,6 +39,7 @@ from runner.kinds.contract.section import (
     signal_sizes,
 )
 from runner.kinds.contract.strict import KeyPath, Problems, Section, Swept, value_problems
+from runner.results.fields import ResultField, Shown
 from runner.results.rows import ResultRow
 
 __all__ = [
@@ -66,9 +67,11 @@ __all__ = [
     "Problems",
     "Published",
     "PureState",
+    "ResultField",
     "ResultRow",
     "Section",
     "Setting",
+    "Shown",
     "Sizes",
     "Strategy",
     "Swept",
