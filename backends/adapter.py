@@ -335,3 +335,18 @@ class Simulates(Protocol):
     """
 
     simulation_seconds: float
+
+
+@runtime_checkable
+class PerRun(Protocol):
+    """An adapter with options that each run has its own of, such as a file for its jobs."""
+
+    def for_run(self, options: Mapping[str, Any]) -> Adapter:
+        """The same device, for a run that begins now.
+
+        Args:
+            options: of the provider, as they are stored with the run.
+
+        Raises:
+            ProviderError: if an option is wrong.
+        """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.providers.record import Finding
 from runner.errors import RunFolderError
-from runner.run_folder.locations import require_place
+from runner.run_folder.locations import require_writable
 from runner.store.database import StoreError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _providers() -> Iterator[Finding]:
 
 def _runs(runs: Path) -> Finding:
     try:
-        require_place(runs)
+        require_writable(runs)
     except RunFolderError as error:
         return Finding("run folder", False, str(error), "--out or ENCLONE_RUNS")
     return Finding("run folder", True, f"{runs} (writable)")

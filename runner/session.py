@@ -1,11 +1,11 @@
-"""What the commands share: the folder of runs, the store, and a provider for a run."""
+"""Runs in a folder: planned ones are begun, begun ones are worked on, and all are written."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
-from runner.run_folder.locations import choose, is_run
+from runner.errors import OverBudget
+from runner.run_folder.locations import choose, is_run, require_writable
 from runner.store.database import StoreError, store_url
 from runner.store.records import Tally
 from runner.store.run_tables import RunExists
+from runner.store.schema import OPEN
 from runner.store.store import Store
 
 if TYPE_CHECKING:
     # Commands that only look at the store must not wait for Qiskit to be imported.
     from backends.adapter import Adapter
-    from runner.config.run_config import RunConfig
-    from runner.config.source import Source
+    from runner.config.source import Given
     from runner.jobs.manager import JobManager
-    from runner.planning.points import PlannedPoint
+    from runner.planning.plan import Plan, Progress
     from runner.results.rows import ResultRow
 
 
@@ -79,68 +80,107 @@ class Session:
 
     # Beginning a run
 
-    def planning_adapter(self, config: RunConfig) -> Adapter:
-        """The provider of a run that does not exist yet."""
-        from backends.providers.registry import open_adapter
+    def plan(
+        self, config: Given, overrides: Sequence[str] = (), progress: Progress | None = None
+    ) -> Plan:
+        """A plan that is about to be sent: what would keep it from running is found first.
 
-        backend = config.backend
-        return open_adapter(backend.provider, backend.device, self._options(config, "plan"))
+        Args:
+            config: its configuration.
+            overrides: ``key.path=value`` each.
+            progress: shows how far compiling is.
 
-    def begin(
-        self,
-        config: RunConfig,
-        source: Source,
-        overrides: Sequence[str],
-        adapter: Adapter,
-        planned: Sequence[PlannedPoint],
-    ) -> str:
+        Raises:
+            UserError: if the configuration, the folder of runs or the store cannot be used.
+            BackendError: if the device cannot be opened, or takes no jobs now.
+        """
+        from runner.config.loading import load_config
+        from runner.planning.plan import make_plan, silent
+
+        loaded = load_config(config, overrides)
+        self.require_usable()
+        return make_plan(
+            loaded, overrides, runs=self.runs, progress=progress or silent, to_send=True
+        )
+
+    def require_usable(self) -> None:
+        """Find out before any work is done whether runs and the store can be written.
+
+        Raises:
+            RunFolderError: if no run could be written.
+            StoreError: if the store cannot be used.
+        """
+        require_writable(self.runs)
+        self.require_store()
+
+    def require_sendable(self, plan: Plan) -> str:
+        """Check the budget, and whether the provider would run so much now.
+
+        Returns:
+            What is left at the provider, as one line; empty if it does not tell.
+
+        Raises:
+            OverBudget: if the plan costs more than its budget allows.
+            Refused: if the provider would not run it now.
+        """
+        from backends.adapter import Checks
+
+        plan.require_budget()
+        if not isinstance(plan.adapter, Checks):
+            return ""
+        plan.adapter.require_ready(plan.forecast.qpu_seconds)
+        return plan.adapter.allowance()
+
+    def begin(self, plan: Plan) -> tuple[str, Adapter]:
         """Write a run into its folder and into the store; from here on it can be resumed.
 
         Returns:
-            Its id.
+            Its id, and its opened device.
 
         Raises:
             RunFolderError: if its folder cannot be made.
             StoreError: if the store cannot be used.
         """
+        from backends.adapter import PerRun
         from runner.jobs.storing import store_run
+        from runner.planning.points import stored_options
         from runner.run_folder import files as folders
         from runner.store.records import RunRecord
 
         now = folders.utc_now()
-        snapshot = adapter.snapshot()
-        document = folders.describe(config, source, snapshot, overrides, now)
-        backend = config.backend
+        config = plan.config
+        document = folders.describe(config, plan.source, plan.snapshot, plan.overrides, now)
         while True:
-            place = folders.create(self.runs, config, now)
-            document = folders.named(document, place.name)
-            options = self._options(config, place.name)
-            folders.write_inputs(place, document)
+            folder = folders.create(self.runs, config, now)
+            document = folders.named(document, folder.name)
+            options = stored_options(config, folder.name, self.runs)
+            folders.write_inputs(folder, document)
             run = RunRecord(
-                place.name,
+                folder.name,
                 now.timestamp(),
-                backend.provider,
+                config.backend.provider,
                 cancelled=False,
                 document={**document, "options": options},
-                device=Path(backend.device).name,
+                device=Path(config.backend.device).name,
             )
             try:
-                store_run(self.store, run, config, snapshot, planned)
+                store_run(self.store, run, config, plan.snapshot, plan.points)
             except RunExists:
                 # Another machine with the same store took the name in the same second.
                 continue
             except BaseException:
-                self._forget_unless_stored(place)
+                self._forget_unless_stored(folder)
                 raise
-            return place.name
+            adapter = plan.adapter
+            return folder.name, adapter.for_run(options) if isinstance(adapter, PerRun) else adapter
 
-    def _forget_unless_stored(self, place: Path) -> None:
-        """Remove the folder of a run that did not begin: nobody could go on with it."""
+    def _forget_unless_stored(self, folder: Path) -> None:
+        """Remove the folder of a run that did not begin: it could not be resumed."""
         with suppress(StoreError):
-            if place.name not in self.store.run_ids():
-                shutil.rmtree(place)
+            if folder.name not in self.store.run_ids():
+                shutil.rmtree(folder)
 
-    def restore(self, place: Path) -> str:
+    def restore(self, folder: Path) -> str:
         """Write a run anew into a store that has lost it, from its folder.
 
         Compiling is deterministic and tags are counted up, so its jobs can be found again.
@@ -152,25 +192,26 @@ class Session:
         from runner.config.run_config import run_config
         from runner.jobs.storing import store_run
         from runner.planning.compilation import compile_sweep
+        from runner.planning.points import stored_options
         from runner.run_folder.files import read_json
         from runner.store.records import RunRecord
 
-        run_id = place.resolve().name
+        run_id = folder.resolve().name
         resolved, provenance = (
-            read_json(place, "resolved.json"),
-            read_json(place, "provenance.json"),
+            read_json(folder, "resolved.json"),
+            read_json(folder, "provenance.json"),
         )
         config = run_config(resolved)
         device = (
-            (place / "device.json").read_text(encoding="utf-8") if provenance["device"] else None
+            (folder / "device.json").read_text(encoding="utf-8") if provenance["device"] else None
         )
         snapshot = DeviceSnapshot.from_json(json.loads(device)) if device else None
         document = {
-            "config": (place / "config.yaml").read_text(encoding="utf-8"),
+            "config": (folder / "config.yaml").read_text(encoding="utf-8"),
             "resolved": resolved,
             "device": device,
             "provenance": provenance,
-            "options": self._options(config, run_id),
+            "options": stored_options(config, run_id, self.runs),
         }
         run = RunRecord(
             run_id,
@@ -182,12 +223,6 @@ class Session:
         )
         store_run(self.store, run, config, snapshot, compile_sweep(config, snapshot))
         return run_id
-
-    def _options(self, config: RunConfig, run_id: str) -> dict[str, Any]:
-        """Options with which the provider of a run is opened."""
-        from runner.planning.points import stored_options
-
-        return stored_options(config, run_id, self.runs)
 
     # Working on a run
 
@@ -210,6 +245,10 @@ class Session:
         options = backend.record.resume_options(stored, self.store.account(run_id).jobs > 0)
         return open_adapter(backend.provider, device, options)
 
+    def is_over(self, run_id: str) -> bool:
+        """Whether nothing is left to send or to fetch."""
+        return not self.store.tally(run_id).open and not self.store.submissions(run_id, OPEN)
+
     def manager(
         self,
         run_id: str,
@@ -224,6 +263,45 @@ class Session:
             self.store, adapter or self.adapter(run_id), notify=tell, on_tally=tallied
         )
 
+    def work(
+        self,
+        run_id: str,
+        adapter: Adapter,
+        *,
+        wait: bool = True,
+        send: bool = True,
+        until: float | None = None,
+        tell: Callable[[str], object] = lambda _: None,
+        tallied: Callable[[Tally], object] = lambda _: None,
+    ) -> None:
+        """Work on a run; if it must not go on, what is there is written into its folder.
+
+        Args:
+            run_id: the run.
+            adapter: its opened device, which is closed at the end.
+            wait: go on until every job has ended.
+            send: also send what was not sent yet.
+            until: stop waiting at this time, seconds since 1970.
+            tell: receives one line for everything worth telling.
+            tallied: receives how far the run is.
+
+        Raises:
+            RunIsBusy: if another process works on the run.
+            OverBudget: if the next job would exceed the budget.
+            ProviderRefused: if the provider refuses to take jobs.
+            Unusable: if the account must be mended before the provider says anything.
+        """
+        from backends.adapter import Unusable
+        from runner.jobs.sender import ProviderRefused
+
+        manager = self.manager(run_id, tell, tallied, adapter)
+        with _closing(adapter, tell):
+            try:
+                manager.work(run_id, wait=wait, send=send, until=until)
+            except (OverBudget, ProviderRefused, Unusable):
+                self.write(run_id)
+                raise
+
     def write(self, run_id: str) -> list[ResultRow]:
         """Write the run folder from the store, on any machine, however far the run is.
 
@@ -235,15 +313,15 @@ class Session:
         from runner.report.report import draw_and_report
         from runner.run_folder import files as folders
 
-        place = self.runs / run_id
-        folders.write_inputs(place, self.store.run(run_id).document)
+        folder = self.runs / run_id
+        folders.write_inputs(folder, self.store.run(run_id).document)
         folders.write_results(
-            place,
+            folder,
             collected_points(self.store, run_id),
             self.outcome(run_id),
             collected_calibration(self.store, run_id),
         )
-        return draw_and_report(place)
+        return draw_and_report(folder)
 
     def outcome(self, run_id: str) -> dict[str, Any]:
         """How far a run is, and its forecast beside its bill."""
@@ -257,3 +335,17 @@ class Session:
                 "jobs_not_billed_yet": account.unbilled,
             },
         }
+
+
+@contextmanager
+def _closing(adapter: Adapter, tell: Callable[[str], object]) -> Iterator[None]:
+    from backends.adapter import Closes, ProviderError
+
+    try:
+        yield
+    finally:
+        if isinstance(adapter, Closes):
+            try:
+                adapter.close()
+            except ProviderError as error:
+                tell(f"{error}; the provider closes it by itself in time")

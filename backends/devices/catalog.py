@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def load_device(name: str) -> DeviceSnapshot:
         UnusableDevice: if the device cannot run Clifford circuits.
     """
     if name.endswith(".json"):
-        return _read(Path(name), name)
+        return _read(Path(name), name, _version(Path(name)))
     if name not in packaged_devices():
         near = get_close_matches(name, packaged_devices(), n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -55,7 +55,8 @@ def load_device(name: str) -> DeviceSnapshot:
             f"unknown device '{name}'{hint} (a name from 'enclone devices', or the path of a "
             "calibration file that ends in .json)"
         )
-    return _read(_packaged_files()[name], name)
+    file = _packaged_files()[name]
+    return _read(file, name, _version(file))
 
 
 def as_snapshot(device: str | DeviceSnapshot) -> DeviceSnapshot | None:
@@ -87,7 +88,19 @@ def _is_capabilities(document: Any) -> bool:
     )
 
 
-def _read(path: Path, name: str) -> DeviceSnapshot:
+def _version(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written anew; None if there is no such file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None  # reading it tells what is wrong
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, name: str, version: tuple[int, int] | None) -> DeviceSnapshot:
+    """The device of a file; each version of the file is read once."""
+    del version
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import rustworkx as rx
@@ -317,49 +317,56 @@ class DeviceSnapshot:
     def to_target(self) -> Target:
         """A Qiskit target of what works: broken couplers and qubits take no gate.
 
+        It is built once and shared, since building takes long: copy it before you change it.
+
         Raises:
             UnusableDevice: if no coupler works.
         """
-        if not self.working_couplers:
-            raise UnusableDevice(
-                f"device '{self.name}' has no working coupler: each of its "
-                f"{len(self.couplers)} two-qubit gates is reported broken (error 1) or touches "
-                "a qubit without calibration; take another snapshot or another device"
-            )
-        target = Target(
-            num_qubits=self.num_qubits,
-            qubit_properties=[QubitProperties(q.t1_seconds, q.t2_seconds) for q in self.qubits],
+        return _target(self)
+
+
+@lru_cache(maxsize=16)
+def _target(device: DeviceSnapshot) -> Target:
+    if not device.working_couplers:
+        raise UnusableDevice(
+            f"device '{device.name}' has no working coupler: each of its "
+            f"{len(device.couplers)} two-qubit gates is reported broken (error 1) or touches "
+            "a qubit without calibration; take another snapshot or another device"
         )
-        gates = get_standard_gate_name_mapping()
-        working = [k for k, q in enumerate(self.qubits) if q.works]
-        pulses = {
-            (k,): InstructionProperties(self.qubits[k].gate_seconds, self.qubits[k].gate_error)
-            for k in working
-        }
-        target.add_instruction(gates["sx"], dict(pulses))
-        target.add_instruction(gates["x"], dict(pulses))
-        virtual = {(k,): InstructionProperties(0.0, 0.0) for k in working}
-        target.add_instruction(gates["rz"], virtual)
-        target.add_instruction(
-            _entangling_gate(self.entangler),
-            {
-                pair: InstructionProperties(c.gate_seconds, c.error)
-                for pair, c in self.working_couplers.items()
-            },
+    target = Target(
+        num_qubits=device.num_qubits,
+        qubit_properties=[QubitProperties(q.t1_seconds, q.t2_seconds) for q in device.qubits],
+    )
+    gates = get_standard_gate_name_mapping()
+    working = [k for k, q in enumerate(device.qubits) if q.works]
+    pulses = {
+        (k,): InstructionProperties(device.qubits[k].gate_seconds, device.qubits[k].gate_error)
+        for k in working
+    }
+    target.add_instruction(gates["sx"], dict(pulses))
+    target.add_instruction(gates["x"], dict(pulses))
+    virtual = {(k,): InstructionProperties(0.0, 0.0) for k in working}
+    target.add_instruction(gates["rz"], virtual)
+    target.add_instruction(
+        _entangling_gate(device.entangler),
+        {
+            pair: InstructionProperties(c.gate_seconds, c.error)
+            for pair, c in device.working_couplers.items()
+        },
+    )
+    readout = {
+        (k,): InstructionProperties(
+            device.qubits[k].readout_seconds, device.qubits[k].readout_error
         )
-        readout = {
-            (k,): InstructionProperties(
-                self.qubits[k].readout_seconds, self.qubits[k].readout_error
-            )
-            for k in working
-        }
-        target.add_instruction(Measure(), readout)
-        if "reset" not in self.lacks:
-            target.add_instruction(Reset(), {(k,): None for k in working})
-        target.add_instruction(Delay(Parameter("t")), {(k,): None for k in working})
-        if self.dynamic_circuits:
-            target.add_instruction(IfElseOp, name="if_else")
-        return target
+        for k in working
+    }
+    target.add_instruction(Measure(), readout)
+    if "reset" not in device.lacks:
+        target.add_instruction(Reset(), {(k,): None for k in working})
+    target.add_instruction(Delay(Parameter("t")), {(k,): None for k in working})
+    if device.dynamic_circuits:
+        target.add_instruction(IfElseOp, name="if_else")
+    return target
 
 
 def _entangling_gate(name: str) -> Gate:

@@ -1,21 +1,18 @@
 """Predictions beside the published tables, with a summary of how far they are apart.
 
-Each configuration is one table: its points are compiled and predicted for its device's calibration,
+Each plan is one table: its points are predicted for its device's calibration,
 and compared where something was published. Nothing is fitted and nothing is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backends.devices.catalog import as_snapshot
 from experiments.published import Published
-from runner.config.run_config import RunConfig
 from runner.kinds.registry import kind_of
-from runner.planning.compilation import compile_sweeps
-from runner.planning.points import PlannedPoint, planned_row
+from runner.planning.plan import Plan
 from runner.report.columns import MISSING, Column, heading, number, point_columns
 from runner.report.tables import filled
 from runner.results.rows import ResultRow
@@ -93,27 +90,18 @@ class ComparedTable:
         }
 
 
-def compared_tables(
-    configs: Sequence[RunConfig], finished: Callable[[], object] = lambda: None
-) -> list[ComparedTable]:
-    """Compile and predict every point of every configuration.
-
-    Raises:
-        BackendError: if a device cannot be used.
-    """
-    runs = [(config, as_snapshot(config.backend.device)) for config in configs]
-    return [
-        _table(config, planned)
-        for config, planned in zip(configs, compile_sweeps(runs, finished), strict=True)
-    ]
-
-
-def _table(config: RunConfig, planned: Sequence[PlannedPoint]) -> ComparedTable:
+def compared_table(plan: Plan) -> ComparedTable:
+    """A plan beside what was published of its points."""
+    config = plan.config
     return ComparedTable(
         config.name,
         kind_of(config.experiment.kind).wording.published_table,
         config.backend.device,
-        tuple(ComparedRow(planned_row(config, p, 0), p.point.published()) for p in planned),
+        tuple(
+            ComparedRow(row, planned.point.published())
+            # Repeats are predicted alike, so the first stands for all.
+            for row, planned in zip(plan.rows, plan.points, strict=False)
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from runner.cli.output import (
     out_option,
     override_option,
     print_pairs,
+    print_plan,
     print_rows,
     shared,
 )
@@ -119,54 +120,19 @@ def validate(configs: Sequence[str], overrides: Sequence[str], as_json: bool) ->
 @shared(override_option, json_option)
 def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool) -> None:
     """Show what CONFIG would run, predict and cost; no job is made."""
-    from dataclasses import asdict
-
-    from runner.config.loading import load_config
-    from runner.planning.compilation import compile_sweep
-    from runner.planning.explanation import compilation, compiler_remarks
-    from runner.planning.forecast import forecast, require_budget
-    from runner.planning.points import pinned, planned_row
-    from runner.report.tables import plan_table
+    from runner.planning.plan import make_plan
     from runner.run_folder.locations import runs_folder
-    from runner.session import Session
-    from runner.status import jobs
 
-    settings, _ = load_config(config, overrides)
-    adapter = Session(runs_folder(None)).planning_adapter(settings)
-    settings = pinned(settings, adapter)
-    with compiling(settings) as advance:
-        planned = compile_sweep(settings, adapter.snapshot(), advance)
-    rows = [planned_row(settings, p, r) for r in range(settings.repeats) for p in planned]
-    cost = forecast(settings, adapter, planned)
-    if draw is not None and (snapshot := adapter.snapshot()) is not None:
+    planned = make_plan(config, overrides, runs=runs_folder(None), progress=compiling)
+    if draw is not None and planned.snapshot is not None:
         from runner.report.placement_drawing import draw_placements
 
-        draw_placements(Path(draw), planned, snapshot)
+        draw_placements(Path(draw), planned.points, planned.snapshot)
     if as_json:
-        document = {
-            "rows": [row.planned() for row in rows],
-            "forecast": asdict(cost),
-            "compiled": [compilation(one, adapter.snapshot()) for one in planned],
-        }
-        click.echo(json.dumps(document, indent=1))
+        click.echo(json.dumps(planned.as_dict(), indent=1))
     else:
-        click.echo(plan_table(rows))
-        for line in compiler_remarks(planned, adapter.snapshot()):
-            click.echo(line)
-        click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
-        click.echo(
-            f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD ({cost.job_fees_usd:g} "
-            f"for jobs, {cost.shot_fees_usd:g} for shots)"
-        )
-        if cost.queue_seconds is None:
-            click.echo("queue: unknown")
-        elif cost.queue_seconds:
-            click.echo(f"queue: {cost.queue_seconds:g} s before the first job runs")
-        if cost.device_seconds is not None:
-            click.echo(f"the same shots on the device: {cost.device_seconds:.0f} s")
-        for assumption in cost.assumptions:
-            click.echo(f"  assumed: {assumption}")
-    require_budget(cost, settings.budget)
+        print_plan(planned)
+    planned.require_budget()
 
 
 @main.command()
@@ -174,12 +140,12 @@ def plan(config: str, draw: str | None, overrides: Sequence[str], as_json: bool)
 @shared(override_option, json_option)
 def tables(configs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
     """Predict each CONFIG and compare with the published table; no job is made."""
-    from runner.analysis.published_tables import compared_tables, summary_text, table_text
-    from runner.config.loading import load_config
+    from runner.analysis.published_tables import compared_table, summary_text, table_text
+    from runner.planning.plan import make_plans
+    from runner.run_folder.locations import runs_folder
 
-    loaded = [load_config(config, overrides)[0] for config in configs]
-    with compiling(*loaded) as advance:
-        found = compared_tables(loaded, advance)
+    plans = make_plans(configs, overrides, runs=runs_folder(None), progress=compiling)
+    found = [compared_table(one) for one in plans]
     if as_json:
         click.echo(json.dumps([table.as_dict() for table in found], indent=1))
         return

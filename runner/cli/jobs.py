@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from runner.cli.output import (
     timeout_option,
     write_and_show,
 )
-from runner.errors import EXIT_PENDING, OverBudget
+from runner.errors import EXIT_PENDING
 
 if TYPE_CHECKING:
     from backends.adapter import Adapter
@@ -75,9 +75,12 @@ def resume(run: str, out: str | None, timeout: float | None, as_json: bool) -> N
     """
     session = _session(out)
     run_id = session.find(run)
-    adapter = session.adapter(run_id)
-    _work(session, run_id, adapter, until=_until(timeout))
-    write_and_show(session, run_id, as_json=as_json, remark=_remark(adapter))
+    remark = ""
+    if not session.is_over(run_id):
+        adapter = session.adapter(run_id)
+        _work(session, run_id, adapter, until=_until(timeout))
+        remark = _remark(adapter)
+    write_and_show(session, run_id, as_json=as_json, remark=remark)
 
 
 @click.command()
@@ -90,7 +93,8 @@ def collect(run: str, out: str | None, as_json: bool) -> None:
     session = _session(out)
     run_id = session.find(run)
     try:
-        _work(session, run_id, session.adapter(run_id), wait=False, send=False)
+        if not session.is_over(run_id):
+            _work(session, run_id, session.adapter(run_id), wait=False, send=False)
     except RunIsBusy:
         click.echo("another process works on this run; this is what it has stored", err=True)
     write_and_show(session, run_id, as_json=as_json)
@@ -192,32 +196,12 @@ def _session(out: str | None) -> Session:
 
 def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Session, str, Adapter]:
     """Plan, check the budget, and write the run down; nothing is sent."""
-    from backends.adapter import Checks
-    from runner.config.loading import load_config
-    from runner.planning.compilation import compile_sweep
-    from runner.planning.forecast import forecast, require_budget
-    from runner.planning.points import decided, pinned
-    from runner.run_folder.locations import require_place
-
-    settings, source = load_config(config, overrides)
     session = _session(out)
-    require_place(session.runs)
-    session.require_store()
-    planning = session.planning_adapter(settings)
-    if isinstance(planning, Checks):
-        # Before anything is compiled or written down.
-        planning.require_ready()
-    settings = pinned(settings, planning)
-    with compiling(settings) as advance:
-        planned = compile_sweep(settings, planning.snapshot(), advance)
-    settings = decided(settings, planned)
-    cost = forecast(settings, planning, planned)
-    require_budget(cost, settings.budget)
-    if isinstance(planning, Checks):
-        planning.require_ready(cost.qpu_seconds)
-        click.echo(f"before: {planning.allowance()}", err=True)
-    run_id = session.begin(settings, source, overrides, planning, planned)
-    return session, run_id, session.adapter(run_id)
+    plan = session.plan(config, overrides, compiling)
+    if left := session.require_sendable(plan):
+        click.echo(f"before: {left}", err=True)
+    run_id, adapter = session.begin(plan)
+    return session, run_id, adapter
 
 
 def _until(timeout: float | None) -> float | None:
@@ -233,24 +217,17 @@ def _work(
     send: bool = True,
     until: float | None = None,
 ) -> None:
-    """Work on a run; if it must not go on, what is there is written into its folder."""
-    from backends.adapter import Unusable
-    from runner.jobs.sender import ProviderRefused
-
-    with _resumable(run_id), following() as (tell, show), _closing(adapter, tell):
-        try:
-            session.manager(run_id, tell, show, adapter).work(
-                run_id, wait=wait, send=send, until=until
-            )
-        except (OverBudget, ProviderRefused, Unusable):
-            session.write(run_id)
-            raise
+    """Work on a run, and show how far it is."""
+    with _resumable(run_id), following() as (tell, show):
+        session.work(run_id, adapter, wait=wait, send=send, until=until, tell=tell, tallied=show)
 
 
 def _follow(session: Session, run_id: str, until: float | None) -> None:
     """Wait for the end of a run that this process or another works on."""
     from runner.store.locking import RunIsBusy
 
+    if session.is_over(run_id):
+        return
     store = session.store
     with _resumable(run_id), following() as (tell, show):
         manager = session.manager(run_id, tell, show)
@@ -268,20 +245,6 @@ def _follow(session: Session, run_id: str, until: float | None) -> None:
             if until is not None and time.time() >= until:
                 return
             time.sleep(LOOK_SECONDS)
-
-
-@contextmanager
-def _closing(adapter: Adapter, tell: Callable[[str], object]) -> Iterator[None]:
-    from backends.adapter import Closes, ProviderError
-
-    try:
-        yield
-    finally:
-        if isinstance(adapter, Closes):
-            try:
-                adapter.close()
-            except ProviderError as error:
-                tell(f"{error}; the provider closes it by itself in time")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from runner.config.run_config import RunConfig
+    from runner.planning.plan import Plan
     from runner.results.rows import ResultRow
     from runner.session import Session
     from runner.store.records import Tally
@@ -54,6 +55,31 @@ def print_rows(rows: Sequence[ResultRow], *, as_json: bool) -> None:
         click.echo(json.dumps([row.as_dict() for row in rows], indent=1))
     else:
         click.echo(result_table(rows), nl=False)
+
+
+def print_plan(plan: Plan) -> None:
+    """The rows of a plan as a table, how its points were compiled, and what it costs."""
+    from runner.planning.explanation import compiler_remarks
+    from runner.report.tables import plan_table
+    from runner.status import jobs
+
+    cost = plan.forecast
+    click.echo(plan_table(plan.rows))
+    for line in compiler_remarks(plan.points, plan.snapshot):
+        click.echo(line)
+    click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
+    click.echo(
+        f"billed: {cost.qpu_seconds:g} QPU seconds, {cost.usd:g} USD ({cost.job_fees_usd:g} "
+        f"for jobs, {cost.shot_fees_usd:g} for shots)"
+    )
+    if cost.queue_seconds is None:
+        click.echo("queue: unknown")
+    elif cost.queue_seconds:
+        click.echo(f"queue: {cost.queue_seconds:g} s before the first job runs")
+    if cost.device_seconds is not None:
+        click.echo(f"the same shots on the device: {cost.device_seconds:.0f} s")
+    for assumption in cost.assumptions:
+        click.echo(f"  assumed: {assumption}")
 
 
 def print_pairs(pairs: dict[str, str], names: tuple[str, str], *, as_json: bool) -> None:

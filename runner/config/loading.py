@@ -11,17 +11,17 @@ from runner.config.backend import read_backend
 from runner.config.checks import combination_problems, section_problems
 from runner.config.messages import located_problem
 from runner.config.run_config import RunConfig
-from runner.config.source import Source, read_source
+from runner.config.source import Given, Source, given_source
 from runner.errors import ConfigError, Problem
 
 
-def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, Source]:
+def load_config(given: Given, overrides: Sequence[str] = ()) -> tuple[RunConfig, Source]:
     """Read, override and check a configuration.
 
     Raises:
         ConfigError: with every problem found, in the order of the file.
     """
-    source = _overridden(file, overrides)
+    source = _overridden(given, overrides)
     found: list[tuple[tuple[int, int], Problem]] = []
     config: RunConfig | None = None
     try:
@@ -40,13 +40,13 @@ def load_config(file: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, So
     return config, source
 
 
-def given_config(file: str, overrides: Sequence[str] = ()) -> RunConfig:
+def given_config(given: Given, overrides: Sequence[str] = ()) -> RunConfig:
     """A configuration as it is given, without asking what any device can do.
 
     Raises:
         ConfigError: if it is none.
     """
-    source = _overridden(file, overrides)
+    source = _overridden(given, overrides)
     try:
         return RunConfig.model_validate(source.data)
     except ValidationError as error:
@@ -54,8 +54,8 @@ def given_config(file: str, overrides: Sequence[str] = ()) -> RunConfig:
         raise ConfigError([problem for _, problem in sorted(found, key=lambda p: p[0])]) from None
 
 
-def _overridden(file: str, overrides: Sequence[str]) -> Source:
-    source = read_source(file)
+def _overridden(given: Given, overrides: Sequence[str]) -> Source:
+    source = given_source(given)
     for assignment in overrides:
         source.override(assignment)
     return source

@@ -1,10 +1,12 @@
-"""Reading a YAML 1.2 file so that every value knows its line and column."""
+"""A configuration as given, a YAML 1.2 file, text or a mapping; every value knows its position."""
 
 from __future__ import annotations
 
+import io
+import re
 import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -22,26 +24,42 @@ MOST_VALUES = 100_000
 _LONGEST_NUMBER = 1000
 _DEEPEST = 50
 
+_TEXT = re.compile(r"\n|:\s|^\s*\{")
+"""What no path of a file has, but every configuration."""
+
 Place = Sequence[str | int]
+
+Given = Mapping[str, Any] | str | Path
+"""A configuration: a mapping, YAML text, or the path of a YAML file."""
 
 
 class Source:
-    """A parsed configuration file and the overrides given on the command line.
+    """A parsed configuration and the overrides given with it.
 
     Attributes:
-        name: the file as the user named it.
-        text: its content.
+        name: the file as the user named it; empty if it is no file.
+        text: its content as YAML.
         data: plain mappings, lists and scalars, overrides applied.
     """
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, *, has_lines: bool = True) -> None:
         self.name = name
         self.text = text
-        reader = _Reader(lambda mark: f"{name}:{mark.line + 1}:{mark.column + 1}")
-        self.data: dict[str, Any] = _mapping(reader.read(text.removeprefix("\ufeff")), name)
+        self._has_lines = has_lines
+        reader = _Reader(lambda mark: self._shown((), mark.line + 1, mark.column + 1))
+        self.data: dict[str, Any] = _mapping(
+            reader.read(text.removeprefix("\ufeff")), self._shown((), 1, 1)
+        )
         self._marks = reader.marks
         self._key_marks = reader.key_marks
         self._overridden: dict[tuple[str | int, ...], str] = {}
+
+    def _shown(self, path: Place, line: int, column: int) -> str:
+        """A position for people; where there is no file the keys that lead there say more."""
+        if self.name:
+            return f"{self.name}:{line}:{column}"
+        keys = ".".join(map(str, path)) or "configuration"
+        return f"{keys} (line {line}, column {column})" if self._has_lines else keys
 
     def override(self, assignment: str) -> None:
         """Apply ``key.path=value``, the value read as YAML.
@@ -66,12 +84,15 @@ class Source:
         self._overridden[tuple(keys)] = place
 
     def place(self, path: Place, *, of_key: bool = False) -> str:
-        """``file:line:column`` of the value (or key) at a path, or of what encloses it."""
+        """``file:line:column`` of the value (or key) at a path, or of what encloses it.
+
+        Without a file, the keys that lead there, such as ``experiment.n``.
+        """
         line, column = self.position(path, of_key=of_key)
         for length in range(len(path), 0, -1):
             if tuple(path[:length]) in self._overridden:
                 return self._overridden[tuple(path[:length])]
-        return f"{self.name}:{line}:{column}"
+        return self._shown(path, line, column)
 
     def position(self, path: Place, *, of_key: bool = False) -> tuple[int, int]:
         """Line and column, from 1, of the value (or key) at a path, or of what encloses it."""
@@ -91,6 +112,55 @@ def read_source(file: str) -> Source:
         ConfigError: if it is missing, too large, not text, or not YAML with unique keys.
     """
     return Source(file, _read_text(file))
+
+
+def given_source(config: Given) -> Source:
+    """The source of a configuration, whatever it is given as.
+
+    Args:
+        config: a mapping, the path of a YAML file, or YAML text: text has a line break or a colon
+            that is followed by a space.
+
+    Raises:
+        ConfigError: as :func:`read_source`, or if the mapping holds what YAML cannot say.
+    """
+    if isinstance(config, Mapping):
+        text = io.StringIO()
+        writer = YAML()
+        writer.default_flow_style = None
+        writer.width = 100
+        writer.dump(_plain(config, ()), text)
+        return Source("", text.getvalue(), has_lines=False)
+    if isinstance(config, str) and _TEXT.search(config):
+        return Source("", config)
+    return read_source(str(config))
+
+
+def _plain(value: Any, path: tuple[str, ...]) -> Any:
+    """A value of a mapping as YAML has it: tuples, ranges and arrays become lists.
+
+    Raises:
+        ConfigError: if there is no such value in YAML.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): _plain(held, (*path, str(key))) for key, held in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(held, (*path, str(index))) for index, held in enumerate(value)]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist(), path)
+    if isinstance(value, PurePath):
+        return str(value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise ConfigError(
+        [
+            Problem(
+                ".".join(path),
+                f"a value of type '{type(value).__name__}' has no place in a configuration; give "
+                "text, a number, true or false, a list or a mapping",
+            )
+        ]
+    )
 
 
 class _Reader:
@@ -194,13 +264,13 @@ def _kind(node: Node) -> str:
     return str(node.tag or "").rpartition(":")[2]
 
 
-def _mapping(data: Any, name: str) -> dict[str, Any]:
+def _mapping(data: Any, place: str) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
     raise ConfigError(
         [
             Problem(
-                f"{name}:1:1",
+                place,
                 "a configuration is a mapping with sections such as 'experiment:' and "
                 "'backend:'; see configs/quickstart.yaml",
             )

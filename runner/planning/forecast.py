@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.adapter import Adapter, Quote
+from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.schedule import schedule, total_seconds
 from experiments.stabilizer.clifford import steps
 from runner.config.run_config import BudgetConfig, RunConfig
@@ -47,13 +48,23 @@ class Forecast:
     assumptions: tuple[str, ...]
 
 
-def forecast(config: RunConfig, adapter: Adapter, planned: Sequence[PlannedPoint]) -> Forecast:
+def forecast(
+    config: RunConfig,
+    adapter: Adapter,
+    snapshot: DeviceSnapshot | None,
+    planned: Sequence[PlannedPoint],
+) -> Forecast:
     """Put the circuits into jobs as a run would, and add up what they cost.
+
+    Args:
+        config: the run.
+        adapter: its opened device.
+        snapshot: the calibration that circuits were compiled for; None for a perfect device.
+        planned: the points, compiled.
 
     Raises:
         DoesNotFitJob: if one circuit alone exceeds what a job may hold.
     """
-    snapshot = adapter.snapshot()
     programs = requests_of(config, planned)
     circuits = circuits_of(config, snapshot, planned)
     jobs = list(groups(circuits, adapter.limits()))

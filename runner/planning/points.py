@@ -11,6 +11,7 @@ from typing import Any
 from backends.adapter import Adapter, Pins
 from backends.compiling.compile import CompiledPoint
 from backends.devices.catalog import IDEAL
+from backends.devices.snapshot import DeviceSnapshot
 from backends.providers.record import RunHome
 from experiments.point import Point
 from runner.config.run_config import RunConfig
@@ -45,9 +46,8 @@ class PlannedPoint:
         return next(status for status in _WORST_FIRST if status in found)
 
 
-def pinned(config: RunConfig, adapter: Adapter) -> RunConfig:
+def pinned(config: RunConfig, adapter: Adapter, snapshot: DeviceSnapshot | None) -> RunConfig:
     """The configuration with what was chosen for it, so that the run goes on where it began."""
-    snapshot = adapter.snapshot()
     if not isinstance(adapter, Pins) or snapshot is None:
         return config
     # Which device it is stands in the snapshot, whatever the configuration calls it.

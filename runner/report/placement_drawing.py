@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -22,7 +23,9 @@ _OTHERS, _UNUSED, _BROKEN = "#999999", "#DDDDDD", "#FFFFFF"
 _INCHES = 11.0
 
 
-def draw_placements(folder: Path, planned: list[PlannedPoint], snapshot: DeviceSnapshot) -> None:
+def draw_placements(
+    folder: Path, planned: Sequence[PlannedPoint], snapshot: DeviceSnapshot
+) -> None:
     """Write an SVG for each point, named by its label.
 
     Args:

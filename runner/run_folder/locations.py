@@ -71,7 +71,7 @@ def choose(known: Sequence[str], wanted: str, place: str) -> str:
     )
 
 
-def require_place(runs: Path) -> None:
+def require_writable(runs: Path) -> None:
     """Raise :class:`RunFolderError` where no run could be written, before any work is done."""
     place = runs.absolute()
     nearest = next(p for p in (place, *place.parents) if p.exists())

@@ -109,15 +109,29 @@ class RehearsalAdapter:
         device: the device; None for a perfect one.
         cloud: the cloud.
         transport: the way to it.
+        clock: time in seconds, the same for all processes.
+        sleep: passes a number of seconds.
     """
 
-    def __init__(self, device: DeviceSnapshot | None, cloud: Cloud, transport: Transport) -> None:
+    def __init__(
+        self,
+        device: DeviceSnapshot | None,
+        cloud: Cloud,
+        transport: Transport,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.provider = "rehearsal"
         self.ephemeral = False
         self._device = device
         self._cloud = cloud
         self._settings = cloud.settings
         self._transport = transport
+        self._clock, self._sleep = clock, sleep
+
+    def for_run(self, options: Mapping[str, Any]) -> RehearsalAdapter:
+        """The same device, on the cloud of a run that has sent no jobs yet."""
+        return _opened(self._device, {**options, "used": False}, self._clock, self._sleep)
 
     def snapshot(self) -> DeviceSnapshot | None:
         """The simulated device."""
@@ -305,7 +319,15 @@ def open_rehearsal(
         UnknownDevice: if there is no such device.
         ProviderError: if an option is wrong, or the file cannot be used or was made otherwise.
     """
-    snapshot = as_snapshot(device)
+    return _opened(as_snapshot(device), options, clock, sleep)
+
+
+def _opened(
+    snapshot: DeviceSnapshot | None,
+    options: Mapping[str, Any],
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> RehearsalAdapter:
     wanted = dict(options)
     path = Path(wanted.pop("cloud", "rehearsal.sqlite"))
     used = wanted.pop("used", None)
@@ -326,4 +348,4 @@ def open_rehearsal(
     cloud = Cloud(path, clock, settings)
     if used is not None:
         cloud.make()
-    return RehearsalAdapter(snapshot, cloud, Transport(cloud, script, clock, sleep))
+    return RehearsalAdapter(snapshot, cloud, Transport(cloud, script, clock, sleep), clock, sleep)

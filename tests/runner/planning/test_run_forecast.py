@@ -34,7 +34,8 @@ def test_a_local_run_bills_nothing_and_tells_what_the_device_would_take():
         {"experiment": {"kind": "entanglement", "n": 2}, "shots": 1000, "repeats": 3}
     )
     adapter = open_adapter("stim", config.backend.device)
-    cost = forecast(config, adapter, compile_sweep(config, adapter.snapshot()))
+    snapshot = adapter.snapshot()
+    cost = forecast(config, adapter, snapshot, compile_sweep(config, snapshot))
     assert (cost.circuits, cost.shots) == (9, 9000)
     assert (cost.qpu_seconds, cost.usd) == (0, 0)
     assert 9000 * RESET_SECONDS < cost.device_seconds < 9000 * (RESET_SECONDS + 20e-6)
@@ -48,5 +49,5 @@ def test_a_perfect_device_has_no_clock():
             "backend": {"provider": "stim", "device": "ideal"},
         }
     )
-    cost = forecast(config, open_adapter("stim", "ideal"), compile_sweep(config, None))
+    cost = forecast(config, open_adapter("stim", "ideal"), None, compile_sweep(config, None))
     assert cost.device_seconds is None
