@@ -76,6 +76,9 @@ class EncryptGate(Gate):
     parity of a chain of qubits at its middle by CX gates from both ends, rotates the middle qubit,
     and undoes the CX gates: 4n CX gates in all, in a depth of about 2n + 4.
 
+    >>> EncryptGate(2).num_qubits, EncryptGate(2).definition.count_ops()["cx"]
+    (3, 8)
+
     Args:
         n: number of signal qubits, n >= 2.
 
@@ -113,6 +116,9 @@ class DecryptGate(Gate):
     Pauli; 3n/2 two-qubit gates.
 
     Afterwards the first qubit holds the input.
+
+    >>> DecryptGate(3, clone=2).num_qubits
+    4
 
     Args:
         n: number of signal qubits, n >= 2.

@@ -53,6 +53,9 @@ TO_Z: dict[str, tuple[str, ...]] = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
 class Cloning:
     """One instance of the protocol: number of signals, decrypted clone, strategy and input.
 
+    >>> Cloning(n=3, clone=2, strategy="frame").num_qubits
+    8
+
     Attributes:
         n: number of signal qubits (cloning parameter), n >= 2.
         clone: index of the decrypted clone, 1 … n; 0 is the input qubit A (n even).

@@ -1,6 +1,6 @@
-"""``python -m runner`` is the command ``enclone``."""
+"""``python -m runner`` is the command ``enclone``, as ``python -m enclone`` is."""
 
-from runner.cli.commands import main
+import runpy
 
 if __name__ == "__main__":
-    main(prog_name="enclone")
+    runpy.run_module("enclone", run_name="__main__")

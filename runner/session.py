@@ -68,7 +68,7 @@ class Session:
             _ = self.store
 
     def find(self, wanted: str) -> str:
-        """The id of a run by id, unambiguous prefix, ``latest``, or the path of its folder.
+        """The id of a run by id, unambiguous name or start of the id, ``latest``, or its folder.
 
         Raises:
             RunFolderError: if there is no such run, or several.
@@ -252,15 +252,15 @@ class Session:
     def manager(
         self,
         run_id: str,
-        tell: Callable[[str], object],
-        tallied: Callable[[Tally], object],
+        notify: Callable[[str], object],
+        on_tally: Callable[[Tally], object],
         adapter: Adapter | None = None,
     ) -> JobManager:
         """A job manager for a run."""
         from runner.jobs.manager import JobManager
 
         return JobManager(
-            self.store, adapter or self.adapter(run_id), notify=tell, on_tally=tallied
+            self.store, adapter or self.adapter(run_id), notify=notify, on_tally=on_tally
         )
 
     def work(
@@ -271,8 +271,8 @@ class Session:
         wait: bool = True,
         send: bool = True,
         until: float | None = None,
-        tell: Callable[[str], object] = lambda _: None,
-        tallied: Callable[[Tally], object] = lambda _: None,
+        notify: Callable[[str], object] = lambda _: None,
+        on_tally: Callable[[Tally], object] = lambda _: None,
     ) -> None:
         """Work on a run; if it must not go on, what is there is written into its folder.
 
@@ -282,8 +282,8 @@ class Session:
             wait: go on until every job has ended.
             send: also send what was not sent yet.
             until: stop waiting at this time, seconds since 1970.
-            tell: receives one line for everything worth telling.
-            tallied: receives how far the run is.
+            notify: receives one line of text for each event.
+            on_tally: receives the tally of circuits after every round.
 
         Raises:
             RunIsBusy: if another process works on the run.
@@ -294,8 +294,8 @@ class Session:
         from backends.adapter import Unusable
         from runner.jobs.sender import ProviderRefused
 
-        manager = self.manager(run_id, tell, tallied, adapter)
-        with _closing(adapter, tell):
+        manager = self.manager(run_id, notify, on_tally, adapter)
+        with _closing(adapter, notify):
             try:
                 manager.work(run_id, wait=wait, send=send, until=until)
             except (OverBudget, ProviderRefused, Unusable):
@@ -338,7 +338,7 @@ class Session:
 
 
 @contextmanager
-def _closing(adapter: Adapter, tell: Callable[[str], object]) -> Iterator[None]:
+def _closing(adapter: Adapter, notify: Callable[[str], object]) -> Iterator[None]:
     from backends.adapter import Closes, ProviderError
 
     try:
@@ -348,4 +348,4 @@ def _closing(adapter: Adapter, tell: Callable[[str], object]) -> Iterator[None]:
             try:
                 adapter.close()
             except ProviderError as error:
-                tell(f"{error}; the provider closes it by itself in time")
+                notify(f"{error}; the provider closes it by itself in time")

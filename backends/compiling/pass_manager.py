@@ -139,6 +139,17 @@ def protocol_pass_manager(
     labels of barriers are not needed; what is ambiguous is refused. Equal arguments give equal
     circuits.
 
+    >>> from backends.devices.catalog import load_device
+    >>> from qiskit.circuit import QuantumCircuit
+    >>> from experiments.gates import EncryptGate
+    >>> circuit = QuantumCircuit(5)
+    >>> for signal, noise in ((1, 3), (2, 4)):
+    ...     _ = circuit.h(signal), circuit.cx(signal, noise)
+    >>> _ = circuit.append(EncryptGate(2), [0, 1, 2])
+    >>> compiler = protocol_pass_manager(load_device("fake_kingston"), moves=1000)
+    >>> compiler.run(circuit).count_ops()["cz"] < 20
+    True
+
     Args:
         device: a snapshot, or any Qiskit target with ``cz``, ``cx`` or ``ecr``.
         seconds: budget of the search, which stands for a fixed number of moves.

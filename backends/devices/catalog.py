@@ -42,6 +42,9 @@ def load_device(name: str) -> DeviceSnapshot:
     A file may hold the properties document of an IBM backend, the capabilities document of a
     Braket device, or a snapshot that a run archived (``device.json``).
 
+    >>> load_device("fake_kingston").num_qubits
+    156
+
     Raises:
         UnknownDevice: if there is no such device or the file cannot be read as one.
         UnusableDevice: if the device cannot run Clifford circuits.

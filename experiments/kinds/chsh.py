@@ -69,6 +69,10 @@ def imperfect_cloner_s(copies: int) -> float:
 class ChshPoint(CloningPoint):
     """One point of the sweep.
 
+    >>> point = ChshPoint(Cloning(n=2), "2-2")
+    >>> len(point.settings()), point.witness_threshold
+    (4, 2.0)
+
     Attributes:
         cloning: n, clone and strategy.
         scenario: what is read when.

@@ -55,6 +55,9 @@ def qubit_names(n: int) -> tuple[str, ...]:
 class CorrelatorsPoint(CloningPoint):
     """One point of the sweep.
 
+    >>> CorrelatorsPoint(Cloning(n=2), "after").num_qubits
+    6
+
     Attributes:
         cloning: n, clone and strategy; a strategy that hands back a qubit.
         stage: ``before`` or ``after`` decryption.

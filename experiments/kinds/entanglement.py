@@ -45,6 +45,10 @@ _FILE_NAMES = {"0": "Z0", "1": "Z1", "+": "X0", "-": "X1", "+i": "Y0", "-i": "Y1
 class EntanglementPoint(CloningPoint):
     """One point of the sweep: one row of the result.
 
+    >>> point = EntanglementPoint(Cloning(n=3, clone=2, strategy="frame"), "parity")
+    >>> point.num_qubits, [setting.label for setting in point.settings()]
+    (8, ['ZZ', 'YY', 'XX'])
+
     Attributes:
         cloning: n, clone, strategy and input.
         estimator: ``bsm`` or ``parity``; without meaning for inputs other than ``bell``.

@@ -59,6 +59,9 @@ GHZ_ESTIMATORS: tuple[GhzEstimator, ...] = get_args(GhzEstimator)
 class GhzPoint(Point):
     """One point of the sweep.
 
+    >>> GhzPoint(r=3, n=2).num_qubits
+    15
+
     Attributes:
         r: qubits of the GHZ state.
         n: signal qubits of each group.

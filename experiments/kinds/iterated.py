@@ -66,6 +66,9 @@ def physical_generations(n: int, level: int) -> tuple[int, ...]:
 class IteratedPoint(Point):
     """One point of the sweep.
 
+    >>> IteratedPoint(n=2, generations=(1, 2), level=1).num_qubits
+    14
+
     Attributes:
         n: signal qubits of every instance.
         generations: instances in each generation; the first is 1.

@@ -40,6 +40,9 @@ READS: tuple[Read, ...] = get_args(Read)
 class StoragePoint(CloningPoint):
     """One point of the sweep.
 
+    >>> StoragePoint(Cloning(n=3), lost=(3,), loss="measure").parameters["lost"]
+    'S3'
+
     Attributes:
         cloning: n, the clone that comes back, and how.
         lost: servers (signal qubits, from 1) that are lost before decryption, ascending.

@@ -219,7 +219,7 @@ def _work(
 ) -> None:
     """Work on a run, and show how far it is."""
     with _resumable(run_id), following() as (tell, show):
-        session.work(run_id, adapter, wait=wait, send=send, until=until, tell=tell, tallied=show)
+        session.work(run_id, adapter, wait=wait, send=send, until=until, notify=tell, on_tally=show)
 
 
 def _follow(session: Session, run_id: str, until: float | None) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import RunFolderError, printable
+
+_BEGUN = re.compile(r"\d{8}T\d{6}Z-")
+_COUNTED = re.compile(r"-\d{3}$")
+_LISTED = 5
+"""So many candidates are listed of those that a user may have meant."""
 
 
 def runs_folder(out: str | None) -> Path:
@@ -15,7 +21,7 @@ def runs_folder(out: str | None) -> Path:
 
 
 def find(runs: Path, wanted: str) -> Path:
-    """A run folder by path, id, unambiguous prefix, or ``latest``.
+    """A run folder by path, id, unambiguous name or start of the id, or ``latest``.
 
     Raises:
         RunFolderError: if there is no such run, or several.
@@ -38,36 +44,52 @@ def find_folder(runs: Path, wanted: str) -> Path:
     return find(runs, wanted)
 
 
-def choose(known: Sequence[str], wanted: str, place: str) -> str:
-    """One of the known names, by name, unambiguous prefix or ``latest``, which is the last.
+def choose(known: Sequence[str], wanted: str, where: str) -> str:
+    """One of the known runs: the ``latest``, or by its id, its name, or the start of its id.
 
     Args:
-        known: names in the order in which the runs began.
+        known: ids in the order in which the runs began; each is the time of its start, the run's
+            name, and a number if several of a name began in the same second.
         wanted: what the user gave.
-        place: where they were looked for.
+        where: where they were looked for.
 
     Raises:
         RunFolderError: if there is no such run, or several.
     """
     if not known:
         raise RunFolderError(
-            f"there is no run in {place}; start one with 'enclone run CONFIG', or name another "
+            f"there is no run in {where}; start one with 'enclone run CONFIG', or name another "
             "place with --out or ENCLONE_RUNS"
         )
     if wanted == "latest":
         return known[-1]
     if wanted in known:
         return wanted
-    matching = [name for name in known if name.startswith(wanted)]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
+    named = [run_id for run_id in known if _has_name(run_id, wanted)]
+    found = named or [run_id for run_id in known if run_id.startswith(wanted)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
         raise RunFolderError(
-            f"no run in {place} starts with '{printable(wanted)}'; the latest is '{known[-1]}'"
+            f"no run in {where} is called '{printable(wanted)}' or starts with it; the latest is "
+            f"'{known[-1]}'"
         )
+    listed = ", ".join(found[-_LISTED:])
+    if len(found) > _LISTED:
+        listed = f"{len(found) - _LISTED} older ones, {listed}"
+    what = "is the name of" if named else "could be any of"
     raise RunFolderError(
-        f"'{wanted}' could be any of {len(matching)} runs, from '{matching[0]}' to "
-        f"'{matching[-1]}'; give more of the name"
+        f"'{wanted}' {what} {len(found)} runs: {listed}; give the start of one of these, or "
+        "'latest'"
+    )
+
+
+def _has_name(run_id: str, name: str) -> bool:
+    """Whether an id is that of a run of a name."""
+    begun = _BEGUN.match(run_id)
+    rest = run_id[begun.end() :] if begun else run_id
+    return rest == name or (
+        rest.startswith(f"{name}-") and _COUNTED.match(rest, len(name)) is not None
     )
 
 

@@ -28,6 +28,7 @@ from typing import TextIO
 
 SCRIPT = Path(sys.executable).with_name("enclone")
 _IMPORTED = (
+    "enclone.__main__",
     "backends.providers.local_adapter",
     "backends.compiling.tree_synthesis",
     "matplotlib.backends.backend_agg",
@@ -229,6 +230,6 @@ if __name__ == "__main__":
     # Not the folder of the tests: the command finds its packages as it is installed.
     del sys.path[0]
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    from runner.cli.commands import main
+    from enclone.__main__ import main
 
     sys.exit(main())
