@@ -1,117 +1,19 @@
 """Verification: a run is recomputed from its counts, and what was changed is found and named."""
 
-import json
 import re
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from changed_runs import BELL, STEM, XX, ZZ, Invoke, Verified, change_json, hashed_again, read_json
 from qiskit.circuit import Barrier, QuantumCircuit
-from runs import run_folders
 
 import runner
-from backends.adapter import Adapter, CircuitFailure
-from backends.providers.registry import open_adapter
 from backends.qpy_bytes import from_qpy, to_qpy
-from runner.cli.commands import main
-from runner.report.figure import figure_files
-from runner.results.rows import ResultRow
-from runner.run_folder.checksums import write_checksums
 
-Invoke = Callable[..., Result]
-
-SMALL = """\
-name: checked
-experiment: {kind: entanglement, n: 2, decrypt: {strategy: frame}, estimator: [bsm, parity]}
-compile: {seeds: 1}
-shots: 200
-repeats: 2
-"""
-STEM = "n02-clone1-frame"
-BELL = f"{STEM}-bsm-bell"
-ZZ, XX = f"{STEM}-parity-ZZ", f"{STEM}-parity-XX"
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("checked")
-    (place / "c.yaml").write_text(SMALL, encoding="utf-8")
-    result = CliRunner().invoke(main, ["run", str(place / "c.yaml"), "--out", str(place / "runs")])
-    assert result.exit_code == 0, result.stderr
-    (folder,) = run_folders(place / "runs")
-    return folder
-
-
-@pytest.fixture
-def folder(original: Path, tmp_path: Path) -> Path:
-    """A copy of the folder alone, under another name; there is no store."""
-    copy = tmp_path / "moved" / "here"
-    shutil.copytree(original, copy)
-    return copy
-
-
-DRAWN: dict[Any, dict[str, bytes]] = {}
-
-
-@pytest.fixture(autouse=True)
-def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal rows are drawn once for all tests: drawing would take most of their time."""
-
-    def drawn(folder: Path, rows: Sequence[ResultRow], title: str) -> dict[str, bytes]:
-        key = (tuple(rows), title)
-        if key not in DRAWN:
-            DRAWN[key] = figure_files(folder, rows, title)
-        return DRAWN[key]
-
-    monkeypatch.setattr("runner.report.report.figure_files", drawn)
-
-
-@dataclass(frozen=True)
-class Found:
-    exit_code: int
-    document: dict[str, Any]
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        rows: list[dict[str, str]] = self.document["differences"]
-        return rows
-
-    def about(self, file: str) -> list[dict[str, str]]:
-        return [row for row in self.rows if row["file"] == file]
-
-
-@pytest.fixture
-def verified(invoke: Invoke, folder: Path) -> Callable[[], Found]:
-    def verify() -> Found:
-        result = invoke("verify", str(folder), "--json")
-        assert isinstance(result.exception, SystemExit | None)
-        return Found(result.exit_code, json.loads(result.stdout))
-
-    return verify
-
-
-Verified = Callable[[], Found]
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def change_json(path: Path, change: Callable[[Any], object]) -> None:
-    document = read_json(path)
-    change(document)
-    path.write_text(json.dumps(document), encoding="utf-8")
-
-
-def hashed_again(folder: Path) -> None:
-    """What somebody does who changes a file and knows of the hashes."""
-    digest = write_checksums(folder)
-    change_json(folder / "provenance.json", lambda p: p.update(checksums_sha256=digest))
+pytestmark = pytest.mark.usefixtures("drawn_once")
 
 
 def change_shots(path: Path, change: Callable[[Any], Any]) -> None:
@@ -133,9 +35,6 @@ def change_circuit(path: Path, change: Callable[[QuantumCircuit], object]) -> No
 
 def drop_a_coupling(circuit: QuantumCircuit) -> None:
     del circuit.data[next(k for k, one in enumerate(circuit.data) if one.name == "cz")]
-
-
-# --- nothing is wrong
 
 
 def test_a_run_agrees_with_itself_wherever_it_lies(
@@ -166,9 +65,6 @@ def test_the_hashes_are_read_by_the_usual_tool(folder: Path) -> None:
     inputs = {"config.yaml", "resolved.json", "device.json"}
     raw = [p for place in ("circuits", "counts") for p in (folder / place).rglob("*")]
     assert named == inputs | {p.relative_to(folder).as_posix() for p in raw if p.is_file()}
-
-
-# --- something was changed
 
 
 @pytest.mark.parametrize("knowing", [False, True], ids=["", "with new hashes"])
@@ -384,144 +280,3 @@ def test_configurations_that_do_not_agree_are_found(
     (row,) = (r for r in found.about("resolved.json") if "resolves" in r["what"])
     assert row["what"] == "what config.yaml resolves to: experiment: decrypt: strategy"
     assert {row["stored"], row["recomputed"]} == {'["frame"]', '["unitary"]'}
-
-
-def test_another_calibration_is_found(folder: Path, verified: Verified) -> None:
-    def worse(device: Any) -> None:
-        for qubit in device["qubits"]:
-            qubit["readout_error"] = 0.2
-
-    change_json(folder / "device.json", worse)
-    hashed_again(folder)
-    found = verified()
-    assert [r["what"] for r in found.about("device.json")] == ["sha256 by provenance.json"]
-    assert f"{STEM}-bsm-r0: predicted" in {r["what"] for r in found.about("results.json")}
-
-
-@pytest.mark.parametrize(
-    ("change", "what"),
-    [
-        (lambda index: index[0].update(identity="0" * 64), f"{BELL}-r0: identity"),
-        (lambda index: index[0]["checks"][0].update(parity=1), f"{BELL}-r0: checks"),
-        (lambda index: index[0].update(predicted_success=0.5), f"{BELL}-r0: predicted_success"),
-        (
-            lambda index: index[0]["certificate"]["checks"].update(stages=False),
-            f"{BELL}-r0: certificate: checks: stages",
-        ),
-        (lambda index: index.pop(0), f"{BELL}-r0"),
-        (lambda index: index.append({**index[0], "name": "another"}), "another"),
-    ],
-)
-def test_a_changed_index_is_found(
-    folder: Path, verified: Verified, change: Callable[[Any], object], what: str
-) -> None:
-    change_json(folder / "circuits" / "index.json", change)
-    hashed_again(folder)
-    assert what in {row["what"] for row in verified().about("circuits/index.json")}
-
-
-def test_a_file_too_many_is_found(folder: Path, verified: Verified) -> None:
-    shutil.copy(folder / "counts" / f"{BELL}-r0.npz", folder / "counts" / f"{BELL}-r2.npz")
-    hashed_again(folder)
-    assert [(r["what"], r["file"]) for r in verified().rows] == [("file", f"counts/{BELL}-r2.npz")]
-
-
-@pytest.mark.parametrize("name", ["figures/entanglement_fidelity.svg", "report.html"])
-def test_a_changed_picture_or_report_is_found(folder: Path, verified: Verified, name: str) -> None:
-    text = (folder / name).read_text(encoding="utf-8")
-    (folder / name).write_text(text.replace("witness", "witnes", 1), encoding="utf-8")
-    assert [(row["what"], row["file"]) for row in verified().rows] == [("content", name)]
-
-
-def test_a_changed_provenance_is_found(folder: Path, verified: Verified) -> None:
-    def change(provenance: Any) -> None:
-        provenance["started_at"] = "2020-01-01T00:00:00+00:00"
-        provenance["device"]["calibrated_at"] = "2020-01-01T00:00:00+00:00"
-        provenance["circuits"]["counted"] = 9
-
-    change_json(folder / "provenance.json", change)
-    found = verified()
-    assert {row["what"] for row in found.about("provenance.json")} == {
-        *("device: calibrated_at", "circuits that have counts")
-    }
-    assert found.about("report.html")
-
-
-def test_differences_are_lines_of_text(invoke: Invoke, folder: Path) -> None:
-    change_json(folder / "results.json", lambda rows: rows[0].update(value=0.25))
-    result = invoke("verify", str(folder))
-    assert result.exit_code == 1
-    first, *_, last = result.stdout.splitlines()
-    assert first.startswith(f"results.json: {STEM}-bsm-r0: value: stored 0.25, recomputed 0.")
-    assert last == "1 difference"
-
-
-# --- runs of other versions, and of which a part is missing
-
-
-def test_a_run_of_an_older_version_is_compared_as_far_as_can_be(
-    folder: Path, verified: Verified
-) -> None:
-    def older(provenance: Any) -> None:
-        del provenance["run"], provenance["checksums_sha256"], provenance["packages"]["matplotlib"]
-        provenance.update(enclone="0.0.9", git_commit=None)
-
-    change_json(folder / "provenance.json", older)
-    (folder / "SHA256SUMS").unlink()
-    change_json(folder / "results.json", lambda rows: [row.pop("mitigated_err") for row in rows])
-    lines = (folder / "results.csv").read_text(encoding="utf-8").splitlines()
-    shorter = "".join(line.rpartition(",")[0] + "\n" for line in lines)
-    (folder / "results.csv").write_text(shorter, encoding="utf-8")
-    change_json(folder / "resolved.json", lambda resolved: resolved["compile"].pop("moves"))
-    (folder / "report.html").write_text("as it was then", encoding="utf-8")
-    found = verified()
-    assert (found.exit_code, found.rows) == (0, [])
-    assert found.document["made_by"]["enclone"] == "0.0.9"
-    hashes, pictures = found.document["remarks"]
-    assert "before there were hashes" in hashes
-    assert "made by enclone 0.0.9, verified by enclone" in pictures
-    change_json(folder / "results.json", lambda rows: rows[0].update(value=0.25))
-    assert verified().exit_code == 1
-
-
-def test_a_run_of_a_newer_version_is_one_line_that_names_it(invoke: Invoke, folder: Path) -> None:
-    change_json(folder / "resolved.json", lambda resolved: resolved.update(warp=9))
-    change_json(folder / "provenance.json", lambda p: p.update(enclone="9.9.9"))
-    result = invoke("verify", str(folder))
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "warp" in result.stderr.splitlines()[-1]
-    assert "made by enclone 9.9.9" in result.stderr.splitlines()[-1]
-
-
-def test_an_unfinished_run_is_named(invoke: Invoke, folder: Path) -> None:
-    (folder / "results.json").unlink()
-    (folder / "circuits" / "index.json").unlink()
-    result = invoke("verify", str(folder))
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "cut short" in result.stderr
-
-
-def test_a_run_of_which_a_part_failed_agrees_with_itself(
-    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing(*arguments: Any) -> Adapter:
-        adapter = open_adapter(*arguments)
-        results = adapter.results
-
-        def partial(job: str) -> list[Any]:
-            return [CircuitFailure("lost", "1305"), *list(results(job))[1:]]
-
-        monkeypatch.setattr(adapter, "results", partial)
-        return adapter
-
-    monkeypatch.setattr("backends.providers.registry.open_adapter", failing)
-    Path("c.yaml").write_text(SMALL.replace("repeats: 2", "repeats: 1"), encoding="utf-8")
-    assert invoke("run", "c.yaml").exit_code == 4
-    found = json.loads(invoke("verify", "--json").stdout)
-    assert (found["differences"], found["checked"]["counts"]) == ([], 3)
-    assert found["checked"]["circuits_without_counts"] == 1
-    (folder,) = run_folders(Path("runs"))
-    shutil.copy(folder / "counts" / f"{ZZ}-r0.npz", folder / "counts" / f"{BELL}-r0.npz")
-    result = invoke("verify")
-    assert result.exit_code == 1
-    assert f"counts/{BELL}-r0.npz: file: stored is there" in result.stdout

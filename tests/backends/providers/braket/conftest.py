@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "emulators"))
 
+from aws_harness import with_bucket
 from braket_emulator import Emulator
 from braket_service import Service
 from harness import fast_folder
@@ -59,3 +60,10 @@ def place():
     folder = fast_folder("enclone-aws-")
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def bucket(request):
+    """The account has a bucket for results wherever a test talks to the service."""
+    if "quick" in request.fixturenames:
+        with_bucket(request.getfixturevalue("quick"))
