@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test test-ibm check format lock bench bench-compile patterns soak clean
+.PHONY: help setup run tables test test-ibm check format lock bench bench-compile patterns soak docs-figures clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -49,6 +49,9 @@ bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock
 
 patterns: $(STAMP)  ## search again for the placements on ideal lattices that are shipped
 	$(BIN)/python -m backends.compiling.protocol.patterns.finding
+
+docs-figures: $(STAMP) ## draw the pictures of the documentation again
+	$(BIN)/python docs/draw_architecture.py
 
 lock: $(STAMP)   ## pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra parquet --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements.lock

@@ -22,7 +22,6 @@ LINES_OF_A_FILE = 500
 # Being taken apart.
 CIRCLES = {
     ("backends.providers.rehearsal.cloud", "backends.providers.rehearsal.transport"),
-    ("runner.config.run_config", "runner.config.sweep"),
 }
 FULL_FOLDERS = {"backends/compiling/protocol", "backends/compiling/protocol/multi"}
 
