@@ -1,19 +1,19 @@
-"""What can go wrong between a logical circuit and its counts."""
+"""Errors of devices, circuits and providers."""
 
 from __future__ import annotations
 
 
 class BackendError(Exception):
-    """Base of all errors of this package: what was wrong, the usual cause, the remedy."""
+    """Base class of all errors of this package; messages state cause and remedy."""
 
 
 class UnknownDevice(BackendError):
-    """The named device, or file, is not a snapshot that can be read."""
+    """There is no device of that name, or the file is not a readable snapshot."""
 
 
 class UnusableDevice(BackendError):
-    """The device lacks something that every compiled circuit needs."""
+    """The device lacks a gate or calibration that every compiled circuit needs."""
 
 
 class DoesNotFit(BackendError):
-    """A circuit needs more connected working qubits, or other operations, than there are."""
+    """A circuit needs more connected working qubits, or other operations, than the device has."""

@@ -1,6 +1,6 @@
-"""Circuits as QPY bytes that keep the length of a delay.
+"""Circuits as QPY bytes, with the lengths of delays.
 
-QPY keeps no unit of a delay: what is written holds delays in whole femtoseconds, as ``dt``.
+QPY does not store the unit of a delay, so delays are written in whole femtoseconds, as ``dt``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _UNIT_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 
 def to_qpy(*circuits: QuantumCircuit) -> bytes:
-    """Write one circuit, or several into one file.
+    """Write circuits as QPY, several into one file.
 
     Raises:
-        NotClifford: if it holds a delay without a fixed length.
+        NotClifford: if a circuit has a delay without a fixed length.
     """
     file = io.BytesIO()
     qpy.dump([_with_delays(circuit, _in_ticks) for circuit in circuits], file)
@@ -29,7 +29,7 @@ def to_qpy(*circuits: QuantumCircuit) -> bytes:
 
 
 def from_qpy(content: bytes) -> QuantumCircuit:
-    """The one circuit that :func:`to_qpy` wrote."""
+    """Read the single circuit that :func:`to_qpy` wrote."""
     (circuit,) = qpy.load(io.BytesIO(content))
     return _with_delays(circuit, lambda delay: Delay(delay.duration * TICK_SECONDS, "s"))
 

@@ -1,7 +1,7 @@
-"""Calls side by side, in processes of their own, that can be given up at any moment.
+"""Parallel function calls in worker processes that can be ended at any moment.
 
-Each worker has a pipe of its own. The pools of the standard library have one for the results of
-all workers: if a worker is ended half way through a result, they wait for its other half for ever.
+Each worker has its own pipe. The pools of the standard library share a pipe for the results of all
+workers: if a worker is ended while it writes a result, they wait for the rest of it for ever.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Result = TypeVar("Result")
 
 
 class WorkerEnded(BackendError):
-    """A process was ended from outside before its result.
+    """A worker process ended before it returned its result.
 
     Attributes:
-        exit_code: as Python has it: the number of the signal that ended the process, negated.
+        exit_code: exit code in Python's convention: a negated signal number.
     """
 
     def __init__(self, exit_code: int | None) -> None:
@@ -40,44 +40,44 @@ class WorkerEnded(BackendError):
         self.exit_code = exit_code
 
 
-def in_order(
+def map_in_processes(
     function: Callable[[Argument], Result], arguments: Sequence[Argument], workers: int
 ) -> Generator[Result]:
-    """Call a function for each argument, side by side; yield what it returns in their order.
+    """Call a function for each argument in parallel; yield the results in order.
 
-    However the generator ends, it has ended its processes first, at once and whatever they do.
+    However the generator ends, it kills its processes first.
 
     Args:
-        function: importable by its name; what it takes and returns can be pickled.
-        arguments: given to the workers in this order, each when one is free.
-        workers: how many processes at most.
+        function: importable by its name; argument and result can be pickled.
+        arguments: passed to the workers in this order, each to the next free worker.
+        workers: largest number of processes.
 
     Raises:
-        WorkerEnded: a process is gone before its result; raised as soon as it is known.
-        Exception: what the function raised, in the order of the arguments.
+        WorkerEnded: as soon as a process has ended before its result.
+        Exception: the exceptions of the function, in the order of the arguments.
     """
     todo = iter(enumerate(arguments))
     at_work: dict[Connection, int] = {}
     answers: dict[int, Future[Result]] = {}
     with _started(function, min(workers, len(arguments))) as processes:
 
-        def give_work(pipe: Connection) -> None:
-            for place, argument in todo:
-                at_work[pipe] = place
-                with _needed(processes[pipe]):
+        def assign_next(pipe: Connection) -> None:
+            for index, argument in todo:
+                at_work[pipe] = index
+                with _require_process(processes[pipe]):
                     pipe.send(argument)
                 return
 
         for pipe in processes:
-            give_work(pipe)
-        for place in range(len(arguments)):
-            while place not in answers:
+            assign_next(pipe)
+        for index in range(len(arguments)):
+            while index not in answers:
                 ready = wait(list(at_work))
                 for pipe in [pipe for pipe in at_work if pipe in ready]:
-                    with _needed(processes[pipe]):
+                    with _require_process(processes[pipe]):
                         answers[at_work.pop(pipe)] = _answer(*pipe.recv())
-                    give_work(pipe)
-            yield answers.pop(place).result()
+                    assign_next(pipe)
+            yield answers.pop(index).result()
 
 
 def _answer(result: Result, error: Exception | None) -> Future[Result]:
@@ -90,8 +90,8 @@ def _answer(result: Result, error: Exception | None) -> Future[Result]:
 
 
 @contextmanager
-def _needed(process: SpawnProcess) -> Iterator[None]:
-    """Say that a process has ended where its pipe ends."""
+def _require_process(process: SpawnProcess) -> Iterator[None]:
+    """Raise :class:`WorkerEnded` if the pipe of a process has closed."""
     try:
         yield
     except (EOFError, OSError) as gone:
@@ -103,11 +103,11 @@ def _needed(process: SpawnProcess) -> Iterator[None]:
 def _started(
     function: Callable[[Argument], Result], workers: int
 ) -> Iterator[dict[Connection, SpawnProcess]]:
-    """Processes that serve the other end of each pipe, until the end of the block."""
+    """Start processes that serve the other ends of pipes; kill them at the end of the block."""
     # Spawned, not forked: the transpiler's own threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     processes: dict[Connection, SpawnProcess] = {}
-    # Started with the first process, it would let interrupts through again.
+    # If it were started with the first process, it would unblock interrupts.
     resource_tracker.ensure_running()
     try:
         with _interrupts_held_back():
@@ -115,7 +115,7 @@ def _started(
                 pipe, theirs = context.Pipe()
                 process = context.Process(target=_serve, args=(function, theirs), daemon=True)
                 process.start()
-                # From here on the pipe ends with the process.
+                # From here on the pipe closes with the process.
                 theirs.close()
                 processes[pipe] = process
         yield processes
@@ -128,7 +128,7 @@ def _started(
 
 
 def _serve(function: Callable[[Argument], Result], pipe: Connection) -> None:
-    # The pipe ends where this process is needed no longer, also if the other was killed.
+    # The pipe closes when this process is no longer needed, also if the parent was killed.
     with suppress(EOFError, OSError):
         while True:
             argument: Argument = pipe.recv()
@@ -143,10 +143,10 @@ def _serve(function: Callable[[Argument], Result], pipe: Connection) -> None:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Start processes that leave Ctrl-C to this one: they inherit that it is blocked.
+    """Block Ctrl-C while processes start, so that they inherit the blocked signal.
 
-    Here it comes through at the end; were it ignored, it would be lost. Blocked in this thread, it
-    goes to threads of libraries, for which the main thread is called: hence a handler too.
+    In this process an interrupt is raised at the end of the block. The signal is blocked in this
+    thread only; through threads of libraries it may still call the handler: hence a handler too.
     """
     came: list[int] = []
     in_main = threading.current_thread() is threading.main_thread()

@@ -14,10 +14,10 @@ EXIT_INTERRUPTED = 130
 
 
 class UserError(Exception):
-    """Something the user can mend; shown as one line, never as a traceback.
+    """An error that the user can correct; shown as a line of text, without a traceback.
 
     Attributes:
-        exit_code: what the command exits with.
+        exit_code: exit code of the command.
     """
 
     exit_code = EXIT_FAILED
@@ -28,7 +28,7 @@ class RunFolderError(UserError):
 
 
 class DamagedFile(RunFolderError):
-    """One file of a run folder is missing or cannot be read.
+    """A file of a run folder is missing or cannot be read.
 
     Attributes:
         file: its path within the folder.
@@ -42,11 +42,11 @@ class DamagedFile(RunFolderError):
 
 
 class ExportError(UserError):
-    """An export cannot be written where it should go."""
+    """An export cannot be written to its target."""
 
 
 class MissingExtra(UserError):
-    """A library is missing that only few need; the message says how to install it."""
+    """An optional library is missing; the message says how to install it."""
 
 
 class OverBudget(UserError):
@@ -56,7 +56,7 @@ class OverBudget(UserError):
 
 
 def printable(text: str, longest: int = 400) -> str:
-    r"""A text as one line that leaves a terminal alone, its middle cut out if it is very long.
+    r"""A text as a single line of printable characters, its middle cut out if it is very long.
 
     >>> print(printable("a\nb"))
     a\nb
@@ -70,7 +70,7 @@ def printable(text: str, longest: int = 400) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a configuration.
+    """A problem of a configuration.
 
     Attributes:
         place: ``file:line:column``, or the override that caused it.
@@ -92,7 +92,7 @@ class ConfigError(UserError):
     """A configuration that cannot be run.
 
     Attributes:
-        problems: all that is wrong, in the order of the file.
+        problems: its problems, in the order of the file.
     """
 
     exit_code = EXIT_USAGE

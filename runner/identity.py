@@ -1,4 +1,4 @@
-"""Identities: a hash of what defines a thing, so that equal things are never done twice."""
+"""Identities of circuits: hashes of all that defines their counts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 def identity(description: Mapping[str, object]) -> str:
     """SHA-256 of a description as canonical JSON, in hexadecimal.
 
-    Keys are sorted, and a key whose value is None is left out: a parameter that is added later,
-    with None as its default, keeps every old identity.
+    Keys are sorted, and keys with the value None are left out: a parameter that is added later,
+    with None as its default, changes no old identity.
 
     >>> identity({"n": 2, "clone": 1})[:16]
     '64f61e3e53b5f06e'
@@ -24,7 +24,7 @@ def identity(description: Mapping[str, object]) -> str:
 
 
 def derived_seed(seed: int, circuit_identity: str) -> int:
-    """A seed for one circuit, below 2^63, that depends on nothing but the two arguments.
+    """The seed of a circuit, below 2^63, from the run's seed and the circuit's identity.
 
     >>> derived_seed(7, "abc") == derived_seed(7, "abc") != derived_seed(8, "abc")
     True

@@ -1,4 +1,4 @@
-"""Ctrl-C that is never lost, and never comes while a library cannot bear it."""
+"""Ctrl-C that is never lost, and never interrupts a library that cannot handle it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from types import FrameType
 
 _AGAIN_SECONDS = 0.01
 _PATIENCE_SECONDS = 2.0
-"""A transaction is over in milliseconds; a database that does not answer must not hold one up."""
+"""Longest delay of an interrupt. Transactions take milliseconds, unless a database hangs."""
 _FINISHING = {"alembic", "sqlalchemy"}
-"""Packages that may finish first. Interrupted at the wrong line, SQLAlchemy takes the exception for
-a fault of its own and ends in an AssertionError, or in a traceback that it logs."""
+"""Packages that are not interrupted. At some lines SQLAlchemy takes the exception for an error of
+its own and ends in an AssertionError, or logs a traceback."""
 
 
 @contextmanager
 def interrupts_kept() -> Iterator[None]:
-    """Within the block, an interrupt that comes at a bad moment comes again a little later.
+    """Within the block, repeat an interrupt that comes at a bad moment a little later.
 
-    Bad are the moments in which Python prints and forgets what is raised, as it does while it
-    collects garbage, and those in which a package of ``_FINISHING`` is at work. Where interrupts
-    are not Python's default, as in the background of a shell, they are left as they are.
+    Bad moments are those in which Python prints and drops exceptions, as during garbage collection,
+    and those in which a package of ``_FINISHING`` runs. Where the handler is not Python's default,
+    as in the background of a shell, it is not changed.
     """
     in_main = threading.current_thread() is threading.main_thread()
     if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -34,9 +34,9 @@ def interrupts_kept() -> Iterator[None]:
     ended = threading.Event()
     waits_since_seconds: float | None = None
 
-    def come_again() -> None:
+    def send_again() -> None:
         if not ended.wait(_AGAIN_SECONDS):
-            # To the thread itself: it may wait for something, and wakes up by a signal only.
+            # To the main thread itself: if it waits, only a signal wakes it up.
             signal.pthread_kill(main, signal.SIGINT)
 
     def interrupt(_: int, frame: FrameType | None) -> None:
@@ -44,16 +44,16 @@ def interrupts_kept() -> Iterator[None]:
         now_seconds = time.monotonic()
         if waits_since_seconds is None:
             waits_since_seconds = now_seconds
-        if _finishes(frame) and now_seconds - waits_since_seconds < _PATIENCE_SECONDS:
-            threading.Thread(target=come_again, daemon=True).start()
+        if _is_finishing(frame) and now_seconds - waits_since_seconds < _PATIENCE_SECONDS:
+            threading.Thread(target=send_again, daemon=True).start()
             return
         waits_since_seconds = None
         raise KeyboardInterrupt
 
     def hook(ignored: sys.UnraisableHookArgs) -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
-            # Not from here: what is raised in this function is ignored as well.
-            threading.Thread(target=come_again, daemon=True).start()
+            # Sent again, since exceptions raised in this function are ignored as well.
+            threading.Thread(target=send_again, daemon=True).start()
         else:
             before(ignored)
 
@@ -67,8 +67,8 @@ def interrupts_kept() -> Iterator[None]:
         sys.unraisablehook = before
 
 
-def _finishes(frame: FrameType | None) -> bool:
-    """Whether a package that may finish first is at work."""
+def _is_finishing(frame: FrameType | None) -> bool:
+    """Whether a package that must not be interrupted is on the stack of a frame."""
     while frame is not None:
         if frame.f_globals.get("__name__", "").partition(".")[0] in _FINISHING:
             return True

@@ -40,7 +40,7 @@ class CliffordBlocks(TransformationPass):
     needs at most three CZ (Bravyi & Maslov, arXiv:2003.09412), or three of any other entangler.
 
     Args:
-        entangler: what to build from; CZ also serves the gates that are translated from it.
+        entangler: the entangling gate to use; ``cz`` also for gates that CZ is translated to.
     """
 
     def __init__(self, entangler: str = "cz") -> None:
@@ -102,13 +102,13 @@ def clifford_optimization(target: Target) -> PassManager:
 
 
 def _entangler(target: Target) -> str:
-    """What blocks are built from: the native gate itself where CZ would cost more of it."""
+    """The gate that blocks are built from: the native one where CZ would take more of them."""
     native = (name for name in _BUILT_DIRECTLY if name in target.operation_names)
     return next(native, "cz")
 
 
 class NativeOrder(TransformationPass):
-    """Write gates that are the same in both directions in the one that the device states.
+    """Write symmetric gates in the direction that the device states.
 
     Qiskit's :class:`GateDirection` knows no iSWAP.
     """
@@ -118,16 +118,16 @@ class NativeOrder(TransformationPass):
         self.target = target
 
     def run(self, dag: DAGCircuit) -> DAGCircuit:
-        """Turn round what stands in an order that the device does not state."""
+        """Reverse gates whose direction the device does not state."""
         for node in dag.two_qubit_ops():
             if node.name in _SYMMETRIC:
                 on = tuple(dag.find_bit(q).index for q in node.qargs)
                 stated = self.target[node.name]
                 if on not in stated and on[::-1] in stated:
-                    turned = DAGCircuit()
-                    turned.add_qubits(node.qargs)
-                    turned.apply_operation_back(node.op, node.qargs[::-1])
-                    dag.substitute_node_with_dag(node, turned, wires=node.qargs)
+                    reversed_gate = DAGCircuit()
+                    reversed_gate.add_qubits(node.qargs)
+                    reversed_gate.apply_operation_back(node.op, node.qargs[::-1])
+                    dag.substitute_node_with_dag(node, reversed_gate, wires=node.qargs)
         return dag
 
 
@@ -136,6 +136,6 @@ def native_gates(target: Target) -> list[TransformationPass]:
     merge = Optimize1qGatesDecomposition(target=target)
     if "cz" in target.operation_names or _entangler(target) != "cz":
         return [merge, NativeOrder(target)]
-    # A directed gate may have to be turned round, which adds single-qubit gates.
+    # Reversing a directed gate adds single-qubit gates.
     translate = BasisTranslator(SessionEquivalenceLibrary, None, target=target)
     return [translate, GateDirection(None, target=target), translate, merge]

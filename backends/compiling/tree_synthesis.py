@@ -1,4 +1,4 @@
-"""Encryption on a tree of neighbours, decryption by pairs: fewer and shallower gates, same unitary.
+"""Encryption on a tree of coupled qubits, decryption by pairs: fewer gates, same unitary.
 
 With P(v) a Pauli of each factor exp(-iπ/4 P⊗…⊗P) of U_enc and Y one that anticommutes with both, a
 gate C(P_c, Y_p) = exp[iπ/4 (1-P)(1-Y)] takes P_p to P_c P_p. Gathering along the edges of a tree
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from qiskit.circuit import QuantumCircuit
 
 Neighbours = Mapping[int, frozenset[int]]
-"""Node → the nodes that a two-qubit gate may join it with."""
+"""Node → nodes with which it may have a two-qubit gate."""
 
 _MOST_CENTRES = 24
 _CHILDREN = (1, 2, 3, 10**6)
@@ -30,7 +30,7 @@ class Tree:
     Attributes:
         root: one end of its centre edge.
         second: the other end.
-        parent: parent of every node but the root, parents before children; ``second`` comes first.
+        parent: (node, parent) of all nodes but the root, parents before children, ``second`` first.
     """
 
     root: int
@@ -39,17 +39,17 @@ class Tree:
 
     @property
     def nodes(self) -> tuple[int, ...]:
-        """All nodes, in the order in which they were reached."""
+        """All nodes, root first, parents before children."""
         return (self.root, *(node for node, _ in self.parent))
 
     def numbered(self, numbers: Mapping[int, int]) -> Tree:
-        """The same tree with other numbers."""
+        """The same tree with its nodes renumbered."""
         pairs = tuple((numbers[node], numbers[up]) for node, up in self.parent)
         return Tree(numbers[self.root], numbers[self.second], pairs)
 
 
 def line(size: int) -> Tree:
-    """Nodes 0, 1, … in a row, its centre in the middle."""
+    """The tree of nodes 0, 1, … in a row, with its centre in the middle."""
     middle = (size - 1) // 2
     pairs = [(middle + 1, middle)]
     pairs += [(k, k + 1) for k in range(middle - 1, -1, -1)]
@@ -58,11 +58,11 @@ def line(size: int) -> Tree:
 
 
 def best_tree(neighbours: Neighbours, size: int) -> Tree | None:
-    """The shallowest of many trees of neighbours.
+    """Find a tree of coupled nodes with a shallow circuit of :func:`encryption`.
 
     Args:
-        neighbours: who is joined with whom.
-        size: nodes of the tree, at least 2; any connected ones of those in ``neighbours``.
+        neighbours: the coupled nodes.
+        size: number of nodes of the tree, at least 2; they are chosen among ``neighbours``.
 
     Returns:
         The tree, or None if no ``size`` nodes are connected.
@@ -77,12 +77,12 @@ def best_tree(neighbours: Neighbours, size: int) -> Tree | None:
 
 
 def _trees(neighbours: Neighbours, size: int) -> Iterator[Tree]:
-    """Trees around the best joined edges, with few or many children a node."""
+    """Candidate trees around edges with many neighbours, with few or many children a node."""
     edges = {(a, b) for a in neighbours for b in neighbours[a]}
-    most_joined = sorted(edges, key=lambda e: (-len(neighbours[e[0]]) - len(neighbours[e[1]]), e))
+    most_coupled = sorted(edges, key=lambda e: (-len(neighbours[e[0]]) - len(neighbours[e[1]]), e))
     for most in _CHILDREN:
         found = 0
-        for root, second in most_joined:
+        for root, second in most_coupled:
             tree = _grown(neighbours, size, root, second, most)
             if tree:
                 found += 1
@@ -92,28 +92,28 @@ def _trees(neighbours: Neighbours, size: int) -> Iterator[Tree]:
 
 
 def _grown(neighbours: Neighbours, size: int, root: int, second: int, most: int) -> Tree | None:
-    """The tree of the nearest nodes, with at most so many children a node."""
+    """Grow a tree around an edge, with at most ``most`` children a node; None if it stays small."""
     parent = [(second, root)]
     used = {root, second}
     queue = deque([root, second])
     children = dict.fromkeys(queue, 0)
     while queue and len(used) < size:
-        # One child at a time, so that all grow evenly.
-        here = queue.popleft()
-        free = sorted(neighbours[here] - used)
-        if not free or children[here] == most:
+        # A child at a time, so that all branches grow evenly.
+        node = queue.popleft()
+        free = sorted(neighbours[node] - used)
+        if not free or children[node] == most:
             continue
-        there = free[0]
-        used.add(there)
-        parent.append((there, here))
-        children[here] += 1
-        children[there] = 0
-        queue += [here, there]
+        child = free[0]
+        used.add(child)
+        parent.append((child, node))
+        children[node] += 1
+        children[child] = 0
+        queue += [node, child]
     return Tree(root, second, tuple(parent)) if len(used) == size else None
 
 
 def encryption(tree: Tree) -> QuantumCircuit:
-    """U_enc on the nodes of a tree, which are numbered from 0; phase included."""
+    """Build U_enc, global phase included, on the nodes of a tree, which are numbered from 0."""
     size = len(tree.nodes)
     circuit = QuantumCircuit(size, name="encrypt")
     above = dict(tree.parent)
@@ -129,7 +129,7 @@ def encryption(tree: Tree) -> QuantumCircuit:
         _centre(circuit, factor, tree.root, tree.second)
         for node in reversed(below):
             if factor == "Z" and node not in inner:
-                # The gate that undoes this factor's and the one that begins the next.
+                # Merges the last gate of this factor with the first gate of the next.
                 _quarter_turn_back(circuit, above[node])
                 _gather(circuit, "Y", node, above[node])
             else:
@@ -151,7 +151,7 @@ def _gather(circuit: QuantumCircuit, pauli: str, node: int, onto: int) -> None:
 
 
 def _centre(circuit: QuantumCircuit, pauli: str, root: int, second: int) -> None:
-    """exp(-iπ/4 PP), which is one gate and a quarter turn of both."""
+    """exp(-iπ/4 PP): a CZ in the basis of P, and S on both qubits."""
     for node in (root, second):
         if pauli == "X":
             circuit.h(node)
@@ -171,7 +171,7 @@ def _quarter_turn_back(circuit: QuantumCircuit, node: int) -> None:
 
 
 def adjacency(edges: Sequence[tuple[int, int]], nodes: Sequence[int]) -> dict[int, frozenset[int]]:
-    """Neighbours of each of some nodes among them."""
+    """Neighbours of each of ``nodes`` among ``nodes``."""
     kept = set(nodes)
     found: dict[int, set[int]] = {node: set() for node in nodes}
     for a, b in edges:
@@ -182,10 +182,11 @@ def adjacency(edges: Sequence[tuple[int, int]], nodes: Sequence[int]) -> dict[in
 
 
 def decryption_by_pairs(n: int, clone: int) -> QuantumCircuit:
-    """U_dec of clone S_j on (S_j, N_1 … N_n), in about half the depth of its star; phase included.
+    """Build U_dec of clone S_j, global phase included, in about half the depth of its definition.
 
-    Two key qubits i and k get X by one control and Z by another. Between two CX(i, k) one gate of
-    each does for both: the two controls work at the same time.
+    On (S_j, N_1 … N_n). In the definition the partner N_j controls an X, and S_j a Z, on each other
+    noise qubit. Between two CX(i, k), one gate of each control acts on both qubits i and k, and the
+    two controls work in parallel.
 
     Raises:
         ValueError: if the clone is A, whose decryption is made of pairs anyway.

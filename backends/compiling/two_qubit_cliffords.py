@@ -1,9 +1,9 @@
-"""Every two-qubit Clifford with as few of one native entangling gate as it takes.
+"""Two-qubit Cliffords as circuits with the fewest native entangling gates.
 
-Up to Paulis there are 720 of them. A search from the single-qubit ones outwards finds for each a
-shortest word in the entangling gate, with single-qubit gates between (which cost little and are
-merged later). So it serves any Clifford entangler: iSWAP makes another iSWAP of one gate where CZ
-needs two, and a CZ of two.
+Up to Paulis there are 720 of them. A breadth-first search from the single-qubit Cliffords finds a
+word with the fewest entangling gates for each, with single-qubit gates between (they cost little
+and are merged later). It works for any Clifford entangler: an iSWAP takes a single native iSWAP,
+but two CZ.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shortest_circuit(clifford: stim.Tableau, entangler: str) -> QuantumCircuit:
     circuit = QuantumCircuit(2)
     for name, on in word:
         _append(circuit, name, on)
-    # What is left is a Pauli; it shows in the signs alone.
+    # What remains is a Pauli, which determines the signs alone.
     rest = _tableau(word).inverse().then(clifford)
     _, _, _, _, x_signs, z_signs = rest.to_numpy()
     for qubit in range(2):
@@ -61,7 +61,7 @@ def _append(circuit: QuantumCircuit, name: str, on: tuple[int, ...]) -> None:
 
 @lru_cache
 def _words(entangler: str) -> dict[bytes, Word]:
-    """Element of the group, up to Paulis → a shortest word for it."""
+    """Clifford up to Paulis → a word with the fewest entangling gates."""
     local: list[Word] = [
         (*((g, (0,)) for g in a), *((g, (1,)) for g in b))
         for a, b in product(_LOCAL_WORDS, repeat=2)

@@ -17,7 +17,7 @@ SOURCE = "arXiv:2602.10695v1"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A printed value.
+    """A published value.
 
     Attributes:
         value: as printed.
@@ -31,7 +31,7 @@ class Published:
 
 
 def is_published_device(name: str) -> bool:
-    """Whether a device is the one the tables are for, or a snapshot of it.
+    """Whether a device is the one of the published tables, or a snapshot of it.
 
     >>> is_published_device("fake_kingston"), is_published_device("fake_aachen")
     (True, False)

@@ -12,7 +12,7 @@ from backends.compiling.compile import MOVES_PER_SECOND, CompiledPoint, Search, 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
 from backends.simulation.pulse_trains import Decoupling
-from backends.worker_processes import in_order
+from backends.worker_processes import map_in_processes
 from experiments.point import Point
 from experiments.protocol import Strategy
 from runner.config.run_config import RunConfig
@@ -161,4 +161,4 @@ def _map(
         yield function(left.popleft())
     if not left:
         return
-    yield from in_order(function, left, os.cpu_count() or 1)
+    yield from map_in_processes(function, left, os.cpu_count() or 1)

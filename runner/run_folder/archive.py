@@ -1,4 +1,4 @@
-"""A run as its folder alone tells it: no store, no provider, on any machine."""
+"""Reading a run folder, without store and provider, on any machine."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _PROVENANCE: dict[str, tuple[type, ...]] = {
     **{"enclone": (str,), "packages": (dict,), "overrides": (list,)},
     "device": (dict, type(None)),
 }
-_SAID = ("name", "circuit", "identity", "job")
+_REQUIRED = ("name", "circuit", "identity", "job")
 
 
 @dataclass(frozen=True, eq=False)
 class ArchivedRun:
-    """What a run folder says of a run, beside its circuits and counts.
+    """The content of a run folder, except circuits and counts.
 
     Attributes:
-        folder: where it lies.
-        config: the configuration, resolved.
-        provenance: what made it.
-        snapshot: the device; None for a perfect one.
-        index: name of each circuit → what ``circuits/index.json`` says of it.
+        folder: path of the folder.
+        config: the resolved configuration.
+        provenance: content of ``provenance.json``.
+        snapshot: calibration of the device; None for a perfect device.
+        index: name of each circuit → its entry in ``circuits/index.json``.
     """
 
     folder: Path
@@ -49,12 +49,12 @@ class ArchivedRun:
 
     @property
     def run_id(self) -> str:
-        """The id of the run; of old ones, that told it nowhere, the name of the folder."""
+        """The id of the run; the name of the folder if its provenance has no id."""
         return str(self.provenance.get("run") or self.folder.resolve().name)
 
     @property
     def fingerprint(self) -> str | None:
-        """The hash of the device that the circuits were compiled for."""
+        """SHA-256 of the snapshot that circuits were compiled for; None for a perfect device."""
         stated = (self.provenance.get("device") or {}).get("sha256")
         return stated or (self.snapshot.fingerprint if self.snapshot else None)
 
@@ -79,7 +79,7 @@ def read_archive(folder: Path) -> ArchivedRun:
             raise DamagedFile(folder.name, PROVENANCE, f"is damaged: it tells no '{key}'")
     has_device = provenance.get("device") is not None
     snapshot = _read_device(folder) if has_device else None
-    # Where it is lost, the circuits can still be made again.
+    # Without an index, the circuits can still be compiled again.
     index = read_index(folder) if (folder / INDEX).exists() else {}
     return ArchivedRun(folder, config, provenance, snapshot, index)
 
@@ -101,17 +101,17 @@ def read_circuit(folder: Path, stage: str, stem: str) -> QuantumCircuit:
     except FileNotFoundError:
         raise DamagedFile(folder.name, path, MISSING) from None
     except Exception as error:
-        # Whatever a damaged file makes the reader stumble over.
+        # A damaged file may raise any exception in the reader.
         raise _unreadable(folder, path, error) from error
 
 
 def circuit_path(stage: str, stem: str, suffix: str) -> str:
-    """Where a circuit lies in a run folder."""
+    """Path of a circuit within a run folder."""
     return f"circuits/{stage}/{stem}.{suffix}"
 
 
 def counts_path(name: str) -> str:
-    """Where the shots of a circuit lie in a run folder."""
+    """Path of the shots of a circuit within a run folder."""
     return f"counts/{name}.npz"
 
 
@@ -128,7 +128,7 @@ def read_shots(folder: Path, name: str) -> BitArray:
     except FileNotFoundError:
         raise DamagedFile(folder.name, path, MISSING) from None
     except Exception as error:
-        # Whatever a damaged file makes the reader stumble over.
+        # A damaged file may raise any exception in the reader.
         raise _unreadable(folder, path, error) from error
     width = -(-num_bits // _BITS_OF_A_BYTE)
     unused = width * _BITS_OF_A_BYTE - num_bits
@@ -144,7 +144,7 @@ def read_shots(folder: Path, name: str) -> BitArray:
 
 
 def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Name of each circuit of a run → what ``circuits/index.json`` says of it.
+    """Read ``circuits/index.json``: name of each circuit → its entry.
 
     Raises:
         DamagedFile: if it is missing or cannot be read.
@@ -153,7 +153,7 @@ def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
         entries = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if any(not isinstance(entry.get("failure", {}), dict) for entry in entries):
             raise DamagedFile(folder.name, INDEX, "is damaged: a failure has no message and code")
-        lacking = [key for entry in entries for key in _SAID if key not in entry]
+        lacking = [key for entry in entries for key in _REQUIRED if key not in entry]
         if lacking:
             raise DamagedFile(folder.name, INDEX, f"is damaged: an entry has no '{lacking[0]}'")
         return {str(entry["name"]): entry for entry in entries}

@@ -1,7 +1,7 @@
-"""``SHA256SUMS``: hashes of what a run folder was made from, as ``sha256sum --check`` reads them.
+"""``SHA256SUMS``: hashes of the inputs of a run folder, in the format of ``sha256sum --check``.
 
-Results, figures and report are not among them: they follow from the others, and are recomputed.
-The hash of the list itself stands in ``provenance.json``.
+Results, figures and report have no entry: they are recomputed from the inputs. The hash of
+``SHA256SUMS`` itself is in ``provenance.json``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 def write_checksums(folder: Path) -> str:
-    """Write the list of a run folder.
+    """Write ``SHA256SUMS`` of a run folder.
 
     Returns:
-        Its own hash, in hexadecimal.
+        SHA-256 of that file, in hexadecimal.
 
     Raises:
         OSError: if a file cannot be read or the list cannot be written.
@@ -32,21 +32,21 @@ def write_checksums(folder: Path) -> str:
 
 
 def hashed_files(folder: Path) -> list[str]:
-    """The files that belong into the list, as paths within the folder, in its order."""
+    """Files with an entry in ``SHA256SUMS``, as paths within the folder, sorted."""
     found = [folder / name for name in _FILES]
-    for place in _FOLDERS:
-        found += (folder / place).rglob("*")
+    for subfolder in _FOLDERS:
+        found += (folder / subfolder).rglob("*")
     return sorted(
         p.relative_to(folder).as_posix() for p in found if p.is_file() and p.name[0] != "."
     )
 
 
 def read_checksums(folder: Path) -> dict[str, str]:
-    """Path within the folder → hash, as the list says.
+    """Read ``SHA256SUMS``: path within the folder → hash, in hexadecimal.
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if it is no such list.
+        ValueError: if a line is not a hash and a name.
     """
     found = {}
     for number, line in enumerate((folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()):
@@ -58,7 +58,7 @@ def read_checksums(folder: Path) -> dict[str, str]:
 
 
 def sha256_of(path: Path) -> str:
-    """The hash of a file, in hexadecimal.
+    """SHA-256 of a file, in hexadecimal.
 
     Raises:
         OSError: if it cannot be read.

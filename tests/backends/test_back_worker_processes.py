@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.worker_processes import WorkerEnded, in_order
+from backends.worker_processes import WorkerEnded, map_in_processes
 
 
 def slow_if_even(number: int) -> int:
@@ -105,18 +105,18 @@ def lives(process: int) -> bool:
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
 def test_results_come_in_the_order_of_the_arguments(workers: int) -> None:
-    assert list(in_order(slow_if_even, range(6), workers)) == [0, 1, 4, 9, 16, 25]
+    assert list(map_in_processes(slow_if_even, range(6), workers)) == [0, 1, 4, 9, 16, 25]
     assert multiprocessing.active_children() == []
 
 
 def test_no_arguments_start_no_process() -> None:
-    assert list(in_order(slow_if_even, [], 2)) == []
+    assert list(map_in_processes(slow_if_even, [], 2)) == []
 
 
 def test_an_error_is_raised_in_its_turn_and_says_where_it_came_from() -> None:
     came = []
     with pytest.raises(ValueError, match="not three") as caught:
-        came.extend(in_order(refusing_three, range(8), 2))
+        came.extend(map_in_processes(refusing_three, range(8), 2))
     (note,) = caught.value.__notes__
     assert "in refusing_three" in note
     assert multiprocessing.active_children() == []
@@ -125,13 +125,13 @@ def test_an_error_is_raised_in_its_turn_and_says_where_it_came_from() -> None:
 @pytest.mark.parametrize("killed", [killed_at_two, killed_half_way])
 def test_a_process_that_is_killed_is_missed(killed: Callable[[int], int | bytes]) -> None:
     with pytest.raises(WorkerEnded, match="exit code -9") as caught:
-        list(in_order(killed, range(8), 2))
+        list(map_in_processes(killed, range(8), 2))
     assert caught.value.exit_code == -9
     assert multiprocessing.active_children() == []
 
 
 def test_a_process_that_is_half_way_through_its_answer_holds_nobody_up(tmp_path: Path) -> None:
-    with closing(in_order(slow_half_way, [None, tmp_path, None], 2)) as outcomes:
+    with closing(map_in_processes(slow_half_way, [None, tmp_path, None], 2)) as outcomes:
         assert next(outcomes) == bytes(1000)
         # Not before: nobody may be reading when the answer stops.
         (tmp_path / "may").touch()

@@ -22,7 +22,7 @@ from backends.compiling.protocol.recognition import recognise
 from backends.compiling.protocol.search import search
 from backends.compiling.protocol.tables import device_tables
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
-from backends.worker_processes import in_order
+from backends.worker_processes import map_in_processes
 from experiments.kinds.chsh import ChshPoint
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import Cloning, Strategy
@@ -128,7 +128,7 @@ def main() -> None:
         for seed in seeds
     ]
     document: dict[str, dict[str, list[_Entry]]] = json.loads(FILE.read_text(encoding="utf-8"))
-    with closing(in_order(_run, tasks, given.workers or os.cpu_count() or 1)) as outcomes:
+    with closing(map_in_processes(_run, tasks, given.workers or os.cpu_count() or 1)) as outcomes:
         for task, (key, entry) in zip(tasks, outcomes, strict=True):
             if entry:
                 shelf = document.setdefault(task.lattice, {})
