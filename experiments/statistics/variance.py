@@ -1,11 +1,11 @@
-"""Where the spread of a fidelity comes from: variances of nested causes.
+"""Variance components: the causes of the spread of a fidelity.
 
 A value measured again under the same circumstances differs by its shots; compiled with another
-layout it differs by the layout; on another day by the calibration. Causes are nested, the outer
-one first. Each has a variance of its own (a random-effects model), found from the sums of squares
-within the groups of each cause, whose expectations are linear in the variances (Henderson's method
-1; Searle, Casella & McCulloch, Variance Components, chapter 5). The variance of the shots is
-known, so the innermost cause is told from it.
+layout it differs by the layout; on another day by the calibration. Causes are nested, the outermost
+first. Each has a variance (a random-effects model), estimated from the sums of squares within the
+groups of each cause, whose expectation values are linear in the variances (Henderson's method 1;
+Searle, Casella & McCulloch, Variance Components, chapter 5). The variance of the shots is known, so
+the innermost cause can be separated from it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _RESAMPLES = 4000
 
 @dataclass(frozen=True)
 class Component:
-    """The variance that one cause brings.
+    """The variance that a cause contributes.
 
     Attributes:
-        cause: its name.
+        cause: name of the cause.
         std_dev: square root of the variance, in the unit of the values; 0 where the estimate is
             negative.
         ci_low: lower end of its 95 % interval, by a parametric bootstrap.
         ci_high: upper end.
-        degrees_of_freedom: how many independent differences tell of it.
+        degrees_of_freedom: number of independent differences that it has.
     """
 
     cause: str
@@ -51,16 +51,16 @@ def components(
     Args:
         values: the measured values, shape (N,).
         std_errs: their standard errors from shots alone, shape (N,).
-        groups: (name, group of each value), outermost cause first; a group holds values in which
-            that cause and all outer ones are the same. A cause of which the data cannot tell, since
-            every group of the next outer one holds a single group, is left out.
-        seed: of the bootstrap.
+        groups: (name, group of each value) of each cause, outermost first; a group holds values in
+            which that cause and all outer ones are the same. A cause is left out if each group of
+            the next outer cause holds a single group of it, so that the data say nothing about it.
+        seed: seed of the bootstrap.
 
     Raises:
         ValueError: if the lists differ in length or there are fewer than two values.
 
     >>> spread = components([0.7, 0.8, 0.7, 0.8], [0.01] * 4, [("layout", "abab")])
-    >>> [(one.cause, round(one.std_dev, 2)) for one in spread]
+    >>> [(part.cause, round(part.std_dev, 2)) for part in spread]
     [('layout', 0.07), ('shots', 0.01)]
     """
     y, shots = np.asarray(values, dtype=float), np.asarray(std_errs, dtype=float) ** 2
@@ -69,53 +69,93 @@ def components(
             f"{len(y)} values, {len(shots)} errors: a spread needs at least two values, and as "
             "many errors and groups of each cause as values"
         )
-    nested = _nested(groups)
-    outer = np.full((len(y), len(y)), 1 / len(y))
-    forms, names, freedom = [], [], []
-    indicators = []
-    for name, labels in nested:
-        indicator = _indicator(labels)
-        mean = indicator @ np.diag(1 / indicator.sum(axis=0)) @ indicator.T
-        told = round(float(np.trace(mean - outer)))
-        if told:
-            names.append(name)
-            freedom.append(told)
-            forms.append(mean - outer)
-            indicators.append(indicator)
-            outer = mean
-    if not names:
+    model = _Model.of(groups, shots)
+    if not model.names:
         return [_shots(shots)]
-    # E[y' Q y] = Σ σ_k² tr(Q Z_k Z_k') + tr(Q D), D the known variances of the shots.
-    matrix = np.array([[np.trace(q @ z @ z.T) for z in indicators] for q in forms])
-    known = np.array([np.trace(q * shots) for q in forms])
-
-    def solved(data: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.array([((data @ q) * data).sum(axis=-1) for q in forms])
-        return np.linalg.solve(matrix, (sums.T - known).T)
-
-    found = np.maximum(solved(y), 0.0)
-    draw = np.random.default_rng(seed)
-    again = np.sqrt(shots) * draw.standard_normal((_RESAMPLES, len(y)))
-    for variance, indicator in zip(found, indicators, strict=True):
-        effects = draw.standard_normal((_RESAMPLES, indicator.shape[1]))
-        again += np.sqrt(variance) * effects @ indicator.T
+    found = np.maximum(model.variances(y), 0.0)
+    resampled = model.variances(model.resample(found, np.random.default_rng(seed)))
     edges = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    low, high = np.quantile(np.sqrt(np.maximum(solved(again), 0.0)), edges, axis=1)
+    low, high = np.quantile(np.sqrt(np.maximum(resampled, 0.0)), edges, axis=1)
     split = [
-        Component(name, float(np.sqrt(v)), float(a), float(b), told)
-        for name, v, a, b, told in zip(names, found, low, high, freedom, strict=True)
+        Component(name, float(np.sqrt(v)), float(a), float(b), freedom)
+        for name, v, a, b, freedom in zip(
+            model.names, found, low, high, model.degrees_of_freedom, strict=True
+        )
     ]
     return [*split, _shots(shots)]
 
 
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """The random-effects model of N values with K causes, outermost first.
+
+    Attributes:
+        names: the causes.
+        degrees_of_freedom: number of independent differences that each cause has.
+        forms: quadratic forms Q, each of shape (N, N): y' Q y is the sum of squares of a cause.
+        indicators: each of shape (N, groups): 1 where a value belongs to a group of a cause.
+        shots: known variances of the values by shots, shape (N,).
+    """
+
+    names: tuple[str, ...]
+    degrees_of_freedom: tuple[int, ...]
+    forms: tuple[NDArray[np.float64], ...]
+    indicators: tuple[NDArray[np.float64], ...]
+    shots: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, groups: Sequence[tuple[str, Sequence[object]]], shots: NDArray[np.float64]
+    ) -> _Model:
+        """The model of the causes about which the data say something."""
+        outer = np.full((len(shots), len(shots)), 1 / len(shots))
+        forms, names, degrees, indicators = [], [], [], []
+        for name, labels in _nested(groups):
+            indicator = _indicator(labels)
+            mean = indicator @ np.diag(1 / indicator.sum(axis=0)) @ indicator.T
+            freedom = round(float(np.trace(mean - outer)))
+            if freedom:
+                names.append(name)
+                degrees.append(freedom)
+                forms.append(mean - outer)
+                indicators.append(indicator)
+                outer = mean
+        return cls(tuple(names), tuple(degrees), tuple(forms), tuple(indicators), shots)
+
+    def variances(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Estimate the variance of each cause.
+
+        Args:
+            data: values, shape (N,), or (samples, N).
+
+        Returns:
+            Variances, shape (K,) or (K, samples); negative ones are possible.
+        """
+        # E[y' Q y] = Σ σ_k² tr(Q Z_k Z_k') + tr(Q D), D the known variances of the shots.
+        matrix = np.array([[np.trace(q @ z @ z.T) for z in self.indicators] for q in self.forms])
+        known = np.array([np.trace(q * self.shots) for q in self.forms])
+        sums = np.array([((data @ q) * data).sum(axis=-1) for q in self.forms])
+        return np.linalg.solve(matrix, (sums.T - known).T)
+
+    def resample(
+        self, variances: NDArray[np.float64], draw: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draw values from the model with these variances, shape (samples, N)."""
+        values = np.sqrt(self.shots) * draw.standard_normal((_RESAMPLES, len(self.shots)))
+        for variance, indicator in zip(variances, self.indicators, strict=True):
+            effects = draw.standard_normal((_RESAMPLES, indicator.shape[1]))
+            values += np.sqrt(variance) * effects @ indicator.T
+        return values
+
+
 def _shots(variances: NDArray[np.float64]) -> Component:
-    """The known part: binomial, so without an interval of its own."""
+    """The component of the shots: known, so without an interval of its own."""
     typical = float(np.sqrt(variances.mean()))
     return Component("shots", typical, typical, typical, len(variances))
 
 
 def _nested(groups: Sequence[tuple[str, Sequence[object]]]) -> list[tuple[str, list[object]]]:
-    """Labels that hold those of all outer causes."""
+    """Labels of each cause, combined with those of all outer causes."""
     out: list[tuple[str, list[object]]] = []
     outer: list[object] = []
     for name, labels in groups:
@@ -125,6 +165,6 @@ def _nested(groups: Sequence[tuple[str, Sequence[object]]]) -> list[tuple[str, l
 
 
 def _indicator(labels: Sequence[object]) -> NDArray[np.float64]:
-    """Shape (values, groups): 1 where a value belongs to a group."""
+    """1 where a value belongs to a group, else 0; shape (N, groups), float64."""
     names = list(dict.fromkeys(labels))
     return np.array([[float(label == name) for name in names] for label in labels])
