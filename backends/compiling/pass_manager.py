@@ -30,17 +30,17 @@ Otherwise = Literal["raise", "stock"]
 class CompileProtocol(TransformationPass):
     """Replace a circuit of the protocol by a native one on a device's qubits.
 
-    Sets ``layout`` to where each qubit stands in the end. There is no other initial layout, since
-    key qubits are on their way until encryption begins, and start in |0> like all others. Sets
-    ``protocol_remark`` to why the stock transpiler was asked instead; empty if it was not.
+    Sets ``layout`` to the final position of each qubit. There is no other initial layout, since key
+    qubits are moved until encryption begins, and start in |0> like all others. Sets
+    ``protocol_remark`` to the reason why the stock transpiler was used instead; empty otherwise.
 
     Args:
-        device: its calibration, or a target, whose errors and times are the calibration.
-        moves: changes of a placement that are tried.
-        seed: of the search, and of the stock transpiler.
-        otherwise: what happens to circuits that this compiler has no construction or no room for:
-            ``raise``, or compiled by the ``stock`` transpiler, stages kept apart.
-        workers: threads that search; None takes one for each core.
+        device: calibration snapshot, or a target, whose errors and durations are the calibration.
+        moves: number of changes of a placement to try.
+        seed: seed of the search, and of the stock transpiler.
+        otherwise: what to do with circuits that the compiler does not recognise or that do not fit:
+            ``raise``, or compile them by the ``stock`` transpiler, stages separated.
+        workers: number of threads; None for one per core.
 
     Raises:
         UnusableDevice: if the target has no Clifford two-qubit gate.
@@ -88,11 +88,15 @@ class CompileProtocol(TransformationPass):
             self.property_set["protocol_remark"] = str(reason)
             target = self.snapshot.to_target()
             (compiled,) = StockCompiler(target, self.seed).compile_all([logical.circuit])
-        self._set_layout(dag, logical.number, _places(logical.circuit, compiled))
+        self._set_layout(dag, logical.number, _final_positions(logical.circuit, compiled))
         return circuit_to_dag(compiled)
 
-    def _set_layout(self, dag: DAGCircuit, number: Mapping[Qubit, int], places: list[int]) -> None:
-        layout = Layout({qubit: places[number[qubit]] for qubit in dag.qubits if qubit in number})
+    def _set_layout(
+        self, dag: DAGCircuit, number: Mapping[Qubit, int], positions: list[int]
+    ) -> None:
+        layout = Layout(
+            {qubit: positions[number[qubit]] for qubit in dag.qubits if qubit in number}
+        )
         free = [k for k in range(self.snapshot.num_qubits) if k not in layout.get_physical_bits()]
         idle = [qubit for qubit in dag.qubits if qubit not in number]
         spare = QuantumRegister(len(free) - len(idle), "ancilla")
@@ -107,19 +111,19 @@ class CompileProtocol(TransformationPass):
         self.property_set["original_qubit_indices"] = indices
 
 
-def _places(logical: QuantumCircuit, compiled: QuantumCircuit) -> list[int]:
-    """Where each logical qubit of a compiled circuit stands in the end."""
+def _final_positions(logical: QuantumCircuit, compiled: QuantumCircuit) -> list[int]:
+    """Index of the physical qubit of each logical qubit at the end of a compiled circuit."""
     if compiled.layout is not None:
         return list(compiled.layout.final_index_layout(filter_ancillas=True))
     size = logical.num_qubits
     stages, found = (
-        [i for i in one.data if i.name == "barrier" and len(i.qubits) == size]
-        for one in (logical, compiled)
+        [i for i in circuit.data if i.name == "barrier" and len(i.qubits) == size]
+        for circuit in (logical, compiled)
     )
-    places = [0] * size
-    for qubit, place in zip(stages[-1].qubits, found[-1].qubits, strict=True):
-        places[logical.find_bit(qubit).index] = compiled.find_bit(place).index
-    return places
+    positions = [0] * size
+    for qubit, physical in zip(stages[-1].qubits, found[-1].qubits, strict=True):
+        positions[logical.find_bit(qubit).index] = compiled.find_bit(physical).index
+    return positions
 
 
 def protocol_pass_manager(
@@ -154,9 +158,9 @@ def protocol_pass_manager(
         device: a snapshot, or any Qiskit target with ``cz``, ``cx`` or ``ecr``.
         seconds: budget of the search, which stands for a fixed number of moves.
         moves: the same as a number of moves; overrides ``seconds``.
-        seed: of the search.
+        seed: seed of the search.
         otherwise: as in :class:`CompileProtocol`.
-        workers: threads that search; None takes one for each core.
+        workers: number of threads; None for one per core.
     """
     budget = round(seconds * MOVES_PER_SECOND) if moves is None else moves
     return PassManager([CompileProtocol(device, budget, seed, otherwise, workers)])

@@ -1,8 +1,8 @@
-"""What a Braket device says of itself, read into a calibration snapshot.
+"""Capabilities documents of Braket devices, read into calibration snapshots.
 
-The vendors state their calibration in three shapes: per qubit and pair (IQM, Rigetti), per qubit
-with one set of values for the rest (AQT), and one value for everything (IonQ). Qubit labels are
-kept as they are: a label that does not exist is a qubit that does not work.
+Vendors state their calibration in three forms: per qubit and pair (IQM, Rigetti), per qubit with
+common values for the rest (AQT), and common values for everything (IonQ). Qubit labels are kept: a
+label that does not exist is a qubit that does not work.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ OPENQASM = "braket.ir.openqasm.program"
 PROGRAM_SET = "braket.ir.openqasm.program_set"
 
 _ENTANGLERS = {"cz": "cz", "zz": "rzz", "ms": "rxx", "xx": "rxx", "iswap": "iswap"}
-"""Native gate → its name in a compiled circuit, most welcome first."""
+"""Native gate → its name in a compiled circuit, in order of preference."""
 
 _MISSING = QubitCalibration(None, None, 1.0, 0.0, 1.0, 0.0)
-"""What stands where a device has no qubit of that label."""
+"""Calibration of a label without a qubit."""
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -44,18 +44,18 @@ class _Durations:
 
 
 _USUAL = _Durations(40e-9, 80e-9, 2e-6)
-"""Superconducting devices whose capabilities state fidelities but no durations.
+"""For superconducting devices whose capabilities state fidelities but no durations.
 
-Rounded from what vendors publish of their processors; only the noise of idle qubits rests on it.
+Rounded from what vendors publish about their processors; only the noise of idle qubits uses it.
 """
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """The parts of a capabilities document that this project reads.
+    """A capabilities document, as far as this project reads it.
 
     Attributes:
-        document: the parsed JSON of the whole.
+        document: the parsed JSON of the whole document.
     """
 
     document: Mapping[str, Any]
@@ -67,7 +67,7 @@ class Capabilities:
 
     @property
     def has_gates(self) -> bool:
-        """Whether it states native gates: simulators and machines of other kinds do not."""
+        """Whether it states native gates; simulators and analog devices do not."""
         return "nativeGateSet" in self.document.get("paradigm", {})
 
     @property
@@ -87,13 +87,13 @@ class Capabilities:
 
     @property
     def takes_verbatim(self) -> bool:
-        """Whether a program may be kept from being compiled again."""
+        """Whether the device runs verbatim programs, without compiling them again."""
         pragmas = self.document["action"].get(OPENQASM, {}).get("supportedPragmas") or ()
         return "verbatim" in pragmas
 
     @property
     def shots_range(self) -> tuple[int, int]:
-        """Fewest and most shots of a circuit."""
+        """Smallest and largest number of shots of a circuit."""
         fewest, most = self.document["service"]["shotsRange"]
         return int(fewest), int(most)
 
@@ -105,12 +105,12 @@ class Capabilities:
 
     @property
     def poll_seconds(self) -> float:
-        """The pace at which the service wants to be asked about a task."""
+        """Polling interval of a task that the service asks for, in seconds."""
         return float(self.document["service"].get("getTaskPollIntervalMillis") or 1000) / 1000
 
     @property
     def states_durations(self) -> bool:
-        """Whether it is known how long gates take; see :data:`_USUAL`."""
+        """Whether durations of gates are known; otherwise :data:`_USUAL` is used."""
         return "twoQubitProperties" not in (self.document.get("standardized") or {})
 
     @property
@@ -123,8 +123,8 @@ class Capabilities:
         """The device as a calibration snapshot.
 
         Args:
-            name: what to call it.
-            conditional_gates: whether IQM's experimental ones are to be used where it is IQM's.
+            name: name of the snapshot.
+            conditional_gates: whether to use the experimental conditional gates of IQM devices.
 
         Raises:
             UnusableDevice: if it has no Clifford two-qubit gate, or states no calibration.
@@ -213,21 +213,21 @@ def _per_pair(
     for pair, values in standardized["twoQubitProperties"].items():
         a, b = (int(label) for label in pair.split("-"))
         stated = [
-            one["fidelity"]
-            for one in values["twoQubitGateFidelity"]
-            if one["gateName"].lower() == native
+            gate["fidelity"]
+            for gate in values["twoQubitGateFidelity"]
+            if gate["gateName"].lower() == native
         ]
         if stated:
             # CZ, iSWAP and the like are the same in both directions.
-            one = CouplerCalibration((a, b), 1 - max(stated), _USUAL.entangler)
-            couplers += [one, replace(one, qubits=(b, a))]
+            coupler = CouplerCalibration((a, b), 1 - max(stated), _USUAL.entangler)
+            couplers += [coupler, replace(coupler, qubits=(b, a))]
     return qubits, couplers
 
 
 def _per_qubit(
     standardized: Mapping[str, Any],
 ) -> tuple[dict[int, QubitCalibration], float, float]:
-    """AQT: pulses have their own values, everything else is one for all."""
+    """AQT: pulses have values for each qubit; all other values are the same for all qubits."""
     (readout, *_) = standardized["readoutFidelity"]
     (pair, *_) = standardized["twoQubitGateFidelity"]
     qubits = {
@@ -247,9 +247,9 @@ def _per_qubit(
 def _one_for_all(
     provider: Mapping[str, Any], labels: Iterable[int]
 ) -> tuple[dict[int, QubitCalibration], float, float]:
-    """IonQ: one value for all qubits and pairs; times in seconds."""
+    """IonQ: the same values for all qubits and pairs; times in seconds."""
     fidelity, timing = provider["fidelity"], provider["timing"]
-    one = QubitCalibration(
+    qubit = QubitCalibration(
         t1_seconds=float(timing.get("T1") or NOT_STATED_SECONDS),
         t2_seconds=float(timing.get("T2") or NOT_STATED_SECONDS),
         gate_error=1 - float(fidelity["1Q"]["mean"]),
@@ -257,16 +257,16 @@ def _one_for_all(
         readout_error=1 - float(fidelity["spam"]["mean"]),
         readout_seconds=float(timing["readout"]),
     )
-    return dict.fromkeys(labels, one), 1 - float(fidelity["2Q"]["mean"]), float(timing["2Q"])
+    return dict.fromkeys(labels, qubit), 1 - float(fidelity["2Q"]["mean"]), float(timing["2Q"])
 
 
 _PULSE_FIDELITIES = ("SIMULTANEOUS_RANDOMIZED_BENCHMARKING", "RANDOMIZED_BENCHMARKING")
-"""Gates run side by side: the first, where it is stated, is what a circuit will meet."""
+"""In order of preference: circuits run gates simultaneously."""
 
 
 def _error(fidelities: Iterable[Mapping[str, Any]], wanted: Sequence[str]) -> float:
-    """One minus the first fidelity of these types; 1, a broken qubit, where none is stated."""
-    stated = {one["fidelityType"]["name"]: float(one["fidelity"]) for one in fidelities}
+    """One minus the first fidelity of these types; 1, a broken qubit, if none is stated."""
+    stated = {f["fidelityType"]["name"]: float(f["fidelity"]) for f in fidelities}
     return next((1 - stated[name] for name in wanted if name in stated), 1.0)
 
 

@@ -82,7 +82,7 @@ def capabilities_text(name: str) -> str | None:
         text = Path(name).read_text(encoding="utf-8")
         return text if _is_capabilities(json.loads(text)) else None
     except (OSError, ValueError):
-        return None  # load_device tells what is wrong with it
+        return None  # load_device raises an error for it
 
 
 def _is_capabilities(document: Any) -> bool:

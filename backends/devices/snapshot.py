@@ -1,8 +1,8 @@
-"""Calibration snapshots: all that a prediction may know about a device.
+"""Calibration snapshots: all data about a device that predictions use.
 
-A snapshot is taken from the calibration data of a device and from nothing else; it is archived
-with every run. Sources: the properties of an IBM backend as JSON (the file that the packaged
-fake backends hold and the service returns), or any :class:`qiskit.transpiler.Target`.
+A snapshot holds calibration data and nothing else; it is archived with every run. Sources: the
+properties of an IBM backend as JSON (the file that the packaged fake backends hold and the service
+returns), or any :class:`qiskit.transpiler.Target`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 from backends.errors import DoesNotFit, UnusableDevice
 
 ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
-"""Native two-qubit Clifford gates that circuits are compiled to, most welcome first.
+"""Native two-qubit Clifford gates that circuits are compiled to, in order of preference.
 
-``rzz`` and ``rxx`` are turns by π/2, the gates of trapped ions.
+``rzz`` and ``rxx`` are rotations by π/2, the gates of trapped ions.
 """
 
 NOT_STATED_SECONDS = 1e9
-"""Stands for a decay time that a device does not state: no idle noise is predicted then."""
+"""Decay time of a device that states none: no idle noise is predicted then."""
 
 _SHOWN = 6
-"""Most broken parts that a message lists."""
+"""Largest number of broken parts in a message."""
 
 _STATED = ("cz", "ecr", "cx", "iswap")
-"""Those of them that a calibration document or a target states under this name alone."""
+"""Those whose name alone identifies them in a calibration document or target."""
 
 Operation = Literal["barrier", "delay", "mid-circuit measurement", "reset"]
-"""What a device is taken to offer unless it is known not to."""
+"""Operations that a device is assumed to have unless it is known to lack them."""
 
 _PULSES = ("sx", "x", "r", "prx", "u", "u3")
 
@@ -92,7 +92,7 @@ class CouplerCalibration:
 
 @dataclass(frozen=True, eq=False)
 class DeviceSnapshot:
-    """A device on the day it was calibrated.
+    """A device at the time of a calibration.
 
     Two snapshots are equal when their fingerprints are: snapshots are keys of caches, and
     comparing thousands of calibration values at every look-up would cost more than it saves.
@@ -101,13 +101,13 @@ class DeviceSnapshot:
         name: the device's own name, such as ``ibm_kingston``.
         calibrated_at: ISO date and time of the calibration, or None if unknown.
         entangler: the native two-qubit gate, one of :data:`ENTANGLERS`.
-        qubits: one calibration a qubit, by index.
-        couplers: one calibration an ordered pair, sorted.
+        qubits: calibration of each qubit, by index.
+        couplers: calibration of each ordered pair, sorted.
         dynamic_circuits: whether a gate may depend on an earlier outcome.
-        lacks: operations that the device does not offer. Without ``barrier`` the stages of a
-            circuit are not held apart in time, only in order.
-        recompiles: whether the provider may change what it is sent, so that nothing is proved
-            about what ran.
+        lacks: operations that the device does not have. Without ``barrier`` the stages of a
+            circuit keep their order, but are not separated in time.
+        recompiles: whether the provider may compile circuits again, so that nothing is proved
+            about the circuit that ran.
     """
 
     name: str
@@ -127,7 +127,7 @@ class DeviceSnapshot:
 
     @property
     def num_qubits(self) -> int:
-        """All qubits, working or not."""
+        """Number of all qubits, working or not."""
         return len(self.qubits)
 
     @cached_property
@@ -155,7 +155,7 @@ class DeviceSnapshot:
 
     @property
     def what_is_connected(self) -> str:
-        """How many qubits can be used together, and what keeps the others away.
+        """Number of qubits that can be used together, and what separates the others.
 
         >>> qubit = QubitCalibration(1e-4, 1e-4, 1e-4, 3e-8, 1e-2, 2e-6)
         >>> errors = (2e-3, 2e-3, 1.0, 2e-3)
@@ -175,7 +175,7 @@ class DeviceSnapshot:
         return f"{len(self.largest_region)} that work and are connected ({'; '.join(why)})"
 
     def require_room(self, qubits: int) -> None:
-        """Raise :class:`DoesNotFit` if fewer qubits are connected, saying what keeps them apart."""
+        """Raise :class:`DoesNotFit`, with the causes, if fewer qubits are connected."""
         if qubits > len(self.largest_region):
             raise DoesNotFit(
                 f"the circuit needs {qubits} connected qubits, but device '{self.name}' has "
@@ -196,8 +196,8 @@ class DeviceSnapshot:
     def to_json(self) -> str:
         """Canonical JSON of the whole snapshot.
 
-        Fields that came later are left out where they say nothing, so that every old snapshot
-        keeps its fingerprint.
+        Fields that were added later are left out if empty, so that every old snapshot keeps its
+        fingerprint.
         """
         document = asdict(self)
         for later in ("lacks", "recompiles"):
@@ -207,7 +207,7 @@ class DeviceSnapshot:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> DeviceSnapshot:
-        """The snapshot that :meth:`to_json` wrote, from its parsed JSON."""
+        """Read the parsed JSON of a snapshot that :meth:`to_json` wrote."""
         fields = dict(document)
         fields["qubits"] = tuple(QubitCalibration(**q) for q in document["qubits"])
         fields["couplers"] = tuple(
@@ -284,7 +284,7 @@ class DeviceSnapshot:
                 "are for any qubits, as those of an ideal simulator; give its Target a coupling map"
             )
         decays = list(target.qubit_properties or [None] * target.num_qubits)
-        if not any(one and one.t1 and one.t2 for one in decays):
+        if not any(decay and decay.t1 and decay.t2 for decay in decays):
             forever = QubitProperties(NOT_STATED_SECONDS, NOT_STATED_SECONDS)
             decays = [forever] * target.num_qubits
         qubits = []
@@ -315,7 +315,7 @@ class DeviceSnapshot:
         )
 
     def to_target(self) -> Target:
-        """A Qiskit target of what works: broken couplers and qubits take no gate.
+        """Build a Qiskit target of the working parts: broken couplers and qubits have no gates.
 
         It is built once and shared, since building takes long: copy it before you change it.
 
@@ -381,7 +381,7 @@ def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first of a list, and how many more there are."""
+    """The first names of a list, and the number of others."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 

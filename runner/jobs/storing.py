@@ -30,17 +30,17 @@ def store_run(
     points = [
         PointRecord(
             index=index,
-            predicted=one.compiled.predicted,
-            transpiler_seed=one.compiled.transpiler_seed,
-            candidates=one.compiled.candidates,
-            row=planned_row(config, one, repeat).as_dict(),
+            predicted=point.compiled.predicted,
+            transpiler_seed=point.compiled.transpiler_seed,
+            candidates=point.compiled.candidates,
+            row=planned_row(config, point, repeat).as_dict(),
         )
         for repeat in range(config.repeats)
-        for index, one in enumerate(planned)
+        for index, point in enumerate(planned)
     ]
     programs = [
         ProgramRecord(
-            stem=stem_of(one, compiled),
+            stem=stem_of(point, compiled),
             logical=circuit_to_bytes(compiled.setting.circuit),
             compiled=circuit_to_bytes(compiled.circuit),
             document={
@@ -50,8 +50,8 @@ def store_run(
                 "predicted_success": compiled.predicted_success,
             },
         )
-        for one in planned
-        for compiled in one.compiled.settings
+        for point in planned
+        for compiled in point.compiled.settings
     ]
     programs += program_records(calibration_programs(config, planned))
     store.create_run(run, points, programs, circuits_of(config, snapshot, planned))
