@@ -140,7 +140,7 @@ def _points(runs: Sequence[Sequence[ResultRow]]) -> Iterator[ComparedPoint]:
         of_run: defaultdict[_Key, list[ResultRow]] = defaultdict(list)
         for row in rows:
             parameters = _parameters(row)
-            of_run[(*parameters, *(row.value_of(name) for name in shared[parameters]))].append(row)
+            of_run[(*parameters, *(row.get(name) for name in shared[parameters]))].append(row)
         found.append(dict(of_run))
     for key in dict.fromkeys(key for of_run in found for key in of_run):
         several = [of_run.get(key, []) for of_run in found]

@@ -5,24 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.results.fields import LIBRARY_ROUNDING, ResultField
+from runner.results.rows import FIELDS
+
 ABSENT = "nothing"
 
-_ROUNDING = 1e-9
-TOLERANCES: dict[str, float] = {
-    # Sums of floats: Python rounds them better since 3.12.
-    **dict.fromkeys(("value", "std_err"), 1e-12),
-    # Through NumPy and SciPy, whose last digits depend on processor and version.
-    **dict.fromkeys(("ci_low", "ci_high", "predicted", "predicted_success"), _ROUNDING),
-    "refocused": _ROUNDING,
-    **dict.fromkeys(("information_bits", "information_low", "information_high"), _ROUNDING),
-    # mthree may solve by iteration.
-    **dict.fromkeys(("mitigated", "mitigated_err"), 1e-5),
-}
-"""Field → largest absolute difference that is rounding. All other fields agree exactly or not."""
+_OF_CIRCUITS = {"predicted_success": LIBRARY_ROUNDING}
+
+
+def tolerances(columns: Iterable[ResultField] = FIELDS) -> Mapping[str, float]:
+    """Field → largest absolute difference that is rounding.
+
+    All other fields agree exactly or not. Among them are those of ``circuits/index.json``.
+    """
+    return {**{c.name: c.tolerance for c in columns if c.tolerance}, **_OF_CIRCUITS}
+
+
+_EVERYWHERE = tolerances()
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Difference:
     recomputed: str
 
 
-def agree(field: str, stored: object, recomputed: object) -> bool:
+def agree(
+    field: str, stored: object, recomputed: object, tolerance: Mapping[str, float] = _EVERYWHERE
+) -> bool:
     """Whether two values of a field are the same, up to its tolerance."""
     if isinstance(stored, bool) or isinstance(recomputed, bool):
         return stored is recomputed
     if isinstance(stored, int | float) and isinstance(recomputed, int | float):
-        return abs(stored - recomputed) <= TOLERANCES.get(field, 0.0)
+        return abs(stored - recomputed) <= tolerance.get(field, 0.0)
     return stored == recomputed
 
 
@@ -56,7 +61,8 @@ def mapping_differences(
     file: str,
     stored: Mapping[str, Any],
     recomputed: Mapping[str, Any],
-    unasked: Sequence[str] = (),
+    unasked: Collection[str] = (),
+    tolerance: Mapping[str, float] = _EVERYWHERE,
 ) -> Iterator[Difference]:
     """One difference for each key whose values do not agree; nested keys are joined by dots.
 
@@ -68,19 +74,27 @@ def mapping_differences(
         stored: what is written.
         recomputed: what should be.
         unasked: keys that are not compared.
+        tolerance: see :func:`tolerances`.
     """
     for key in dict.fromkeys((*stored, *recomputed)):
         old, new = stored.get(key), recomputed.get(key)
         if key in unasked:
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from mapping_differences(f"{where}: {key}", file, old, new)
-        elif not agree(key, old, new):
+            name = f"{where}: {key}"
+            yield from mapping_differences(name, file, old, new, tolerance=tolerance)
+        elif not agree(key, old, new, tolerance):
             yield Difference(f"{where}: {key}", file, shown(old), shown(new))
 
 
 def table_differences(
-    names: Sequence[str] | None, file: str, stored: bytes, recomputed: bytes, *, exact: bool
+    names: Sequence[str] | None,
+    file: str,
+    stored: bytes,
+    recomputed: bytes,
+    *,
+    exact: bool,
+    tolerance: Mapping[str, float] = _EVERYWHERE,
 ) -> Iterator[Difference]:
     """Differences between two CSV files, cell by cell.
 
@@ -92,6 +106,7 @@ def table_differences(
         stored: what is written.
         recomputed: what should be.
         exact: whether even rounding is a difference.
+        tolerance: see :func:`tolerances`.
     """
     if stored == recomputed:
         return
@@ -107,7 +122,7 @@ def table_differences(
         name = names[number] if names else f"line {number + 2}"
         for key in dict.fromkeys((*was, *now)):
             text, wanted = was.get(key) or "", now.get(key) or ""
-            if text != wanted and (exact or not _close(key, text, wanted)):
+            if text != wanted and (exact or not _close(key, text, wanted, tolerance)):
                 before += 1
                 yield Difference(f"{name}: {key}", file, text or ABSENT, wanted or ABSENT)
     if exact and not before and len(old) == len(new) and old[:1] and list(old[0]) == list(new[0]):
@@ -119,9 +134,9 @@ def shown(value: object) -> str:
     return ABSENT if value is None else json.dumps(value, ensure_ascii=False).strip('"')
 
 
-def _close(field: str, stored: str, recomputed: str) -> bool:
+def _close(field: str, stored: str, recomputed: str, tolerance: Mapping[str, float]) -> bool:
     try:
-        return agree(field, float(stored), float(recomputed))
+        return agree(field, float(stored), float(recomputed), tolerance)
     except ValueError:
         return False
 

@@ -24,7 +24,7 @@ from backends.simulation.prediction import predict_setting
 from backends.simulation.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
 from experiments.point import Point
 from experiments.settings import Setting
-from runner.analysis.differences import Difference, agree, mapping_differences
+from runner.analysis.differences import Difference, agree, mapping_differences, tolerances
 from runner.config.sweep import Choice
 from runner.errors import DamagedFile, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint, measured_point
@@ -346,12 +346,14 @@ class _Rebuilding:
         if row is None or stored is None:
             return row or _row(stored)
         wanted = row.as_dict()
-        unasked = () if self._has_index else ("jobs",)
-        self.found += mapping_differences(name, RESULTS, stored, wanted, unasked)
+        # Without an index the folder does not say which jobs the counts came from.
+        unasked = () if self._has_index else row.of_roles("bookkeeping").keys()
+        tolerance = tolerances(row.columns)
+        self.found += mapping_differences(name, RESULTS, stored, wanted, unasked, tolerance)
         right = {
             key: stored[key]
             for key in wanted
-            if key in stored and (key in unasked or agree(key, stored[key], wanted[key]))
+            if key in stored and (key in unasked or agree(key, stored[key], wanted[key], tolerance))
         }
         return _row({**wanted, **right}) or row
 

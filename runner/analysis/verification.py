@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.analysis.differences import Difference, table_differences
+from runner.analysis.differences import Difference, table_differences, tolerances
 from runner.analysis.rebuilding import Rebuilt, rebuild
 from runner.analysis.verified_inputs import input_differences
 from runner.errors import DamagedFile, RunFolderError, printable
 from runner.report.report import presentation
-from runner.results.rows import to_csv
+from runner.results.rows import columns_of, to_csv
 from runner.run_folder.archive import MISSING, PROVENANCE, ArchivedRun, read_archive
 from runner.run_folder.files import RESULTS_CSV, maker, read_json
 
@@ -148,6 +148,7 @@ def _presented(run: ArchivedRun, rebuilt: Rebuilt, remarks: list[str]) -> Iterat
         text = printable(f"cannot be made: {type(error).__name__}: {error}")
         yield Difference("figures and report", "figures", text, "figures and report.html")
         return
+    tolerance = tolerances(columns_of(rows))
     other = _other_makers(run.provenance)
     if other:
         remarks.append(
@@ -160,7 +161,9 @@ def _presented(run: ArchivedRun, rebuilt: Rebuilt, remarks: list[str]) -> Iterat
         if isinstance(content, Difference):
             yield content
         elif name.endswith(".csv"):
-            yield from table_differences(None, name, content, wanted, exact=False)
+            yield from table_differences(
+                None, name, content, wanted, exact=False, tolerance=tolerance
+            )
         elif not other and content != wanted:
             yield Difference("content", name, _digest(content), _digest(wanted))
 

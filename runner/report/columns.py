@@ -1,4 +1,9 @@
-"""The columns of a result table, the same in the terminal and in the report."""
+"""The columns of a result table, the same in the terminal and in the report.
+
+Which fields are shown, under which title and with how many digits, they declare themselves. Here
+stands in which order: groups of roles, and within a group the order of the fields except for those
+that are named.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runner.kinds.registry import kind_of
-from runner.results.rows import ResultRow
+from runner.results.fields import ResultField, Role, Shown, Table
+from runner.results.rows import NOT_PLANNED, ResultRow, columns_of
 
 MISSING = "-"
-NO_STRATEGY = "none"
+
+_POINT: tuple[Role, ...] = ("parameter", "repetition")
+_GROUPS: tuple[tuple[Role, ...], ...] = (
+    _POINT,
+    ("outcome",),
+    ("prediction",),
+    ("published",),
+    ("circumstance",),
+    ("bookkeeping",),
+)
+_FIRST = (
+    *("repeat", "n", "r", "level", "generations", "clones", "key_qubits", "path", "scenario"),
+    *("subset", "learns", "lost", "loss", "idle_microseconds", "spent_on", "input"),
+    *("value", "std_err", "ci_low", "witnessed", "mitigated", "shots"),
+)
+_LAST = ("layout", "clone", "strategy", "estimator")
 
 
 @dataclass(frozen=True)
@@ -34,39 +55,27 @@ def heading(header: str, *, numeric: bool = True) -> Column:
 
 def result_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """Point, measured value with interval, prediction, published value and circuit size."""
-    return [
-        *point_columns(rows),
-        Column(_value_symbol(rows), lambda r: number(r.value)),
-        Column("95 % interval", _interval),
-        Column("> witness", _witnessed, numeric=False),
-        *([Column("mitigated", _mitigated)] if any(r.mitigated is not None for r in rows) else []),
-        *(_information() if any(row.subset is not None for row in rows) else []),
-        *_circuit(rows),
-    ]
-
-
-def _value_symbol(rows: Sequence[ResultRow]) -> str:
-    return kind_of(rows[0].experiment).symbol(rows)
+    return _columns(rows, "result")
 
 
 def report_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """The result columns, and what there is no room for in a terminal."""
-    columns = result_columns(rows)
-    place = next(k for k, column in enumerate(columns) if column.header == "95 % interval")
-    columns.insert(place, Column("std. error", lambda r: number(r.std_err)))
-    place = next(k for k, column in enumerate(columns) if column.header == "2q layers")
-    columns.insert(place, Column("shots", lambda r: f"{r.shots:,}"))
-    return columns
+    return _columns(rows, "report")
 
 
 def plan_columns(rows: Sequence[ResultRow]) -> list[Column]:
     """What would run, without the measured columns."""
-    return [
-        *point_columns(rows),
-        Column("qubits", lambda r: str(r.qubits)),
-        Column("shots", lambda r: f"{r.shots:,}"),
-        *_circuit(rows),
-    ]
+    fields = [field for field in _shown(rows, "plan") if field.role not in NOT_PLANNED]
+    point = [field for field in fields if _tells_the_point(field)]
+    # What results leave out is what a plan is asked for: how large it is.
+    size = [f for f in fields if f.shown and "result" not in f.shown.tables]
+    others = [field for field in fields if field not in point and field not in size]
+    return [_column(field, rows) for field in (*point, *size, *others)]
+
+
+def point_columns(rows: Sequence[ResultRow]) -> list[Column]:
+    """What tells the points apart: columns that no row needs are left out."""
+    return [_column(field, rows) for field in _shown(rows, "result") if _tells_the_point(field)]
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -78,103 +87,60 @@ def number(value: float | None, digits: int = 4) -> str:
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
-def clone_name(row: ResultRow) -> str:
-    """``A`` for the input qubit, otherwise ``S`` and a number."""
-    return "A" if row.clone == 0 else f"S{row.clone}"
+def _tells_the_point(field: ResultField) -> bool:
+    return field.role in _POINT and field.shown is not None and "result" in field.shown.tables
 
 
-def decrypts_nothing(rows: Sequence[ResultRow]) -> bool:
-    """Whether there is neither a clone nor a strategy to speak of."""
-    return all(row.strategy == NO_STRATEGY for row in rows)
+def _columns(rows: Sequence[ResultRow], table: Table) -> list[Column]:
+    return [_column(field, rows) for field in _shown(rows, table)]
 
 
-def point_columns(rows: Sequence[ResultRow]) -> list[Column]:
-    """What tells the points apart: columns that no row needs are left out."""
-    decryption = [
-        Column("clone", clone_name),
-        Column("strategy", lambda r: r.strategy, numeric=False),
+def _shown(rows: Sequence[ResultRow], table: Table) -> list[ResultField]:
+    """The fields that a table shows of these rows, in the order of its columns."""
+    fields = {field.name: field for field in columns_of(rows)}
+    shown = [
+        field
+        for field in fields.values()
+        if field.shown
+        and table in field.shown.tables
+        and (
+            field.shown.always
+            or any(_says_something(fields[field.shown.shown_with or field.name], r) for r in rows)
+        )
     ]
-    every = [
-        Column("repeat", lambda r: str(r.repeat)) if any(row.repeat for row in rows) else None,
-        Column("n", lambda r: str(r.n)),
-        _if_used(rows, "r", "r"),
-        _if_used(rows, "level", "level"),
-        _if_used(rows, "generations", "instances"),
-        _if_used(rows, "clones", "clones"),
-        _if_used(rows, "key_qubits", "key qubits"),
-        _if_used(rows, "path", "path", numeric=False),
-        _if_used(rows, "scenario", "scenario", numeric=False),
-        _if_used(rows, "subset", "subset", numeric=False),
-        _if_used(rows, "learns", "learns", numeric=False),
-        _if_used(rows, "lost", "lost", numeric=False, missing="none"),
-        _if_used(rows, "loss", "loss", numeric=False, missing="none"),
-        _if_used(rows, "idle_microseconds", "idle µs", missing="0.0"),
-        _if_used(rows, "spent_on", "key spent on"),
-        _if_used(rows, "input", "input", numeric=False, missing="bell"),
-        _if_used(rows, "layout", "layout"),
-        *([] if decrypts_nothing(rows) else decryption),
-        Column("estimator", lambda r: r.estimator, numeric=False),
-    ]
-    return [column for column in every if column]
+    return sorted(shown, key=_position)
 
 
-def _if_used(
-    rows: Sequence[ResultRow],
-    field: str,
-    header: str,
-    *,
-    numeric: bool = True,
-    missing: str = MISSING,
-) -> Column | None:
-    # A column in which nothing was lost, and nobody waited, tells nothing.
-    if all(getattr(row, field) is None or str(getattr(row, field)) == missing for row in rows):
-        return None
-
-    def cell(row: ResultRow) -> str:
-        value = getattr(row, field)
-        return missing if value is None else str(value)
-
-    return Column(header, cell, numeric)
+def _says_something(field: ResultField, row: ResultRow) -> bool:
+    # A column in which nothing was lost, and nothing waited, tells nothing.
+    return field.shown is not None and _text(field.shown, row, field.name) != field.shown.absent
 
 
-def _circuit(rows: Sequence[ResultRow]) -> list[Column]:
-    bound = any(row.refocused is not None for row in rows)
-    return [
-        Column("predicted", lambda r: number(r.predicted)),
-        *([Column("if refocused", lambda r: number(r.refocused))] if bound else []),
-        Column("published", _published),
-        Column("2q layers", lambda r: str(r.two_qubit_layers)),
-        Column("2q gates", lambda r: str(r.two_qubit_gates)),
-        Column("certificate", lambda r: r.certificate, numeric=False),
-    ]
+def _position(field: ResultField) -> tuple[int, int, int]:
+    group = next(k for k, roles in enumerate(_GROUPS) if field.role in roles)
+    first = _FIRST.index(field.name) if field.name in _FIRST else len(_FIRST)
+    last = _LAST.index(field.name) if field.name in _LAST else -1
+    return group, first, last
 
 
-def _interval(row: ResultRow) -> str:
-    return _ends(row.ci_low, row.ci_high)
+def _column(field: ResultField, rows: Sequence[ResultRow]) -> Column:
+    shown = field.shown or Shown(field.name)
+    header = shown.header or kind_of(rows[0].experiment).symbol(rows)
+    numeric = field.kind in ("integer", "number") if shown.numeric is None else shown.numeric
+    return Column(header, lambda row: _text(shown, row, field.name), numeric)
 
 
-def _mitigated(row: ResultRow) -> str:
-    if row.mitigated is None or row.mitigated_err is None:
-        return MISSING
-    return f"{row.mitigated:.4f} ± {row.mitigated_err:.4f}"
+def _text(shown: Shown, row: ResultRow, name: str) -> str:
+    """What a row shows in the column of a field."""
+    values = [row.get(one) for one in (name, shown.error or shown.upper) if one]
+    if None in values:
+        return shown.absent
+    return (" ± " if shown.error else " … ").join(_written(shown, value) for value in values)
 
 
-def _information() -> list[Column]:
-    return [
-        Column("bits", lambda r: number(r.information_bits, 3)),
-        Column("95 % of bits", lambda r: _ends(r.information_low, r.information_high, 3)),
-    ]
-
-
-def _ends(low: float | None, high: float | None, digits: int = 4) -> str:
-    return MISSING if low is None else f"{number(low, digits)} … {number(high, digits)}"
-
-
-def _witnessed(row: ResultRow) -> str:
-    return MISSING if row.witnessed is None else ("yes" if row.witnessed else "no")
-
-
-def _published(row: ResultRow) -> str:
-    if row.published is None:
-        return MISSING
-    return f"{row.published:.3f} ± {row.published_err:.3f}"
+def _written(shown: Shown, value: object) -> str:
+    if shown.text is not None:
+        return shown.text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if shown.digits is None else f"{value:.{shown.digits}f}"

@@ -18,8 +18,7 @@ from experiments.published import DEVICE, SOURCE
 from runner.kinds.contract.drawing import Axis, Dashes
 from runner.kinds.contract.kind import ExperimentKind
 from runner.kinds.registry import kind_of
-from runner.report.columns import NO_STRATEGY, clone_name
-from runner.results.rows import ResultRow, to_csv
+from runner.results.rows import NO_STRATEGY, ResultRow, clone_name, to_csv
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "enclone",  # the same bytes on every run
@@ -115,7 +114,7 @@ def _series(row: ResultRow, kind: ExperimentKind, axis: Axis) -> tuple[str, ...]
         row.scenario or row.estimator,
         "" if axis.shows_n else f"n = {row.n}",
         *kind.series(row),
-        f"clone {clone_name(row)}",
+        f"clone {clone_name(row.clone)}",
     )
 
 

@@ -10,8 +10,8 @@ from rich.table import Table
 from experiments.protocol import DECRYPTION_YIELDS
 from experiments.published import DEVICE, SOURCE, is_published_device
 from runner.kinds.registry import kind_of
-from runner.report.columns import NO_STRATEGY, Column, plan_columns, result_columns
-from runner.results.rows import ResultRow
+from runner.report.columns import Column, plan_columns, result_columns
+from runner.results.rows import NO_STRATEGY, ResultRow
 
 _WIDTH = 200
 REFOCUSED = (

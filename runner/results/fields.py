@@ -60,7 +60,7 @@ class Shown:
     """How a field is shown in the tables of the terminal and of the report.
 
     Attributes:
-        header: title of its column.
+        header: title of its column; empty for the symbol of the value of the experiment.
         digits: decimals of its numbers; None writes them in full.
         text: value → what is written instead; None for the number or text itself.
         absent: what is written where there is no value. A column in which every row has no value,

@@ -107,7 +107,7 @@ class ResultRow:
         "outcome",
         "the estimate; no value where a certificate failed or counts are missing",
         tolerance=SUM_ROUNDING,
-        shown=Shown("value", digits=4, always=True),
+        shown=Shown("", digits=4, always=True),
     )
     std_err: float | None = column(
         "outcome",
@@ -298,17 +298,9 @@ class ResultRow:
         """The fields of this row: those of every row, then the declared ones."""
         return (*FIELDS, *self.declared)
 
-    def value_of(self, name: str) -> Any:
-        """The value of a field.
-
-        Raises:
-            KeyError: if there is no such field.
-        """
-        if name in self.extra:
-            return self.extra[name]
-        if name not in _NAMES:
-            raise KeyError(name)
-        return getattr(self, name)
+    def get(self, name: str) -> Any:
+        """The value of a field; None where there is none, or no such field."""
+        return self.extra[name] if name in self.extra else getattr(self, name, None)
 
     def of_roles(self, *roles: Role) -> dict[str, Any]:
         """Field name → value of the fields with these roles, ready for JSON."""
@@ -350,7 +342,7 @@ class ResultRow:
 
     def as_dict(self) -> dict[str, Any]:
         """Field name → value, ready for JSON."""
-        values = ((field.name, self.value_of(field.name)) for field in self.columns)
+        values = ((field.name, self.get(field.name)) for field in self.columns)
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values}
 
     def planned(self) -> dict[str, Any]:
