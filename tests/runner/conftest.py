@@ -68,3 +68,9 @@ def place():
     folder = fast_folder("enclone-test-")
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiles without worker processes, which would cost more time than small sweeps."""
+    monkeypatch.setattr("runner.planning.compilation._PARALLEL_FROM_POINTS", 10**6)

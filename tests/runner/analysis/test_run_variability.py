@@ -7,7 +7,9 @@ from statistics import mean
 
 import pytest
 from click.testing import Result
+from kind_texts import written
 from made_rows import row, run_folder
+from runs import run_folders
 
 Invoke = Callable[..., Result]
 
@@ -60,3 +62,34 @@ def test_runs_whose_bits_differ_are_one_point(invoke: Invoke, tmp_path: Path) ->
 def test_the_number_of_the_repeat_is_none_of_a_point(invoke: Invoke, tmp_path: Path) -> None:
     run_folder(tmp_path / "runs", "a", [row(repeat=k + 1) for k in range(2)])
     assert "repeat" not in invoke("variability", "a").stdout.splitlines()[0]
+
+
+@pytest.mark.usefixtures("in_one_process")
+def test_the_spread_is_split_into_causes(invoke: Invoke) -> None:
+    written("{kind: entanglement, n: 2}", "repeats: 4\nname: spread\n")
+    changes = ("-o", "compile.layouts=each", "-o", "compile.seeds=5")
+    assert invoke("run", "c.yaml", *changes, "--out", "runs/a").exit_code == 0
+    device = ("-o", "backend.device=fake_fez")
+    assert invoke("run", "c.yaml", *changes, *device, "--out", "runs/b").exit_code == 0
+    folders = [str(p) for k in "ab" for p in run_folders(Path("runs", k))]
+    (found,) = json.loads(invoke("variability", *folders, "--json").stdout)
+    assert found["values"] == 40
+    assert (found["n"], found["estimator"]) == (2, "parity")
+    split = {one["cause"]: one for one in found["components"]}
+    assert list(split) == ["device", "layout", "time", "shots"]
+    assert split["layout"]["degrees_of_freedom"] == 8
+    # A simulator does not change with time, but layouts do differ.
+    assert split["time"]["ci_low"] == 0
+    assert split["layout"]["ci_low"] > split["time"]["std_dev"]
+    text = invoke("variability", *folders).stdout
+    assert "σ layout" in text
+    assert "these runs do not tell" in text
+
+
+@pytest.mark.usefixtures("in_one_process")
+def test_one_value_has_no_spread(invoke: Invoke) -> None:
+    written("{kind: entanglement, n: 2}")
+    assert invoke("run", "c.yaml").exit_code == 0
+    result = invoke("variability", "latest")
+    assert result.exit_code == 1
+    assert "no point was measured twice" in result.stderr

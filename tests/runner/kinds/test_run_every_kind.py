@@ -2,54 +2,18 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
+from command_cases import Invoke
+from kind_texts import CONFIGS, KINDS_OF_RUNS, the_run, written
 from runs import run_folders
 
-import runner
 from runner.kinds.registry import kinds
 
-Invoke = Callable[..., Result]
-CONFIGS = Path(runner.__file__).parents[1] / "configs"
-
-KINDS_OF_RUNS = {
-    "chsh": "{kind: chsh, n: 2, decrypt: {strategy: [unitary, frame]}, "
-    "scenario: [2-1, undecrypted]}",
-    "iterated": "{kind: iterated, level: [0, 1], clones: [physical, virtual]}",
-    "generations": "{kind: iterated, generations: [[1], [1, 3, 2], [1, 3, 2]], level: [0, 2, 1]}",
-    "path": "{kind: iterated, level: 2, path: [0, 2, 1], decrypt: {strategy: [unitary, frame]}}",
-    "ghz": "{kind: ghz, r: [1, 3], estimator: [parity, stabilizers]}",
-    "correlators": "{kind: correlators, n: 2}",
-    "storage": "{kind: storage, n: 3, lost: [0, 2], loss: [reset, measure, depolarize]}",
-    "spent key": "{kind: storage, n: 2, spent_on: 1, decrypt: {clone: 2}, read: [second, first]}",
-    "storage time": "{kind: storage, n: 2, idle_microseconds: [0, 12.5], estimator: bsm}",
-    "leakage": "{kind: leakage, n: 3, subset: [S1 S2, S1 S2 S3, S1 S2 S3 N1]}",
-    "inputs": "{kind: entanglement, n: 2, input: [bell, '0', process, random, "
-    "{theta_degrees: 30, phi_degrees: 70}]}",
-    "all clones": "{kind: entanglement, n: [2, 3], decrypt: {clone: all}}",
-}
-
-
-def written(experiment: str, more: str = "") -> None:
-    text = f"experiment: {experiment}\nshots: 1000\nseed: 3\ncompile: {{seeds: 1}}\n{more}"
-    Path("c.yaml").write_text(text, encoding="utf-8")
-
-
-def the_run(result: Result) -> Path:
-    assert result.exit_code == 0, result.stderr
-    (folder,) = run_folders(Path("runs"))
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Worker processes would cost more time than these small sweeps."""
-    monkeypatch.setattr("runner.planning.compilation._PARALLEL_FROM_POINTS", 10**6)
+pytestmark = pytest.mark.usefixtures("in_one_process")
 
 
 @pytest.mark.parametrize("name", KINDS_OF_RUNS)
@@ -213,9 +177,6 @@ def test_a_run_goes_over_the_store_with_delays_and_turns(invoke: Invoke) -> None
         assert invoke("verify", "--out", name).exit_code == 0
 
 
-# --- layouts and variability
-
-
 def test_each_layout_is_a_point_of_its_own(invoke: Invoke) -> None:
     written(KINDS_OF_RUNS["chsh"], "repeats: 2\n")
     changes = ("-o", "compile.layouts=each", "-o", "compile.seeds=3")
@@ -223,68 +184,3 @@ def test_each_layout_is_a_point_of_its_own(invoke: Invoke) -> None:
     assert [row["layout"] for row in rows[:3]] == [3, 4, 5]
     assert len(rows) == 2 * 3 * 3
     assert len({row["predicted"] for row in rows[:3]}) > 1
-
-
-def test_the_spread_is_split_into_causes(invoke: Invoke) -> None:
-    written("{kind: entanglement, n: 2}", "repeats: 4\nname: spread\n")
-    changes = ("-o", "compile.layouts=each", "-o", "compile.seeds=5")
-    assert invoke("run", "c.yaml", *changes, "--out", "runs/a").exit_code == 0
-    device = ("-o", "backend.device=fake_fez")
-    assert invoke("run", "c.yaml", *changes, *device, "--out", "runs/b").exit_code == 0
-    folders = [str(p) for k in "ab" for p in run_folders(Path("runs", k))]
-    (found,) = json.loads(invoke("variability", *folders, "--json").stdout)
-    assert found["values"] == 40
-    assert (found["n"], found["estimator"]) == (2, "parity")
-    split = {one["cause"]: one for one in found["components"]}
-    assert list(split) == ["device", "layout", "time", "shots"]
-    assert split["layout"]["degrees_of_freedom"] == 8
-    # A simulator does not change with time, but layouts do differ.
-    assert split["time"]["ci_low"] == 0
-    assert split["layout"]["ci_low"] > split["time"]["std_dev"]
-    text = invoke("variability", *folders).stdout
-    assert "σ layout" in text
-    assert "these runs do not tell" in text
-
-
-def test_one_value_has_no_spread(invoke: Invoke) -> None:
-    written("{kind: entanglement, n: 2}")
-    assert invoke("run", "c.yaml").exit_code == 0
-    result = invoke("variability", "latest")
-    assert result.exit_code == 1
-    assert "no point was measured twice" in result.stderr
-
-
-# --- published tables
-
-
-def test_tables_compare_predictions_with_what_was_published(invoke: Invoke) -> None:
-    table1, table2 = CONFIGS / "published" / "table1_entanglement.yaml", Path("c.yaml")
-    written("{kind: chsh, n: 2, scenario: [2-1, 2-2, undecrypted]}", "name: small\n")
-    changes = ("-o", "compile.seeds=1")
-    result = invoke("tables", str(table2), *changes, "--json")
-    (small,) = json.loads(result.stdout)
-    assert small["points"] == 2
-    differences = [row["difference"] for row in small["rows"]]
-    assert differences[2] is None
-    assert differences[:2] == [
-        pytest.approx(row["predicted"] - row["published"]) for row in small["rows"][:2]
-    ]
-    assert small["mean_absolute_difference"] == pytest.approx(sum(map(abs, differences[:2])) / 2)
-    assert abs(small["worst_difference"]) == max(map(abs, differences[:2]))
-    text = invoke("tables", str(table1), str(table2), *changes, "-o", "experiment.n=2").stdout
-    assert "table-1: Extended Data Table I" in text
-    assert "0.823" in text
-    assert "2.147" in text
-    assert text.splitlines()[-2].split()[:3] == ["table-1", "Fe", "2"]
-    assert text.splitlines()[-1].split()[:3] == ["small", "S", "2"]
-
-
-def test_the_largest_run_that_fits_stands_beside_the_published_one(invoke: Invoke) -> None:
-    text = (CONFIGS / "published" / "table3_iterated.yaml").read_text(encoding="utf-8")
-    changed = text.replace(
-        "[[1], [1, 3], [1, 3, 9], [1, 3, 9, 11], [1, 3, 9, 24]]", "[[1, 3, 9, 24]]"
-    )
-    Path("c.yaml").write_text(changed.replace("[0, 1, 2, 2, 3]", "[3]"), encoding="utf-8")
-    result = invoke("tables", "c.yaml", "-o", "compile.seeds=1")
-    assert result.exit_code == 0, result.stderr
-    assert "75 clones on 150 qubits stand in for the published 77 on 154" in result.stdout
