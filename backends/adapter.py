@@ -129,6 +129,26 @@ class Job:
     requests: tuple[Request, ...]
 
 
+def require_within(limits: Limits, job: Job) -> None:
+    """Refuse a job that holds more than a job may.
+
+    Raises:
+        Refused: if it does.
+    """
+    shots = [request.shots for request in job.requests]
+    for number, most, what in (
+        (len(shots), limits.circuits_per_job, "circuits"),
+        (max(shots, default=0), limits.shots_per_circuit, "shots of one circuit"),
+        (sum(shots), limits.shots_per_job, "shots of all circuits"),
+    ):
+        if number > most:
+            raise Refused(
+                f"job '{job.tag}' was not sent: it has {number} {what}, but a job may have {most}",
+                code="too_large",
+                remedy="share its circuits and shots out among several jobs",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class CircuitFailure:
     """Why one circuit of a job has no counts.

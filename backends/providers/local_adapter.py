@@ -25,6 +25,7 @@ from backends.adapter import (
     Terms,
     UnknownJob,
     Usage,
+    require_within,
 )
 from backends.devices.snapshot import DeviceSnapshot
 
@@ -75,7 +76,8 @@ class LocalAdapter:
         return Limits(self._circuits_per_job, shots_per_circuit=_SHOTS, shots_per_job=_SHOTS)
 
     def submit(self, job: Job) -> str:
-        """Take a job."""
+        """Take a job, if it is within the limits."""
+        require_within(self.limits(), job)
         # From the content, not the tag: equal configurations then give equal result files.
         content = ",".join(f"{r.seed}:{r.shots}" for r in job.requests)
         job_id = f"{self.provider}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"

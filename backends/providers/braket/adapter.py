@@ -26,6 +26,7 @@ from backends.adapter import (
     Request,
     Terms,
     Usage,
+    require_within,
 )
 from backends.devices.braket_capabilities import Capabilities
 from backends.devices.snapshot import DeviceSnapshot
@@ -179,6 +180,7 @@ class BraketAdapter:
     def submit(self, job: Job) -> str:
         """Send a task, if the device takes it now."""
         action, shots = self._action(job)
+        require_within(self.limits(), job)
         self._require_open(job.tag)
         self._listed = None
         unknown = self._bill.unknown

@@ -25,6 +25,7 @@ from backends.adapter import (
     Terms,
     Unavailable,
     Usage,
+    require_within,
 )
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
@@ -115,6 +116,7 @@ class IbmAdapter:
 
     def submit(self, job: Job) -> str:
         """Send a job, if the service can run it now."""
+        require_within(self.limits(), job)
         try:
             target = self._asked(
                 f"reading what '{self._backend.name}' can run", lambda: self._backend.target

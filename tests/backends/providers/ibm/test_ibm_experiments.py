@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from backends.providers.ibm.circuits import for_the_wire, require_same_entangler
 from backends.simulation.stim_sampler import sample
 from runner.config.run_config import RunConfig
 from runner.planning.compilation import compile_sweep
-from runner.session import _ibm_options
+from runner.planning.points import stored_options
 from tests.emulators.ibm.devices import Device
 from tests.emulators.ibm.server import Emulator
 from tests.emulators.ibm.service import Service
@@ -69,7 +70,8 @@ def configured(experiment, device=KINGSTON, shots=SHOTS, **changes):
 @contextmanager
 def sent(config, tag, snapshot=None):
     """The adapter, compiled settings, and the id of the one job that carries them."""
-    adapter = open_ibm(snapshot or config.backend.device, _ibm_options(config))
+    options = stored_options(config, "test", Path("runs"))
+    adapter = open_ibm(snapshot or config.backend.device, options)
     planned = compile_sweep(config, adapter.snapshot())
     settings = [s for point in planned for s in point.compiled.settings]
     requests = tuple(Request(s.circuit, config.shots, 0) for s in settings)
