@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plugin import PACKAGE, ROOT, call_with, installed
+from plugin import PACKAGE, ROOT, call_with
 from runs import Done, run_folders
 
 from enclone.experiment import Cloning
@@ -23,11 +23,6 @@ shots: 1000
 seed: 3
 """
 REPLACED = [0, 1, 3]
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(tmp_path_factory.mktemp("plugin"))
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +116,6 @@ def test_results_hold_its_parameter_as_a_column(run: Path) -> None:
     for row in rows:
         assert row["certificate"] == "proved"
         assert abs(row["value"] - row["predicted"]) < 5 * row["std_err"]
-
-
-def test_the_table_has_its_column(run: Path, call: Callable[..., Done]) -> None:
-    lines = [line.split() for line in call("report", str(run)).stdout.splitlines()]
-    column = lines[0].index("replaced")
-    assert [line[column] for line in lines[1:4]] == [str(number) for number in REPLACED]
 
 
 def test_the_figure_has_its_axis_and_levels(run: Path, call: Callable[..., Done]) -> None:
