@@ -147,7 +147,12 @@ def _points(runs: Sequence[Sequence[ResultRow]]) -> Iterator[ComparedPoint]:
         number = max(len(rows) for rows in several)
         for k in range(number):
             matched = tuple(rows[k] if k < len(rows) else None for rows in several)
-            yield ComparedPoint(matched, matched_in_order=number > 1)
+            yield ComparedPoint(matched, number > 1 or _differ_in_repetition(matched))
+
+
+def _differ_in_repetition(rows: Sequence[ResultRow | None]) -> bool:
+    known = [row.of_roles("repetition") for row in rows if row is not None]
+    return any(repetition != known[0] for repetition in known)
 
 
 def _shared_repetitions(

@@ -190,7 +190,8 @@ def declared_fields(row: type) -> tuple[ResultField, ...]:
         declared = attribute.metadata[_DECLARATION]
         if declared is None:
             continue
-        kind, _, nothing = str(attribute.type).partition(" | ")
+        written = attribute.type.__name__ if isinstance(attribute.type, type) else attribute.type
+        kind, _, nothing = str(written).partition(" | ")
         if kind not in _KINDS or nothing not in ("", "None"):
             raise TypeError(
                 f"{name} has the type {attribute.type}; columns have one of {', '.join(_KINDS)}, "

@@ -280,12 +280,8 @@ class ResultRow:
             ValueError: if a declared field clashes with another, has no value where it needs one,
                 or a value of another kind.
         """
+        require_new_names(declared)
         names = [field.name for field in declared]
-        if doubled := [n for n in names if n in _RESERVED or names.count(n) > 1]:
-            raise ValueError(
-                f"the field '{doubled[0]}' is declared although rows have one of that name; "
-                "choose another name"
-            )
         extra = {name: values.pop(name, None) for name in names}
         for field in declared:
             # Outcomes follow when counts are there.
@@ -366,6 +362,7 @@ class ResultRow:
         Raises:
             ValueError: if a field is missing, unknown, or of another type.
         """
+        require_new_names(declared)
         names = {field.name for field in declared}
         if unknown := document.keys() - _NAMES - names:
             raise ValueError(f"a result row has no field '{min(unknown)}'")
@@ -382,6 +379,21 @@ FIELDS = declared_fields(ResultRow)
 _NAMES = frozenset(field.name for field in FIELDS)
 _RESERVED = _NAMES | {"extra", "declared"}
 _ROWS = TypeAdapter(ResultRow)
+
+
+def require_new_names(declared: Sequence[ResultField]) -> None:
+    """Accept fields that a kind of experiment declares beside those of every row.
+
+    Raises:
+        ValueError: if one has the name of another.
+    """
+    names = [field.name for field in declared]
+    for name in names:
+        if name in _RESERVED or names.count(name) > 1:
+            raise ValueError(
+                f"the field '{name}' is declared although rows have one of that name; choose "
+                "another name"
+            )
 
 
 def _information(estimate: Estimate) -> dict[str, float]:

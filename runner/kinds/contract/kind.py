@@ -20,7 +20,7 @@ from runner.kinds.contract.drawing import (
 )
 from runner.kinds.contract.section import ExperimentSection
 from runner.results.fields import ResultField
-from runner.results.rows import ResultRow
+from runner.results.rows import ResultRow, require_new_names
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class ExperimentKind:
                 f'{self.section.__name__}.kind must be Literal["name"] with the kind\'s name, but '
                 f"is {self.section.model_fields['kind'].annotation}"
             )
+        require_new_names(self.fields)
 
     @property
     def name(self) -> str:
