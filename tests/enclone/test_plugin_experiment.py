@@ -118,6 +118,12 @@ def test_results_hold_its_parameter_as_a_column(run: Path) -> None:
         assert abs(row["value"] - row["predicted"]) < 5 * row["std_err"]
 
 
+def test_the_table_has_its_column(run: Path, call: Callable[..., Done]) -> None:
+    lines = [line.split() for line in call("report", str(run)).stdout.splitlines()]
+    column = lines[0].index("replaced")
+    assert [line[column] for line in lines[1:4]] == [str(number) for number in REPLACED]
+
+
 def test_the_figure_has_its_axis_and_levels(run: Path, call: Callable[..., Done]) -> None:
     picture = (run / "figures" / "key-loss.svg").read_text(encoding="utf-8")
     for text in ("noise qubits replaced", "one Pauli below", "frame, parity"):

@@ -172,7 +172,7 @@ class KeyLossSection(ExperimentSection):
 
 
 def _replaced(row: ResultRow) -> int:
-    return int(row.value_of("key_replaced"))
+    return int(row.get("key_replaced"))
 
 
 def _levels(rows: Sequence[ResultRow]) -> Sequence[Level]:
