@@ -22,7 +22,8 @@ Problems = Iterable[tuple[tuple[str | int, ...], str]]
 """Path in the configuration → what is wrong there, and what would be right."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_RESERVED = ("provider", "device")
+_RESERVED = ("provider", "device", "options", "record", "given", "pinned")
+"""Other keys and attributes of the section of a configuration that holds the options."""
 
 
 class Options(BaseModel):
@@ -192,10 +193,12 @@ class Provider:
     costs_money: bool = False
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name) or self.section in _RESERVED:
+        taken = self.section in _RESERVED or hasattr(BaseModel, self.section)
+        if taken or not _NAME.fullmatch(self.name):
             raise ValueError(
                 f"provider name '{self.name}' must be lower-case words joined by '-', such as "
-                f"my-simulator, and none of: {', '.join(_RESERVED)}"
+                f"my-simulator, and none of: {', '.join(_RESERVED)} and the attributes of a "
+                "pydantic model"
             )
         if self.options is None:
             if self.pins:
