@@ -14,12 +14,14 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from runner.errors import EXIT_PENDING
 
-ENCLONE = str(Path(sys.executable).with_name("enclone"))
+ENCLONE = (str(Path(sys.executable).with_name("enclone")),)
+PYTHON = (sys.executable, "-c")
 QUICKSTART = Path(__file__).parent.parent / "configs" / "quickstart.yaml"
 MEBIBYTE_IN_KIB = 1024
 
@@ -54,11 +56,11 @@ class Timed:
         return f"{self.seconds:7.2f} s {self.peak_mebibytes:7.0f} MiB"
 
 
-def timed(place: Path, *arguments: str) -> Timed:
-    """Call enclone in a folder, and measure it."""
+def timed(place: Path, *arguments: str, program: tuple[str, ...] = ENCLONE) -> Timed:
+    """Call a program in a folder, and measure it."""
     with (place / "out").open("w+") as out, (place / "err").open("w+") as err:
         started = time.perf_counter()
-        process = subprocess.Popen([ENCLONE, *arguments], cwd=place, stdout=out, stderr=err)
+        process = subprocess.Popen([*program, *arguments], cwd=place, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -76,6 +78,20 @@ def show(what: str, value: object) -> None:
     """Print one line of the table."""
     sys.stdout.write(f"{what:<58} {value}\n")
     sys.stdout.flush()
+
+
+def start(place: Path) -> None:
+    """Time what everybody waits for: the command and the import."""
+    calls = {
+        "enclone --help": partial(timed, place, "--help"),
+        "import enclone, Python's own start included": partial(
+            timed, place, "import enclone", program=PYTHON
+        ),
+        "Python's own start": partial(timed, place, "pass", program=PYTHON),
+    }
+    for what, call in calls.items():
+        quickest = min((call() for _ in range(5)), key=lambda done: done.seconds)
+        show(f"{what} (best of 5)", quickest)
 
 
 def quickstart(place: Path) -> None:
@@ -106,11 +122,10 @@ def long_run(place: Path) -> None:
 
 
 def main() -> None:
-    """Time help, the quickstart and a long run."""
+    """Time the start, the quickstart and a long run."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        quickest = min((timed(place, "--help") for _ in range(5)), key=lambda t: t.seconds)
-        show("enclone --help (best of 5)", quickest)
+        start(place)
         (place / "quickstart").mkdir()
         quickstart(place / "quickstart")
         long_run(place)
