@@ -148,7 +148,7 @@ def summary_text(tables: Sequence[ComparedTable]) -> str:
                 str(len(table.differences)),
                 number(table.mean_absolute_difference),
                 f"{worst.difference:+.4f}" if worst and worst.difference is not None else MISSING,
-                _place(worst.row) if worst else MISSING,
+                _short_name(worst.row) if worst else MISSING,
             ]
         )
     return (
@@ -157,7 +157,9 @@ def summary_text(tables: Sequence[ComparedTable]) -> str:
     )
 
 
-def _place(row: ResultRow) -> str:
-    named = {"r": row.r, "level": row.level, "scenario": row.scenario}
+def _short_name(row: ResultRow) -> str:
+    """What tells the point apart in a published table."""
+    declared = [field.name for field in row.declared if field.role == "parameter"]
+    named = {name: row.get(name) for name in ("r", "level", "scenario", *declared)}
     known = [f"{name} = {value}" for name, value in named.items() if value is not None]
     return ", ".join([f"n = {row.n}", *known, row.estimator])

@@ -22,7 +22,6 @@ from runner.kinds.registry import kind_of
 from runner.results.rows import ResultRow
 
 _WORST_FIRST = ("failed", "unverified", "proved")
-_UNUSED_PARAMETERS: dict[str, Any] = {"level": None, "r": None, "scenario": None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +108,7 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
     published = point.published() if config.backend.device != IDEAL else None
     return ResultRow.of(
         kind_of(config.experiment.kind).fields,
-        **{**_UNUSED_PARAMETERS, **point.parameters},
+        **point.parameters,
         backend=config.backend.provider,
         device=Path(config.backend.device).name,
         seed=config.seed,
@@ -118,13 +117,8 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         two_qubit_layers=max(c.two_qubit_layers for c in certificates),
         two_qubit_gates=max(c.two_qubit_gates for c in certificates),
         shots=config.shots,
-        value=None,
-        std_err=None,
-        ci_low=None,
-        ci_high=None,
         noise_floor=point.noise_floor,
         witness_threshold=point.witness_threshold,
-        witnessed=None,
         predicted=planned.compiled.predicted,
         published=published.value if published else None,
         published_err=published.std_err if published else None,

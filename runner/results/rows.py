@@ -274,7 +274,7 @@ class ResultRow:
 
         Args:
             declared: what the kind of experiment declares beside the fields of every row.
-            **values: field name → value.
+            **values: field name → value; an optional field without a value may be left out.
 
         Raises:
             ValueError: if a declared field clashes with another, has no value where it needs one,
@@ -287,7 +287,7 @@ class ResultRow:
             # Outcomes follow when counts are there.
             if not (extra[field.name] is None and field.role in NOT_PLANNED):
                 field.require(extra[field.name])
-        return cls(**values, extra=extra, declared=tuple(declared))
+        return cls(**{**_WITHOUT_VALUES, **values}, extra=extra, declared=tuple(declared))
 
     @property
     def columns(self) -> tuple[ResultField, ...]:
@@ -377,6 +377,7 @@ FIELDS = declared_fields(ResultRow)
 """The fields of every row, in the order of its columns."""
 
 _NAMES = frozenset(field.name for field in FIELDS)
+_WITHOUT_VALUES: Mapping[str, Any] = {field.name: None for field in FIELDS if field.optional}
 _RESERVED = _NAMES | {"extra", "declared"}
 _ROWS = TypeAdapter(ResultRow)
 
