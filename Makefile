@@ -48,7 +48,7 @@ bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock
 	$(BIN)/python tests/bench_compile.py --out build/bench-compile
 
 patterns: $(STAMP)  ## search again for the placements on ideal lattices that are shipped
-	$(BIN)/python -m backends.compiling.protocol.patterns.finding
+	$(BIN)/python -m backends.compiling.protocol.pattern_search
 
 docs-figures: $(STAMP) ## draw the pictures of the documentation again
 	$(BIN)/python docs/draw_architecture.py

@@ -71,13 +71,13 @@ class CompileProtocol(TransformationPass):
             DoesNotFit: if the device is too small or lacks an operation.
         """
         from backends.compiling.protocol.compiler import NotRecognised, compile_protocol
-        from backends.compiling.protocol.staging import Staged, staged
+        from backends.compiling.protocol.single.stages import Staged, with_stages
 
         circuit = dag_to_circuit(dag)
         logical = Staged(circuit, {q: k for k, q in enumerate(circuit.qubits)})
         self.property_set["protocol_remark"] = ""
         try:
-            logical = staged(circuit)
+            logical = with_stages(circuit)
             (compiled,) = compile_protocol(
                 [logical.circuit], self.snapshot, self.moves, self.seed, self.workers
             )

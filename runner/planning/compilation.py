@@ -116,10 +116,10 @@ def makes_machine_code(config: RunConfig) -> bool:
     """Whether compiling the run begins with making the protocol compiler's own machine code."""
     if config.compile.strategy == "stock":
         return False
-    from backends.compiling.protocol.compiled import is_kept
     from backends.compiling.protocol.compiler import search_of
+    from backends.compiling.protocol.core.machine_code import is_kept
 
-    missing = {search for search in ("protocol", "multi") if not is_kept(search)}
+    missing = {search for search in ("single", "multi") if not is_kept(search)}
     return bool(missing) and any(
         search_of(position.point.settings()[0].circuit) in missing
         for position in sweep_positions(config)

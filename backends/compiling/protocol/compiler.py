@@ -9,12 +9,14 @@ from typing import Literal
 
 from qiskit.circuit import QuantumCircuit
 
-from backends.compiling.protocol.cached import best_layout, best_placement
-from backends.compiling.protocol.emission import emit
-from backends.compiling.protocol.multi.emission import emit_patches
-from backends.compiling.protocol.multi.recognition import recognise_patches
-from backends.compiling.protocol.other_entanglers import SPOKEN, as_if_cz, translated
-from backends.compiling.protocol.recognition import NotRecognised, recognise
+from backends.compiling.protocol.core.native.entanglers import SPOKEN, as_if_cz, translate
+from backends.compiling.protocol.core.recognition import NotRecognised
+from backends.compiling.protocol.multi.circuits import write_circuits
+from backends.compiling.protocol.multi.recognition import recognise_instances
+from backends.compiling.protocol.multi.search import best_layout
+from backends.compiling.protocol.single.circuits import write_circuit
+from backends.compiling.protocol.single.recognition import recognise
+from backends.compiling.protocol.single.search import best_placement
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
 from backends.simulation.pulse_trains import DECOUPLINGS, Decoupling
@@ -48,32 +50,33 @@ def compile_protocol(
     snapshot.require_room(circuits[0].num_qubits)
     if snapshot.entangler not in SPOKEN:
         made = compile_protocol(circuits, as_if_cz(snapshot), moves, seed, workers, decoupling)
-        return [translated(circuit, snapshot) for circuit in made]
+        return [translate(circuit, snapshot) for circuit in made]
+    trains = DECOUPLINGS.index(decoupling)
     if search_of(circuits[0]) == "multi":
-        several = recognise_patches(circuits)
+        several = recognise_instances(circuits)
+        wanted = several[0].problem._replace(decoupling=trains)
         with _pool(workers) as pool:
-            layout = best_layout(several[0].problem, snapshot, moves, seed, pool.map)
+            layout = best_layout(wanted, snapshot, moves, seed, pool.map)
         if layout is None:
             raise _no_room(circuits[0].num_qubits, snapshot, moves)
-        return list(emit_patches(several, layout, snapshot))
+        return list(write_circuits(several, layout, snapshot))
     recognised = recognise(circuits)
+    problem = recognised[0].problem._replace(decoupling=trains)
     with _pool(workers) as pool:
-        problem = recognised[0].problem._replace(decoupling=DECOUPLINGS.index(decoupling))
-        place = best_placement(problem, snapshot, moves, seed, pool.map)
-    if place is None:
+        placement = best_placement(problem, snapshot, moves, seed, pool.map)
+    if placement is None:
         raise _no_room(len(recognised[0].qubits), snapshot, moves)
-    return [emit(one, place, snapshot) for one in recognised]
+    return [write_circuit(one, placement, snapshot) for one in recognised]
 
 
-def search_of(circuit: QuantumCircuit) -> Literal["protocol", "multi"]:
-    """The package whose search places a circuit: that of one instance, or of several."""
+def search_of(circuit: QuantumCircuit) -> Literal["single", "multi"]:
+    """The package whose search places a circuit: that of one instance, or of several.
+
+    Where inputs are numbered they are a GHZ state, even of one qubit, which has no R.
+    """
+    numbered = any(register.name == "A0" for register in circuit.qregs)
     instances = sum(instruction.name == "encrypt" for instruction in circuit.data)
-    return "multi" if instances != 1 or _is_ghz(circuit) else "protocol"
-
-
-def _is_ghz(circuit: QuantumCircuit) -> bool:
-    """Whether the inputs are numbered: a GHZ state, even of one qubit."""
-    return any(register.name == "A0" for register in circuit.qregs)
+    return "multi" if numbered or instances != 1 else "single"
 
 
 def _pool(workers: int | None) -> ThreadPoolExecutor:

@@ -1,8 +1,8 @@
 """The exact score of a compiled circuit, and where its fidelity goes.
 
 Without shots and without error analysis: each correlator's Pauli string is taken back through the
-circuit, which costs microseconds (:mod:`backends.compiling.protocol.propagation`). The numbers are
-those of :mod:`backends.simulation.prediction`, which the tests compare.
+circuit (:mod:`~backends.compiling.protocol.core.native.propagation`), which costs microseconds. The
+numbers are those of :mod:`backends.simulation.prediction`, which the tests compare.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit
 
-from backends.compiling.protocol import frames
-from backends.compiling.protocol.propagation import (
+from backends.compiling.protocol.core.native import frames
+from backends.compiling.protocol.core.native.propagation import (
     BARRIER,
     CONDITIONAL,
     DELAY,
@@ -29,7 +29,7 @@ from backends.compiling.protocol.propagation import (
     TURN,
     propagate,
 )
-from backends.compiling.protocol.tables import ENTANGLER_ROWS, device_tables
+from backends.compiling.protocol.core.native.tables import ENTANGLER_ROWS, device_tables
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
 from backends.simulation.pulse_trains import find_trains

@@ -15,9 +15,9 @@ from backends.compiling.certificate import certify
 from backends.compiling.compile import Search, compile_point
 from backends.compiling.decoupling import insert_pulse_trains, shortest_useful_idle_seconds
 from backends.compiling.protocol.compiler import compile_protocol
-from backends.compiling.protocol.recognition import recognise
 from backends.compiling.protocol.score import parity_losses, setting_score
-from backends.compiling.protocol.search import search
+from backends.compiling.protocol.single.recognition import recognise
+from backends.compiling.protocol.single.search import search
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import QubitCalibration
 from backends.errors import DoesNotFit

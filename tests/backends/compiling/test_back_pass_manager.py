@@ -22,7 +22,7 @@ from backends.compiling.certificate import certify
 from backends.compiling.compile import MOVES_PER_SECOND
 from backends.compiling.pass_manager import CompileProtocol, protocol_pass_manager
 from backends.compiling.protocol.compiler import NotRecognised, compile_protocol
-from backends.compiling.protocol.staging import staged
+from backends.compiling.protocol.single.stages import with_stages
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
@@ -236,7 +236,7 @@ def test_a_plain_circuit_becomes_native_and_means_the_same(n, how, readout, data
     compiled = protocol_pass_manager(KINGSTON, moves=MOVES, workers=1).run(circuit)
     assert compiled.clbits == circuit.clbits
     assert law(compiled) == law(circuit)
-    assert certify(staged(circuit).circuit, compiled).status == "proved"
+    assert certify(with_stages(circuit).circuit, compiled).status == "proved"
     assert joined(compiled) <= {frozenset(pair) for pair in KINGSTON.working_couplers} | {
         frozenset(compiled.find_bit(q).index for q in i.qubits)
         for i in compiled.data
@@ -290,7 +290,7 @@ def test_any_input_of_a_plain_circuit_comes_back(strategy):
 
 def test_circuits_with_stages_are_taken_as_they_are():
     circuit = EntanglementPoint(Cloning(3, 1, "frame"), "parity").settings()[0].circuit
-    assert staged(circuit).circuit is circuit
+    assert with_stages(circuit).circuit is circuit
     target = KINGSTON.to_target()
     found = protocol_pass_manager(target, moves=MOVES, seed=3, workers=1).run(circuit)
     snapshot = DeviceSnapshot.from_target(target, "target")

@@ -48,7 +48,7 @@ def test_a_plan_explains_who_compiled_and_where_fidelity_goes(invoke, file, tmp_
 @pytest.mark.parametrize(
     ("kind", "package"),
     [
-        ("{kind: entanglement, n: 2}", "protocol"),
+        ("{kind: entanglement, n: 2}", "single"),
         ("{kind: ghz, r: 2}", "multi"),
         ("{kind: iterated, level: 1}", "multi"),
     ],
@@ -58,7 +58,7 @@ def test_the_first_use_says_that_machine_code_is_made(monkeypatch, invoke, file,
     monkeypatch.setattr(
         "runner.planning.compilation.compile_sweeps", lambda runs, _: [[] for _ in runs]
     )
-    monkeypatch.setattr("backends.compiling.protocol.compiled.is_kept", asked.append)
+    monkeypatch.setattr("backends.compiling.protocol.core.machine_code.is_kept", asked.append)
     command = ("plan", str(file), "-o", f"experiment={kind}")
     assert "for the first time" in invoke(*command).stderr
     assert "for the first time" not in invoke(*command, "-o", "compile.strategy=stock").stderr

@@ -1,1 +1,1 @@
-"""Placement of several instances of the protocol on one device: GHZ states and clones of clones."""
+"""Several instances of the protocol: GHZ states of inputs, and clones of clones."""

@@ -1,4 +1,4 @@
-"""Where all blocks stand, in which order they are made, and whether they block each other."""
+"""The sites of all blocks, the order in which they are made, and what blocks what."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.compiling.protocol.compiled import inner_machine_code, machine_code
-from backends.compiling.protocol.multi.aside import meeting, route_across
-from backends.compiling.protocol.multi.problem import Patches
-from backends.compiling.protocol.placement import LONGEST_PATH, Placement, empty_placement
-from backends.compiling.protocol.routing import route_avoiding
-from backends.compiling.protocol.tables import DeviceTables
+from backends.compiling.protocol.core.machine_code import inner_machine_code, machine_code
+from backends.compiling.protocol.core.native.tables import DeviceTables
+from backends.compiling.protocol.core.placement import LONGEST_PATH, Placement, empty_placement
+from backends.compiling.protocol.core.trees.routing import route_avoiding
+from backends.compiling.protocol.multi.crossings import meeting, route_across
+from backends.compiling.protocol.multi.problem import MultiProblem
 
 CENTRE, STEEP = 0, 1
-"""Entries of :attr:`Layout.wire`."""
+"""Entries of :attr:`Layout.ghz_tree`."""
 
 _SPARE = 1
 
@@ -23,8 +23,8 @@ _SPARE = 1
 class Layout(NamedTuple):
     """One :class:`Placement` a block, stacked, and what they share.
 
-    ``path[b, 0]`` leads from the place of block b's input in its tree back to where it comes from:
-    to R, to the place that the parent block left it at, or nowhere (length 1).
+    ``path[b, 0]`` leads from the site of block b's input in its tree back to where it comes from:
+    to R, to the site on which the parent block left it, or nowhere (length 1).
 
     Attributes:
         site: shape (blocks, nodes at most); see :class:`Placement`, as for the next ones.
@@ -36,14 +36,15 @@ class Layout(NamedTuple):
         turned: shape (blocks, pairs).
         flip: shape (blocks, pairs).
         order: blocks in the order in which they are made, shape (blocks,).
-        wire: the block from whose input a GHZ state spreads, and 1 if every input is reached by a
-            shortest way from there, 0 if from the nearest one that is reached already.
+        ghz_tree: the block from whose input a GHZ state spreads, and 1 if every input is reached by
+            a shortest path from there, 0 if from the nearest one that is reached already, shape
+            (2,).
         role: which qubit takes each role when a clone is decrypted, by pairs of
-            :attr:`Patches.flat`, 0 for the clone: its pair if that is the key qubit's own, shape
-            (clones, pairs of flat). See :mod:`backends.compiling.protocol.stand_in`.
+            :attr:`MultiProblem.flat`, 0 for the clone: its pair if that is the key qubit's own,
+            shape (clones, pairs of flat). See :mod:`backends.compiling.protocol.core.trees.roles`.
         rank: which way the GHZ state goes if two are equally long: by the lower rank of the
             device qubits, shape (device qubits,).
-        crowded: 1 if paths may cross qubits that are in use, which step aside; shape (1,).
+        crowded: 1 if paths may cross qubits that are in use, which make way; shape (1,).
     """
 
     site: NDArray[np.int64]
@@ -55,18 +56,18 @@ class Layout(NamedTuple):
     turned: NDArray[np.int64]
     flip: NDArray[np.int64]
     order: NDArray[np.int64]
-    wire: NDArray[np.int64]
+    ghz_tree: NDArray[np.int64]
     role: NDArray[np.int64]
     rank: NDArray[np.int64]
     crowded: NDArray[np.int64]
 
 
-def empty_layout(patches: Patches, sites: int, longest: int = LONGEST_PATH) -> Layout:
+def empty_layout(problem: MultiProblem, sites: int, longest: int = LONGEST_PATH) -> Layout:
     """A layout of which nothing is placed, for a device with so many qubits.
 
     Paths have ``longest`` of them at most.
     """
-    blocks, pairs = patches.blocks, patches.pairs
+    blocks, pairs = problem.blocks, problem.pairs
     nodes = pairs + _SPARE
     return Layout(
         site=np.full((blocks, nodes), -1, dtype=np.int64),
@@ -78,8 +79,8 @@ def empty_layout(patches: Patches, sites: int, longest: int = LONGEST_PATH) -> L
         turned=np.zeros((blocks, pairs), dtype=np.int64),
         flip=np.zeros((blocks, pairs), dtype=np.int64),
         order=np.arange(blocks, dtype=np.int64),
-        wire=np.zeros(2, dtype=np.int64),
-        role=np.tile(np.arange(patches.flat.pairs, dtype=np.int64), (len(patches.clones), 1)),
+        ghz_tree=np.zeros(2, dtype=np.int64),
+        role=np.tile(np.arange(problem.flat.pairs, dtype=np.int64), (len(problem.clones), 1)),
         rank=np.arange(sites, dtype=np.int64),
         crowded=np.zeros(1, dtype=np.int64),
     )
@@ -112,7 +113,7 @@ def copy_layout(source: Layout, target: Layout) -> None:
     target.turned[:] = source.turned
     target.flip[:] = source.flip
     target.order[:] = source.order
-    target.wire[:] = source.wire
+    target.ghz_tree[:] = source.ghz_tree
     target.role[:] = source.role
     target.rank[:] = source.rank
     target.crowded[:] = source.crowded
@@ -125,7 +126,7 @@ def last_site(layout: Layout, b: int, pair: int) -> int:
 
 
 @inner_machine_code
-def turn(layout: Layout, b: int) -> int:
+def position_of(layout: Layout, b: int) -> int:
     """How many blocks are made before a block."""
     k = 0
     while layout.order[k] != b:
@@ -134,18 +135,18 @@ def turn(layout: Layout, b: int) -> int:
 
 
 @inner_machine_code
-def has_partner(patches: Patches, b: int, pair: int) -> bool:
+def has_partner(problem: MultiProblem, b: int, pair: int) -> bool:
     """Whether a pair is a Bell pair: it is unless it is an input that comes from elsewhere."""
-    return pair > 0 or patches.partner[b, 0] >= 0
+    return pair > 0 or problem.partner[b, 0] >= 0
 
 
 @inner_machine_code
-def hold_inputs(patches: Patches, layout: Layout, held: NDArray[np.int64]) -> int:
+def hold_inputs(problem: MultiProblem, layout: Layout, held: NDArray[np.int64]) -> int:
     """Start with free device qubits but for the inputs of a GHZ state; conflicts are counted."""
     wrong = 0
     held[:] = 0
-    if patches.ghz:
-        for b in range(patches.blocks):
+    if problem.ghz:
+        for b in range(problem.blocks):
             wrong += held[layout.site[b, 0]]
             held[layout.site[b, 0]] = 1
     return wrong
@@ -153,35 +154,36 @@ def hold_inputs(patches: Patches, layout: Layout, held: NDArray[np.int64]) -> in
 
 @inner_machine_code
 def enter(
-    patches: Patches,
+    problem: MultiProblem,
     layout: Layout,
     b: int,
     held: NDArray[np.int64],
     sequence: NDArray[np.int64],
 ) -> int:
-    """Let a block's qubits come to their places, where ``held`` marks what is in use.
+    """Let a block's qubits come to their sites, where ``held`` marks what is in use.
 
     Args:
-        patches: what is placed.
+        problem: what is placed.
         layout: where.
         b: the block.
-        held: updated.
-        sequence: in which order its pairs are made and its input comes; overwritten.
+        held: 1 where a device qubit is in use, shape (device qubits,), int64; updated.
+        sequence: in which order its pairs are made and its input comes, shape (pairs,), int64;
+            overwritten.
 
     Returns:
         How often something stands in the way; 0 if all is well.
     """
     # Plain arrays: handing over a whole layout takes longer than what is asked of it.
-    pairs, ghz = patches.pairs, patches.ghz
+    pairs, ghz = problem.pairs, problem.ghz
     site, path, length = layout.site[b], layout.path[b], layout.length[b]
     across = layout.crowded[0] == 1
-    comes = patches.source[b, 0] >= 0
+    comes = problem.source[b, 0] >= 0
     origin = path[0, length[0] - 1] if comes else -1
     wrong = 0
     first = np.zeros(pairs, dtype=np.int64)  # what has to come before each pair, as a mask
     partner = np.empty(pairs, dtype=np.int64)
     for i in range(pairs):
-        is_pair = i > 0 or patches.partner[b, 0] >= 0
+        is_pair = i > 0 or problem.partner[b, 0] >= 0
         partner[i] = path[i, length[i] - 1] if is_pair else -1
     for i in range(pairs):
         size = length[i]
@@ -236,36 +238,30 @@ def enter(
 
 @inner_machine_code
 def held_before(
-    patches: Patches,
+    problem: MultiProblem,
     layout: Layout,
     b: int,
     held: NDArray[np.int64],
     sequence: NDArray[np.int64],
 ) -> None:
-    """Which device qubits are in use just before a block is made."""
-    hold_inputs(patches, layout, held)
-    for k in range(patches.blocks):
+    """Mark which device qubits are in use just before a block is made; see :func:`enter`."""
+    hold_inputs(problem, layout, held)
+    for k in range(problem.blocks):
         other = layout.order[k]
         if other == b:
             return
-        enter(patches, layout, other, held, sequence)
+        enter(problem, layout, other, held, sequence)
 
 
 @inner_machine_code
 def conflicts(
-    patches: Patches, layout: Layout, held: NDArray[np.int64], sequence: NDArray[np.int64]
+    problem: MultiProblem, layout: Layout, held: NDArray[np.int64], sequence: NDArray[np.int64]
 ) -> int:
     """How often something stands in the way; 0 if the layout works."""
-    wrong = hold_inputs(patches, layout, held)
-    for k in range(patches.blocks):
-        wrong += enter(patches, layout, layout.order[k], held, sequence)
+    wrong = hold_inputs(problem, layout, held)
+    for k in range(problem.blocks):
+        wrong += enter(problem, layout, layout.order[k], held, sequence)
     return wrong
-
-
-@inner_machine_code
-def stand_beside(tables: DeviceTables, a: int, b: int) -> bool:
-    """Whether two device qubits share a working coupler."""
-    return bool(tables.native[a, b] or tables.native[b, a])
 
 
 @inner_machine_code

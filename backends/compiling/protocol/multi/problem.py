@@ -7,12 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.compiling.protocol.problem import Problem
+from backends.compiling.protocol.core.cache import arrays_of
+from backends.compiling.protocol.core.native.tables import DeviceTables, device_tables
+from backends.compiling.protocol.core.problem import Problem
+from backends.devices.snapshot import DeviceSnapshot
+from backends.simulation.pulse_trains import DECOUPLINGS
 
 NO_BLOCK = -1
 
 
-class Patches(NamedTuple):
+class MultiProblem(NamedTuple):
     """Several instances of the protocol ("blocks"), as arrays for inner loops.
 
     A block encrypts one qubit with n Bell pairs of its own. Pair 0 of a block is its input A and,
@@ -30,7 +34,7 @@ class Patches(NamedTuple):
         descendants: blocks that follow on a block, itself included, shape (blocks,).
         data: logical number of each data qubit, shape (blocks, pairs).
         partner: logical number of its partner, -1 for none, shape (blocks, pairs).
-        decoding: ``ROWS`` or ``TREES`` of :mod:`backends.compiling.protocol.problem`.
+        decoding: ``ROWS`` or ``TREES`` of :mod:`backends.compiling.protocol.core.problem`.
         beside_clone: whether R has to stand beside the clone (1) or not (0).
         post: rows of a program on logical qubits, shape (rows, 5).
         flat: one clone with all keys on its path as a single instance: which of them are read
@@ -42,6 +46,8 @@ class Patches(NamedTuple):
         first_x: strings with an X part on each logical qubit when it is read, shape (qubits,).
         first_z: the same for Z.
         strings: how many strings there are.
+        decoupling: which pulse trains waits get, as an index of
+            :data:`backends.simulation.pulse_trains.DECOUPLINGS`.
     """
 
     blocks: int
@@ -64,20 +70,15 @@ class Patches(NamedTuple):
     first_x: NDArray[np.uint64]
     first_z: NDArray[np.uint64]
     strings: int
+    decoupling: int = 0
 
 
-def parts(patches: Patches) -> list[NDArray[np.generic]]:
-    """All fields as arrays, in order: what tells two problems apart."""
-    out: list[NDArray[np.generic]] = []
-    for field in patches:
-        if isinstance(field, Problem):
-            out += [np.asarray(one) for one in field]
-        else:
-            out.append(np.asarray(field))
-    return out
+def tables_for(problem: MultiProblem, snapshot: DeviceSnapshot) -> DeviceTables:
+    """The device as a search of a problem scores it: with the pulse trains that waits get."""
+    return device_tables(snapshot, DECOUPLINGS[problem.decoupling])
 
 
-def same(first: Patches, second: Patches) -> bool:
+def same(first: MultiProblem, second: MultiProblem) -> bool:
     """Whether two problems are the same."""
-    pairs = zip(parts(first), parts(second), strict=True)
+    pairs = zip(arrays_of(first), arrays_of(second), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)

@@ -1,13 +1,13 @@
 """Reading a logical circuit with several instances of the protocol.
 
 Registers as those of this project: inputs ``A…``, signals ``S…`` and noise ``N…`` with the same
-suffix, and ``R`` where the input is half of a Bell pair. What is read here only says what to place;
+suffix, and ``R`` where the input is half of a Bell pair. What is read here only says what to place:
 that the compiled circuit is the logical one is proved at the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 from qiskit.circuit import CircuitInstruction, Clbit, QuantumCircuit, Qubit
 from qiskit.circuit.controlflow import ControlFlowOp
 
-from backends.compiling.protocol.frames import AXES
-from backends.compiling.protocol.lowering import GATE, LOCAL
-from backends.compiling.protocol.multi.problem import NO_BLOCK, Patches, same
-from backends.compiling.protocol.multi.strings import first_letters
-from backends.compiling.protocol.parts import NotRecognised
-from backends.compiling.protocol.problem import ROWS, TREES, Problem
-from backends.compiling.protocol.recognition import AXES_OF, KNOWN, LOCAL_CODES
+from backends.compiling.protocol.core.problem import ROWS, TREES, Problem
+from backends.compiling.protocol.core.recognition import (
+    AXES_OF,
+    KNOWN,
+    OTHER_GATES,
+    NotRecognised,
+    as_array,
+    joined_by,
+    letters_of,
+    pair_up,
+    read_gates,
+)
+from backends.compiling.protocol.multi.correlators import first_letters
+from backends.compiling.protocol.multi.problem import NO_BLOCK, MultiProblem, same
 from experiments.protocol import find_recovery_strings
 from experiments.stabilizer.clifford import steps
 from experiments.stabilizer.states import StabilizerState
@@ -31,7 +38,7 @@ _LOSSES = frozenset({"delay", "reset"})
 
 
 @dataclass(frozen=True, eq=False)
-class RecognisedPatches:
+class RecognisedInstances:
     """The parts of a logical circuit with several instances of the protocol.
 
     Attributes:
@@ -46,7 +53,7 @@ class RecognisedPatches:
     encrypted: int
     decoded: int
     stage_of: dict[int, str]
-    problem: Patches
+    problem: MultiProblem
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class _Instance:
     source: tuple[int, int]
 
 
-def recognise_patches(circuits: Sequence[QuantumCircuit]) -> list[RecognisedPatches]:
+def recognise_instances(circuits: Sequence[QuantumCircuit]) -> list[RecognisedInstances]:
     """Read the settings of one point, which share everything but their readout.
 
     Raises:
@@ -113,7 +120,7 @@ def _reads_together(circuit: QuantumCircuit) -> bool:
 
 def _recognised(
     circuit: QuantumCircuit, encrypted: int, decoded: int, beside: bool
-) -> RecognisedPatches:
+) -> RecognisedInstances:
     index = {qubit: k for k, qubit in enumerate(circuit.qubits)}
     instances = _instances(circuit, index, encrypted)
     roots = [k for k, one in enumerate(instances) if one.source[0] == NO_BLOCK]
@@ -129,7 +136,7 @@ def _recognised(
         raise NotRecognised(f"{len(clones)} clones are read, not one")
     body = circuit.data[encrypted + 1 : decoded]
     problem = _problem(circuit, index, instances, clones, body, beside)
-    return RecognisedPatches(circuit, encrypted, decoded, stage_of, problem)
+    return RecognisedInstances(circuit, encrypted, decoded, stage_of, problem)
 
 
 def _instances(circuit: QuantumCircuit, index: dict[Qubit, int], encrypted: int) -> list[_Instance]:
@@ -235,60 +242,81 @@ def _problem(
     clones: Sequence[int],
     body: Sequence[CircuitInstruction],
     beside: bool,
-) -> Patches:
-    blocks, pairs = len(instances), len(instances[0].data)
+) -> MultiProblem:
+    pairs = len(instances[0].data)
     paths = [_path(instances, clone) for clone in clones]
     choices = paths[0][1]
     if any(other != choices for _, other in paths):
         raise NotRecognised("clones that come back by different ways")
-    child = np.full((blocks, pairs), NO_BLOCK, dtype=np.int64)
-    for k, one in enumerate(instances):
-        if one.source[0] != NO_BLOCK:
-            child[one.source] = k
-    descendants = np.ones(blocks, dtype=np.int64)
-    for k in range(blocks - 1, -1, -1):
-        if instances[k].source[0] != NO_BLOCK:
-            descendants[instances[k].source[0]] += descendants[k]
+    child, descendants = _families(instances)
     trees = any(i.name == "decrypt" for i in body)
     if trees and (len(body) != sum(len(b) for b, _ in paths)):
         raise NotRecognised("there is more to decryption than one gate for each key")
-    post: list[_Row] = []
     flat = _flat(instances, paths[0], clones[0], pairs)
     path_block, path_pair = _positions(paths, pairs)
-    if not trees:
-        mates: dict[int, int] = {}
-        for blocks_, pairs_ in zip(path_block.tolist(), path_pair.tolist(), strict=True):
-            key = [instances[b].partner[i] for b, i in zip(blocks_, pairs_, strict=True)]
-            mates |= {key[k]: key[j] for k, j in enumerate(flat.mate.tolist()) if j >= 0}
-        post = _read_pairs(body, index, mates)
-    choice = (len(instances[0].data) - 1, choices)
+    mates = _mates(instances, flat, path_block, path_pair)
+    post = [] if trees else read_gates(body, index)
+    if any(mates.get(a) != b for a, b in joined_by(post)):
+        raise NotRecognised(OTHER_GATES)
     keys = [[q for b in path for q in instances[b].partner[1:]] for path, _ in paths]
     reference = instances[0].partner[0]
     first_x, first_z, strings = first_letters(
-        circuit.num_qubits, reference, list(clones), [] if trees else keys, *choice
+        circuit.num_qubits, reference, list(clones), [] if trees else keys, pairs - 1, choices
     )
-    return Patches(
-        blocks,
-        pairs,
-        circuit.num_qubits,
-        int(reference < 0),
-        np.array([one.source for one in instances], dtype=np.int64),
-        child,
-        descendants,
-        np.array([one.data for one in instances], dtype=np.int64),
-        np.array([one.partner for one in instances], dtype=np.int64),
-        TREES if trees else ROWS,
-        int(beside),
-        np.array(post, dtype=np.int64).reshape(-1, 5),
-        flat,
-        path_block,
-        path_pair,
-        np.array(clones, dtype=np.int64),
-        ((first_x | first_z) != 0).astype(np.int64),
-        first_x,
-        first_z,
-        strings,
+    return MultiProblem(
+        blocks=len(instances),
+        pairs=pairs,
+        qubits=circuit.num_qubits,
+        ghz=int(reference < 0),
+        source=np.array([one.source for one in instances], dtype=np.int64),
+        child=child,
+        descendants=descendants,
+        data=np.array([one.data for one in instances], dtype=np.int64),
+        partner=np.array([one.partner for one in instances], dtype=np.int64),
+        decoding=TREES if trees else ROWS,
+        beside_clone=int(beside),
+        post=as_array(post),
+        flat=flat,
+        path_block=path_block,
+        path_pair=path_pair,
+        clones=np.array(clones, dtype=np.int64),
+        exact=((first_x | first_z) != 0).astype(np.int64),
+        first_x=first_x,
+        first_z=first_z,
+        strings=strings,
     )
+
+
+def _families(
+    instances: Sequence[_Instance],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The block that encrypts each data qubit again, and how many blocks follow on each.
+
+    Shapes (blocks, pairs) and (blocks,); see :class:`MultiProblem`.
+    """
+    blocks = len(instances)
+    child = np.full((blocks, len(instances[0].data)), NO_BLOCK, dtype=np.int64)
+    descendants = np.ones(blocks, dtype=np.int64)
+    for k in range(blocks - 1, -1, -1):
+        source = instances[k].source
+        if source[0] != NO_BLOCK:
+            child[source] = k
+            descendants[source[0]] += descendants[k]
+    return child, descendants
+
+
+def _mates(
+    instances: Sequence[_Instance],
+    flat: Problem,
+    path_block: NDArray[np.int64],
+    path_pair: NDArray[np.int64],
+) -> dict[int, int]:
+    """Key qubit → the one it is read with, by logical numbers, on the paths of all clones."""
+    mates: dict[int, int] = {}
+    for blocks, pairs in zip(path_block.tolist(), path_pair.tolist(), strict=True):
+        key = [instances[b].partner[i] for b, i in zip(blocks, pairs, strict=True)]
+        mates |= {key[k]: key[j] for k, j in enumerate(flat.mate.tolist()) if j >= 0}
+    return mates
 
 
 def _positions(
@@ -310,49 +338,28 @@ def _flat(
     blocks, choices = path
     data = [instances[blocks[0]].data[0], *(q for b in blocks for q in instances[b].data[1:])]
     strings = find_recovery_strings(pairs - 1, choices)
-    z, x = ([AXES.find(letter) for letter in strings[p]] for p in "ZX")
+    z, x = letters_of(strings)
     if -1 in (*z, *x):
         raise NotRecognised("key qubits that show one Pauli only, in several generations")
     size = len(data)
     mate = np.full(size, -1, dtype=np.int64)
     double = [i for i in range(1, size) if z[i] != x[i]]
-    for a, b in zip(double[::2], double[1::2], strict=True):
-        mate[a], mate[b] = b, a
+    pair_up(double, mate)
     nothing = np.zeros(2 * size, dtype=np.uint64)
     return Problem(
-        size,
-        data.index(clone),
-        TREES,
-        0,
-        mate,
-        np.zeros((0, 5), dtype=np.int64),
-        np.array([0, *z[1:]]),
-        np.array([0, *x[1:]]),
-        z[0],
-        x[0],
-        np.zeros(2 * size, dtype=np.int64),
-        nothing,
-        nothing,
-        3,
+        pairs=size,
+        clone=data.index(clone),
+        decoding=TREES,
+        beside_clone=0,
+        mate=mate,
+        post=as_array([]),
+        letter_z=np.array([0, *z[1:]]),
+        letter_x=np.array([0, *x[1:]]),
+        clone_z=z[0],
+        clone_x=x[0],
+        exact=np.zeros(2 * size, dtype=np.int64),
+        first_x=nothing,
+        first_z=nothing,
+        strings=3,
         stand_ins=sum(1 << i for i in double),
     )
-
-
-_Row = tuple[int, int, int, int, int]
-
-
-def _read_pairs(
-    body: Sequence[CircuitInstruction], index: dict[Qubit, int], mates: Mapping[int, int]
-) -> list[_Row]:
-    """Gates of decryption as rows on logical qubits, between key qubits that are mates."""
-    post: list[_Row] = []
-    for instruction in body:
-        on = [index[q] for q in instruction.qubits]
-        if len(on) == 1:
-            post.append((LOCAL, on[0], LOCAL_CODES[instruction.name], 0, 0))
-            continue
-        axes = AXES_OF[instruction.name]
-        post.append((GATE, on[0], axes[0], on[1], axes[1]))
-        if mates.get(on[0]) != on[1]:
-            raise NotRecognised("decryption by other gates than between pairs of key qubits")
-    return post

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import cycle
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from backends.compiling.protocol.building import IMPOSSIBLE
-from backends.compiling.protocol.multi.annealing import anneal
-from backends.compiling.protocol.multi.building import most_rows
-from backends.compiling.protocol.multi.layout import Layout, empty_layout
-from backends.compiling.protocol.multi.packing import is_crowded, packed
-from backends.compiling.protocol.multi.problem import Patches
-from backends.compiling.protocol.multi.starting import start
-from backends.compiling.protocol.multi.transplanting import elsewhere
-from backends.compiling.protocol.pricing import LAYER_PRICE
-from backends.compiling.protocol.tables import device_tables, working_region
+from backends.compiling.protocol.core import annealing
+from backends.compiling.protocol.core.annealing import IMPOSSIBLE, anneal, copy_of
+from backends.compiling.protocol.core.cache import found_once
+from backends.compiling.protocol.core.machine_code import implements
+from backends.compiling.protocol.core.native.pricing import LAYER_PRICE
+from backends.compiling.protocol.core.native.tables import working_region
+from backends.compiling.protocol.core.tournament import Found, Mapper, Task, Tournament
+from backends.compiling.protocol.multi.layout import Layout, copy_layout, empty_layout
+from backends.compiling.protocol.multi.moves.changes import change
+from backends.compiling.protocol.multi.problem import MultiProblem, tables_for
+from backends.compiling.protocol.multi.programs import cost_of, scratch_for
+from backends.compiling.protocol.multi.relocation import relocate
+from backends.compiling.protocol.multi.starts.crowded_layouts import (
+    draw_crowded_layout,
+    is_crowded,
+)
+from backends.compiling.protocol.multi.starts.random_layouts import start
 from backends.devices.snapshot import DeviceSnapshot
+
+implements(annealing.change, MultiProblem)(change)
+implements(annealing.cost_of, MultiProblem)(cost_of)
+implements(annealing.overwrite, Layout)(copy_layout)
 
 _SCOUTS, _SEMIFINALISTS, _FINALISTS = 0.6, 0.25, 0.15
 """Shares of the moves."""
 _FEWEST_SCOUTS = 8
-_MOST_CARRIED, _OTHER_PLACES = 32, 2
-"""How many layouts are tried at other places, and how many of these are kept of each."""
+_MOST_RELOCATED, _OTHER_SITES = 32, 2
+"""How many layouts are tried elsewhere on the device, and how many of these are kept of each."""
 _FEWEST_SEMIFINALISTS, _MOST_SEMIFINALISTS = 4, 8
 """As many as the moves allow for, if none is to be shorter than a run that comes first."""
 _HOT, _WARM, _COLD = 0.4, 0.15, 0.002
 _MOVES_OF_SCOUTS, _MOVES_OF_GHZ_SCOUTS = 15_000, 30_000
-"""For each block. Clones of clones find a good place rather by another start than by more moves."""
+"""For each block. Clones of clones find a good layout by another start, rather than more moves."""
 _FEWEST_ROUNDS, _MOVES_OF_ROUND = 500, 10
 """A start that finds no room for everything goes on for as long as some moves take."""
 _STEEP = 3.5 * LAYER_PRICE
@@ -43,103 +52,64 @@ _CLONES_ARE_FASTER = 4, 3
 """Moves of clones of clones in the time of some of a GHZ state."""
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One annealing run, to be done by any thread.
+def best_layout(
+    problem: MultiProblem, snapshot: DeviceSnapshot, moves: int, seed: int, mapper: Mapper
+) -> Layout | None:
+    """The result of :func:`search`, which is made once and kept; None if nothing was found."""
 
-    Attributes:
-        patches: what is placed.
-        snapshot: the device.
-        layout: where it starts; None starts anew around ``centre``.
-        centre: a device qubit, -1 with ``layout``.
-        moves: how many changes are tried.
-        hot: the first temperature.
-        cold: the last one.
-        seed: of all random choices.
-        layer_price: of a two-qubit layer while it searches.
-    """
+    def find() -> Layout | None:
+        found = search(problem, snapshot, moves, seed, mapper)
+        return found.placement if found else None
 
-    patches: Patches
-    snapshot: DeviceSnapshot
-    layout: Layout | None
-    centre: int
-    moves: int
-    hot: float
-    cold: float
-    seed: int
-    layer_price: float
+    return found_once(Layout, problem, snapshot, moves, seed, find)
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The end of a run.
-
-    Attributes:
-        cost: of the best layout; infinite if nothing was found.
-        layout: the best layout.
-    """
-
-    cost: float
-    layout: Layout
-
-
-Mapper = Callable[[Callable[[Task], Found], Iterable[Task]], Iterable[Found]]
-"""How tasks are done: one after the other, or by several threads; results in order."""
-
-
-def run(task: Task) -> Found:
+def run(task: Task[MultiProblem, Layout]) -> Found[Layout]:
     """Do one annealing run."""
-    patches, tables = task.patches, device_tables(task.snapshot)
-    layout = _started(task) if task.layout is None else _copied(task.layout)
+    problem = task.problem
+    layout = _start(task) if task.start is None else copy_of(task.start)
     if layout is None:
-        return Found(np.inf, empty_layout(patches, task.snapshot.num_qubits))
-    rows = np.zeros((most_rows(patches, layout), 5), dtype=np.int64)
-    native = np.zeros((3 * len(rows), 4), dtype=np.int64)
-    cost = anneal(
-        patches,
+        return Found(np.inf, 0, empty_layout(problem, task.snapshot.num_qubits))
+    cost, layers = anneal(
+        problem,
         layout,
-        _copied(layout),
-        _copied(layout),
-        rows,
-        native,
-        tables,
+        copy_of(layout),
+        copy_of(layout),
+        tables_for(problem, task.snapshot),
+        scratch_for(problem, layout),
         task.moves,
         task.hot,
         task.cold,
         task.seed,
         task.layer_price,
     )
-    return Found(cost, layout)
+    return Found(cost, layers, layout)
 
 
-def _started(task: Task) -> Layout | None:
+def _start(task: Task[MultiProblem, Layout]) -> Layout | None:
     """A random layout; None if there is no room for everything."""
-    patches, snapshot = task.patches, task.snapshot
-    crowded = is_crowded(patches, snapshot)
+    problem, snapshot = task.problem, task.snapshot
+    crowded = is_crowded(problem, snapshot)
     rounds = _FEWEST_ROUNDS + (0 if crowded else task.moves // _MOVES_OF_ROUND)
     region = working_region(snapshot)
-    layout, spare = (empty_layout(patches, snapshot.num_qubits) for _ in range(2))
-    tables = device_tables(snapshot)
-    if start(patches, layout, spare, task.centre, region, tables, rounds, task.seed):
+    layout, spare = (empty_layout(problem, snapshot.num_qubits) for _ in range(2))
+    tables = tables_for(problem, snapshot)
+    if start(problem, layout, spare, task.centre, region, tables, rounds, task.seed):
         return layout
-    return packed(patches, snapshot, task.seed) if crowded else None
-
-
-def _copied(layout: Layout) -> Layout:
-    return Layout(*(array.copy() for array in layout))
+    return draw_crowded_layout(problem, snapshot, task.seed) if crowded else None
 
 
 def search(
-    patches: Patches, snapshot: DeviceSnapshot, moves: int, seed: int, mapper: Mapper = map
-) -> Found | None:
+    problem: MultiProblem, snapshot: DeviceSnapshot, moves: int, seed: int, mapper: Mapper = map
+) -> Found[Layout] | None:
     """Look for the layout with the least cost.
 
     Short runs from all over the device; longer ones from the best of what they found, there or
-    carried over to another place; the longest from the very best. Equal arguments give equal
-    layouts, by any number of threads.
+    elsewhere on the device; the longest from the very best. Equal arguments give equal layouts, by
+    any number of threads.
 
     Args:
-        patches: what is placed.
+        problem: what is placed.
         snapshot: the device.
         moves: the budget: changes tried in all, fewer if there are many blocks.
         seed: of all random choices.
@@ -148,72 +118,59 @@ def search(
     Returns:
         The best layout, or None if none was found.
     """
-    if not patches.ghz:
-        many, some = _CLONES_ARE_FASTER
-        moves = moves * many // some
-    moves = max(1, moves * _BLOCKS_OF_A_MOVE // (_BLOCKS_OF_A_MOVE - 1 + patches.blocks))
-    draw = np.random.default_rng([seed, patches.blocks, patches.pairs])
+    moves = _moves_of(problem, moves)
+    draw = np.random.default_rng([seed, problem.blocks, problem.pairs])
     centres: Sequence[int] = draw.permutation(sorted(snapshot.largest_region)).tolist()
-
-    own_roles = patches._replace(flat=patches.flat._replace(stand_ins=0))
-
-    def runs(
-        starts: Sequence[tuple[Layout | None, int]],
-        share: float,
-        hot: float,
-        kinds: Sequence[tuple[Patches, float]],
-    ) -> list[Found]:
-        each = max(1, int(share * moves / max(1, len(starts))))
-        tasks = [
-            Task(
-                what,
-                snapshot,
-                layout,
-                centre,
-                each,
-                hot,
-                _COLD,
-                int(draw.integers(2**31)),
-                price,
-            )
-            for (layout, centre), (what, price) in zip(starts, cycle(kinds), strict=False)
-        ]
-        return sorted(mapper(run, tasks), key=lambda found: found.cost)
-
-    each = (_MOVES_OF_GHZ_SCOUTS if patches.ghz else _MOVES_OF_SCOUTS) * patches.blocks
-    scouting = min(len(centres), max(_FEWEST_SCOUTS, int(_SCOUTS * moves / each)))
-    free = [(patches, LAYER_PRICE), (patches, _STEEP)]
-    generations = (patches.flat.pairs - 1) // (patches.pairs - 1)
-    own = [(own_roles, LAYER_PRICE), (own_roles, _STEEP)]
-    kinds = [*free, *own] if generations > _FEW_GENERATIONS else free
-    scouts = runs([(None, centre) for centre in centres[:scouting]], _SCOUTS, _HOT, kinds)
-    first = _distinct([*scouts, *_carried(patches, snapshot, _distinct(scouts))])
+    rounds = Tournament(run, snapshot, moves, _COLD, draw, mapper)
+    each = (_MOVES_OF_GHZ_SCOUTS if problem.ghz else _MOVES_OF_SCOUTS) * problem.blocks
+    scouting = max(_FEWEST_SCOUTS, int(_SCOUTS * moves / each))
+    free = [(problem, LAYER_PRICE), (problem, _STEEP)]
+    scouts = rounds.scouts(centres[:scouting], _SCOUTS, _HOT, [*free, *_with_own_roles(problem)])
+    first = _distinct([*scouts, *_relocated(problem, snapshot, _distinct(scouts))])
     going_on = int(
         np.clip(_SEMIFINALISTS * moves / each, _FEWEST_SEMIFINALISTS, _MOST_SEMIFINALISTS)
     )
-    middle = runs([(f.layout, -1) for f in first[:going_on]], _SEMIFINALISTS, _WARM, free)
+    chosen = [f.placement for f in first[:going_on]]
+    middle = rounds.continue_from(chosen, _SEMIFINALISTS, _WARM, free)
     best = _distinct([*first, *middle])
     if not best:
         return None
-    last = runs([(f.layout, -1) for f in best[:2]], _FINALISTS, _WARM / 2, free[:1])
-    found = min([*best, *last], key=lambda f: f.cost)
+    finalists = [f.placement for f in best[:2]]
+    last = rounds.continue_from(finalists, _FINALISTS, _WARM / 2, free[:1])
+    found = min([*best, *last], key=lambda f: f.rank)
     return found if found.cost < IMPOSSIBLE else None
 
 
-def _carried(
-    patches: Patches, snapshot: DeviceSnapshot, scouts: Sequence[Found]
-) -> Iterable[Found]:
-    """The best of what was found at one place, at others."""
-    if is_crowded(patches, snapshot):
-        return  # there are none
-    region, tables = working_region(snapshot), device_tables(snapshot)
-    for scout in scouts[:_MOST_CARRIED]:
+def _moves_of(problem: MultiProblem, moves: int) -> int:
+    """How many moves of a problem take as long as so many of a small one."""
+    if not problem.ghz:
+        many, some = _CLONES_ARE_FASTER
+        moves = moves * many // some
+    return max(1, moves * _BLOCKS_OF_A_MOVE // (_BLOCKS_OF_A_MOVE - 1 + problem.blocks))
+
+
+def _with_own_roles(problem: MultiProblem) -> list[tuple[MultiProblem, float]]:
+    """Many generations are searched for without exchanges of roles too, by either layer price."""
+    generations = (problem.flat.pairs - 1) // (problem.pairs - 1)
+    if generations <= _FEW_GENERATIONS:
+        return []
+    own = problem._replace(flat=problem.flat._replace(stand_ins=0))
+    return [(own, LAYER_PRICE), (own, _STEEP)]
+
+
+def _relocated(
+    problem: MultiProblem, snapshot: DeviceSnapshot, scouts: Sequence[Found[Layout]]
+) -> Iterator[Found[Layout]]:
+    """The best of what was found in one region of the device, elsewhere on it."""
+    if is_crowded(problem, snapshot):
+        return  # there is no room elsewhere
+    region, tables = working_region(snapshot), tables_for(problem, snapshot)
+    for scout in scouts[:_MOST_RELOCATED]:
         if scout.cost < IMPOSSIBLE:
-            for cost, layout in elsewhere(patches, scout.layout, tables, region, _OTHER_PLACES):
-                yield Found(cost, layout)
+            yield from relocate(problem, scout.placement, tables, region, _OTHER_SITES)
 
 
-def _distinct(found: Iterable[Found]) -> list[Found]:
-    """One of each cost, the best first: equal costs are the same layout, mostly."""
-    by_cost = {round(one.cost, 9): one for one in found if np.isfinite(one.cost)}
-    return [by_cost[cost] for cost in sorted(by_cost)]
+def _distinct(found: Iterable[Found[Layout]]) -> list[Found[Layout]]:
+    """One of each rank, the best first: equal ranks are the same layout, mostly."""
+    by_rank = {round(f.rank, 9): f for f in found if np.isfinite(f.cost)}
+    return [by_rank[rank] for rank in sorted(by_rank)]

@@ -1,15 +1,14 @@
 """Placements that are good on a regular lattice, as starts of a search on a real one.
 
-They were found on ideal lattices (:mod:`~backends.compiling.protocol.patterns.finding`), on which
-all
+They were found on ideal lattices (:mod:`~backends.compiling.protocol.pattern_search`), on which all
 qubits and couplers are alike, and know nothing of any device. A pattern names its qubits by
-numbers; on a device it is tried at every place and in every orientation where its couplers work.
+numbers; on a device it is tried on all sites and in every orientation where its couplers work.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.compiling.protocol.building import IMPOSSIBLE, MOST_ROWS, cost_of, native_program
-from backends.compiling.protocol.patterns.embedding import couplers_of, images, numbered
-from backends.compiling.protocol.placement import (
+from backends.compiling.protocol.core.annealing import IMPOSSIBLE, copy_of
+from backends.compiling.protocol.core.embedding import images, numbered
+from backends.compiling.protocol.core.native.tables import DeviceTables
+from backends.compiling.protocol.core.placement import (
     NODES,
     ROOT,
     SECOND,
@@ -28,9 +28,7 @@ from backends.compiling.protocol.placement import (
     Placement,
     empty_placement,
 )
-from backends.compiling.protocol.pricing import room_for
-from backends.compiling.protocol.problem import Problem
-from backends.compiling.protocol.tables import DeviceTables
+from backends.compiling.protocol.core.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,46 +36,46 @@ class Pattern:
     """A placement without a device.
 
     Attributes:
-        place: with the pattern's own numbers in place of device qubits, pairs in the order of
+        placement: with the pattern's own numbers for device qubits, pairs in the order of
             :func:`roles`.
         couplers: pairs of numbers that need a working coupler.
     """
 
-    place: Placement
+    placement: Placement
     couplers: tuple[tuple[int, int], ...]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON types; padding left out."""
-        nodes = int(self.place.scalars[NODES])
+        nodes = int(self.placement.scalars[NODES])
         return {
-            "site": self.place.site[:nodes].tolist(),
-            "parent": self.place.parent[:nodes].tolist(),
-            "scalars": self.place.scalars.tolist(),
+            "site": self.placement.site[:nodes].tolist(),
+            "parent": self.placement.parent[:nodes].tolist(),
+            "scalars": self.placement.scalars.tolist(),
             "path": [
                 row[:length].tolist()
-                for row, length in zip(self.place.path, self.place.length, strict=True)
+                for row, length in zip(self.placement.path, self.placement.length, strict=True)
             ],
-            "meet": self.place.meet.tolist(),
-            "turned": self.place.turned.tolist(),
-            "flip": self.place.flip.tolist(),
+            "meet": self.placement.meet.tolist(),
+            "turned": self.placement.turned.tolist(),
+            "flip": self.placement.flip.tolist(),
             "couplers": [list(pair) for pair in self.couplers],
         }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Pattern:
         """The inverse of :meth:`to_json`."""
-        place = empty_placement(len(document["path"]))
+        placement = empty_placement(len(document["path"]))
         nodes = len(document["site"])
-        place.site[:nodes] = document["site"]
-        place.parent[:nodes] = document["parent"]
-        place.scalars[: len(document["scalars"])] = document["scalars"]
+        placement.site[:nodes] = document["site"]
+        placement.parent[:nodes] = document["parent"]
+        placement.scalars[: len(document["scalars"])] = document["scalars"]
         for i, path in enumerate(document["path"]):
-            place.path[i, : len(path)] = path
-            place.length[i] = len(path)
-        place.meet[:] = document["meet"]
-        place.turned[:] = document["turned"]
-        place.flip[:] = document["flip"]
-        return cls(place, tuple((a, b) for a, b in document["couplers"]))
+            placement.path[i, : len(path)] = path
+            placement.length[i] = len(path)
+        placement.meet[:] = document["meet"]
+        placement.turned[:] = document["turned"]
+        placement.flip[:] = document["flip"]
+        return cls(placement, tuple((a, b) for a, b in document["couplers"]))
 
 
 def roles(problem: Problem) -> list[int] | None:
@@ -100,24 +98,31 @@ def roles(problem: Problem) -> list[int] | None:
     return order + [i for i in range(1, problem.pairs) if i not in order]
 
 
-def relabelled(place: Placement, order: Sequence[int]) -> Placement:
-    """The same placement with pair ``order[k]`` in the place of pair k."""
-    out = Placement(*(part.copy() for part in place))
+def relabel(placement: Placement, order: Sequence[int]) -> Placement:
+    """The same placement with pair k renamed ``order[k]``."""
+    out = copy_of(placement)
     pairs = len(order)
-    name = [*order, *range(pairs, len(place.site))]
+    name = [*order, *range(pairs, len(placement.site))]
     for k, new in enumerate(name):
-        out.site[new] = place.site[k]
-        out.parent[new] = name[place.parent[k]] if place.parent[k] >= 0 else -1
+        out.site[new] = placement.site[k]
+        out.parent[new] = name[placement.parent[k]] if placement.parent[k] >= 0 else -1
     for k, new in enumerate(order):
         for part in ("path", "length", "meet", "turned", "flip"):
-            getattr(out, part)[new] = getattr(place, part)[k]
+            getattr(out, part)[new] = getattr(placement, part)[k]
     for end in (ROOT, SECOND, STAND_IN):
-        out.scalars[end] = name[place.scalars[end]]
+        out.scalars[end] = name[placement.scalars[end]]
     return out
 
 
-def pattern_of(problem: Problem, place: Placement, tables: DeviceTables) -> Pattern | None:
+def pattern_of(
+    problem: Problem, placement: Placement, needed: Sequence[tuple[int, int]]
+) -> Pattern | None:
     """What a placement on a lattice is without the lattice.
+
+    Args:
+        problem: what is placed.
+        placement: where.
+        needed: pairs of device qubits that share a gate, the lower one first.
 
     Returns:
         The pattern, or None if the clone is A.
@@ -125,16 +130,11 @@ def pattern_of(problem: Problem, place: Placement, tables: DeviceTables) -> Patt
     order = roles(problem)
     if order is None:
         return None
-    rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
-    native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
-    lists = np.zeros(8 * problem.pairs, dtype=np.int64)
-    length = native_program(problem, place, tables, rows, native, lists)
-    needed = couplers_of(native[:length])
-    number = numbered(needed, int(place.site[0]))
+    number = numbered(needed, int(placement.site[0]))
     inverse = [0] * problem.pairs
     for k, i in enumerate(order):
         inverse[i] = k
-    own = relabelled(place, inverse)
+    own = relabel(placement, inverse)
     for i in range(problem.pairs):
         own.path[i, own.length[i] :] = -1
     for part in (own.site, own.path):
@@ -170,44 +170,39 @@ def shipped() -> Patterns:
     return out
 
 
-def embedded(
+def embed_best(
     problem: Problem,
     patterns: Sequence[Pattern],
     tables: DeviceTables,
     region: NDArray[np.bool_],
-    layer_price: float,
+    rank: Callable[[Placement], float],
     most: int,
 ) -> list[Placement]:
-    """The best places of patterns on a device, best first.
+    """Embed patterns in a device everywhere they fit; the best placements, best first.
 
     Args:
         problem: what is placed.
         patterns: made for such a problem.
         tables: the device.
         region: which device qubits may be used.
-        layer_price: what a two-qubit layer adds to the cost.
+        rank: what a placement costs; :data:`IMPOSSIBLE` and more if it does not work.
         most: how many are wanted.
     """
     order = roles(problem)
     if order is None:
         return []
-    rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
-    native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
-    lists = np.zeros(8 * problem.pairs, dtype=np.int64)
-    room = room_for(len(tables.degree))
     found: dict[bytes, tuple[float, Placement]] = {}
     for pattern in patterns:
-        if pattern.place.scalars[STAND_IN] > 0 and not problem.stand_ins:
+        if pattern.placement.scalars[STAND_IN] > 0 and not problem.stand_ins:
             continue
-        place = relabelled(pattern.place, order)
+        placement = relabel(pattern.placement, order)
         for image in images(pattern.couplers, region, tables):
-            here = Placement(*(part.copy() for part in place))
+            here = copy_of(placement)
             for part in (here.site, here.path):
                 part[part >= 0] = image[part[part >= 0]]
             name = here.site.tobytes() + here.path.tobytes()
             if name in found:
                 continue
-            cost, layers = cost_of(problem, here, tables, rows, native, lists, room)
-            found[name] = cost + layer_price * layers, here
+            found[name] = rank(here), here
     best = sorted(found.values(), key=lambda one: one[0])
-    return [place for rank, place in best[:most] if rank < IMPOSSIBLE]
+    return [placement for price, placement in best[:most] if price < IMPOSSIBLE]

@@ -50,31 +50,31 @@ def check_stages(program, n, strategy):
     end = whole[0]
     first_read = next(k for k, o in enumerate(program.operations) if o[0] == "measure")
     assert first_read > whole[-1]
-    place = program.operations[end][1]
+    sites = program.operations[end][1]
     if strategy != "witness":
-        check_roles(program.operations[whole[1]][1], place, n)
-    data, key = place[1 : n + 2], place[n + 2 :]
+        check_roles(program.operations[whole[1]][1], sites, n)
+    data, key = sites[1 : n + 2], sites[n + 2 :]
     pairs = [k for k in program.stages(2) if k < end]
     assert len(pairs) == n + 1
     for position in pairs:
         first, second = program.operations[position][1]
         assert first in data
-        assert second in (*key, place[0])
+        assert second in (*key, sites[0])
         # Neither N_i nor R meets another qubit until encryption is over.
         assert second not in program.entangled_between(position, end)
-    return end, place
+    return end, sites
 
 
 @pytest.mark.parametrize("strategy", ["frame", "unitary", "witness"])
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_small_circuits_are_the_protocol_densely(n, strategy):
     for index, (setting, program) in enumerate(exported(n, strategy)):
-        end, place = check_stages(program, n, strategy)
+        end, sites = check_stages(program, n, strategy)
         if index == 0:
             state = program.dense(end)
-            for qubit in place[1:]:
+            for qubit in sites[1:]:
                 # Whoever holds one qubit holds nothing of the input.
-                assert np.allclose(reduced(state, [place[0], qubit]), np.eye(4) / 4, atol=1e-9)
+                assert np.allclose(reduced(state, [sites[0], qubit]), np.eye(4) / 4, atol=1e-9)
         state = program.dense(len(program.operations))
         qubit_of = program.read()
         for check in setting.checks:

@@ -14,15 +14,16 @@ from qiskit import qasm3
 
 from backends.compiling.certificate import certify, two_qubit_layers
 from backends.compiling.protocol.compiler import NotRecognised, compile_protocol
-from backends.compiling.protocol.multi.emission import emit_patches
-from backends.compiling.protocol.multi.exchanges import exchange
+from backends.compiling.protocol.core.cache import forget
+from backends.compiling.protocol.core.native.pricing import LAYER_PRICE
+from backends.compiling.protocol.core.native.tables import device_tables
+from backends.compiling.protocol.multi.circuits import write_circuits
 from backends.compiling.protocol.multi.layout import copy_layout
-from backends.compiling.protocol.multi.packing import packed
-from backends.compiling.protocol.multi.recognition import recognise_patches
+from backends.compiling.protocol.multi.moves.exchanges import exchange
+from backends.compiling.protocol.multi.recognition import recognise_instances
 from backends.compiling.protocol.multi.search import Task, run, search
-from backends.compiling.protocol.pricing import LAYER_PRICE
+from backends.compiling.protocol.multi.starts.crowded_layouts import draw_crowded_layout
 from backends.compiling.protocol.score import setting_score
-from backends.compiling.protocol.tables import device_tables
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
@@ -60,7 +61,7 @@ POINTS = {
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN_LAYOUTS", {})
+    forget()
 
 
 def compiled(one, device=DEVICE, seed=0, moves=FEW, workers=1):
@@ -92,7 +93,7 @@ def test_every_circuit_is_native_proved_and_predicted_as_scored(name):
 @pytest.mark.parametrize("name", ["9", "virtual-2-unitary"])
 def test_the_search_scores_what_is_sent(name):
     logical = POINTS[name].settings()
-    recognised = recognise_patches([s.circuit for s in logical])
+    recognised = recognise_instances([s.circuit for s in logical])
     found = search(recognised[0].problem, DEVICE, 5 * FEW, 5)
     _, circuits = compiled(POINTS[name], seed=5, moves=5 * FEW)
     losses = [
@@ -100,21 +101,21 @@ def test_the_search_scores_what_is_sent(name):
     ]
     cost = sum(losses) + LAYER_PRICE * two_qubit_layers(list(steps(circuits[0])))
     # The search leaves out the pulses of the readout, and what others wait for them.
-    assert cost == pytest.approx(found.cost, abs=0.02)
-    assert cost >= found.cost - 1e-9
+    assert cost == pytest.approx(found.rank, abs=0.02)
+    assert cost >= found.rank - 1e-9
 
 
 def test_a_ghz_state_is_scored_by_its_stabilizers():
     one = GhzPoint(3, estimator="stabilizers")
     logical = one.settings()
-    recognised = recognise_patches([s.circuit for s in logical])
+    recognised = recognise_instances([s.circuit for s in logical])
     found = search(recognised[0].problem, DEVICE, 5 * FEW, 1)
     _, circuits = compiled(one, seed=1, moves=5 * FEW)
     losses = [x.total for s, c in zip(logical, circuits, strict=True) for x in score(s, c)]
     # Three diagonal stabilizers and four others; the search gives all of them equal weight.
     assert recognised[0].problem.strings == len(losses) == 7
     cost = 3 * np.mean(losses) + LAYER_PRICE * two_qubit_layers(list(steps(circuits[0])))
-    assert cost == pytest.approx(found.cost, abs=0.02)
+    assert cost == pytest.approx(found.rank, abs=0.02)
 
 
 def score(setting, circuit):
@@ -126,7 +127,7 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(name, tmp_path
     found = []
     for workers in (1, 2):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
-        monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN_LAYOUTS", {})
+        forget()
         found.append(compiled(POINTS[name], seed=3, workers=workers)[1])
     assert found[0] == found[1]
     assert compiled(POINTS[name], seed=4)[1] != found[0]
@@ -134,12 +135,12 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(name, tmp_path
 
 def test_settings_and_parities_share_a_layout_that_is_kept(tmp_path, monkeypatch):
     first = compiled(NINE)[1]
-    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN_LAYOUTS", {})
+    forget()
 
     def fails(*_):
         raise AssertionError("searched again")
 
-    monkeypatch.setattr("backends.compiling.protocol.cached.search_layout", fails)
+    monkeypatch.setattr("backends.compiling.protocol.multi.search.search", fails)
     assert compiled(NINE)[1] == first
     kept = [[i for i in c.data if i.name == "barrier"] for c in first]
     assert len({tuple(hash(tuple(i.qubits)) for i in one) for one in kept}) == 1
@@ -155,13 +156,13 @@ def test_exported_circuits_are_the_protocol_by_another_simulator(name):
         program = Program(qasm3.dumps(circuit))
         end = program.stages(size)[0]
         assert next(k for k, o in enumerate(program.operations) if o[0] == "measure") > end
-        place = program.operations[end][1]
+        sites = program.operations[end][1]
         # Each Bell pair once; its key qubit meets no other until encryption is over.
         ready = {program.operations[k][1][1]: k for k in program.stages(2) if k < end}
         for key in keys:
-            assert place[key] not in program.entangled_between(ready[place[key]], end)
+            assert sites[key] not in program.entangled_between(ready[sites[key]], end)
         state = program.tableau(end)
-        for a, b in itertools.combinations([q for k, q in enumerate(place) if k not in keys], 2):
+        for a, b in itertools.combinations([q for k, q in enumerate(sites) if k not in keys], 2):
             # Nobody who holds two qubits without a key holds anything.
             string = stim.PauliString(program.num_qubits)
             string[a], string[b] = "Z", "Z"
@@ -234,17 +235,17 @@ def test_a_device_may_be_full_to_the_last_qubit(monkeypatch):
             assert mean == pytest.approx((-1) ** check.parity, abs=1e-6)
     # Nobody else finds room.
     monkeypatch.setattr("backends.compiling.protocol.multi.search.is_crowded", lambda *_: False)
-    recognised = recognise_patches([s.circuit for s in logical])
+    recognised = recognise_instances([s.circuit for s in logical])
     assert search(recognised[0].problem, LINE, 300, 0) is None
 
 
 def test_a_key_qubit_that_steps_aside_is_only_moved():
     setting = NINE.settings()[0]
-    recognised = recognise_patches([setting.circuit])
+    recognised = recognise_instances([setting.circuit])
     moved = 0
     for seed in range(12):
-        layout = packed(recognised[0].problem, FULL, seed)
-        (circuit,) = emit_patches(recognised, layout, FULL)
+        layout = draw_crowded_layout(recognised[0].problem, FULL, seed)
+        (circuit,) = write_circuits(recognised, layout, FULL)
         certificate = certify(setting.circuit, circuit)
         assert certificate.status == "proved", certificate.remark
         program = Program(qasm3.dumps(circuit))
@@ -258,20 +259,20 @@ def test_a_product_state_is_no_ghz_state():
     circuit = GhzPoint(2).settings()[0].circuit.copy()
     del circuit.data[1]
     with pytest.raises(NotRecognised, match="neither half of a Bell pair nor a GHZ state"):
-        recognise_patches([circuit])
+        recognise_instances([circuit])
 
 
 def test_what_is_cloned_must_be_there_before():
     device = load_device("fake_kingston")
     one = IteratedPoint(2, (1, 1), 1, strategy="frame")
-    patches = recognise_patches([s.circuit for s in one.settings()])
+    problem = recognise_instances([s.circuit for s in one.settings()])
     # A layout in which nothing but the order keeps the clone of the clone from being made first.
-    task = Task(patches[0].problem, device, None, 41, 1, 0.4, 0.002, 1, LAYER_PRICE)
-    layout = run(task).layout
-    assert len(list(emit_patches(patches, layout, device))) == len(patches)
+    task = Task(problem[0].problem, device, None, 41, 1, 0.4, 0.002, 1, LAYER_PRICE)
+    layout = run(task).placement
+    assert len(list(write_circuits(problem, layout, device))) == len(problem)
     layout.order[:] = [1, 0]
     with pytest.raises(AssertionError, match="not possible"):
-        list(emit_patches(patches, layout, device))
+        list(write_circuits(problem, layout, device))
 
 
 WHEEL = small_device("wheel", [(k, k + 1) for k in range(21)] + [(0, k) for k in range(2, 22, 2)])
@@ -292,22 +293,22 @@ def test_whoever_exchanges_places_on_a_full_device_leaves_its_partner():
 
 
 @numba.njit
-def exchanged(patches, layout, before, tables, number, seed):
+def exchanged(problem, layout, before, tables, number, seed):
     """How many exchanges came to something, and the first tree that has a ring; -1 if none."""
     np.random.seed(seed)
     done = 0
     for _ in range(number):
-        if not exchange(patches, layout, np.random.randint(patches.blocks), tables):
+        if not exchange(problem, layout, np.random.randint(problem.blocks), tables):
             copy_layout(before, layout)
             continue
         copy_layout(layout, before)
         done += 1
-        for b in range(patches.blocks):
-            for i in range(patches.pairs):
+        for b in range(problem.blocks):
+            for i in range(problem.pairs):
                 v, steps = i, 0
-                while layout.parent[b, v] >= 0 and steps <= patches.pairs:
+                while layout.parent[b, v] >= 0 and steps <= problem.pairs:
                     v, steps = layout.parent[b, v], steps + 1
-                if steps > patches.pairs:
+                if steps > problem.pairs:
                     return done, b
     return done, -1
 
@@ -317,9 +318,9 @@ def test_exchanges_leave_trees():
     full = small_device("wheel", chain + [(0, k) for k in range(2, 14, 2)])
     one = IteratedPoint(3, (1, 1), 1, strategy="frame")
     assert one.num_qubits == full.num_qubits
-    patches = recognise_patches([s.circuit for s in one.settings()])[0].problem
+    problem = recognise_instances([s.circuit for s in one.settings()])[0].problem
     for seed in range(6):  # seeds 0 and 4 once had two qubits hang on each other
-        layout, before = (packed(patches, full, seed) for _ in range(2))
-        done, ring = exchanged(patches, layout, before, device_tables(full), 20_000, seed)
+        layout, before = (draw_crowded_layout(problem, full, seed) for _ in range(2))
+        done, ring = exchanged(problem, layout, before, device_tables(full), 20_000, seed)
         assert ring == -1
         assert done > 1_000

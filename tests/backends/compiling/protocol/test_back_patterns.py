@@ -8,25 +8,32 @@ import pytest
 from marks import PROTOCOL_COMPILER
 
 from backends.compiling.certificate import certify
-from backends.compiling.protocol.building import IMPOSSIBLE, MOST_ROWS, cost_of, losses_of
 from backends.compiling.protocol.compiler import compile_protocol
-from backends.compiling.protocol.emission import emit
+from backends.compiling.protocol.core.annealing import IMPOSSIBLE
+from backends.compiling.protocol.core.cache import forget
+from backends.compiling.protocol.core.native.pricing import LAYER_PRICE
+from backends.compiling.protocol.core.native.tables import device_tables
+from backends.compiling.protocol.core.placement import NODES
+from backends.compiling.protocol.pattern_search import (
+    couplers_for,
+    heavy_hex,
+    merged,
+    problem_of,
+    square,
+)
 from backends.compiling.protocol.patterns import (
     Pattern,
-    embedded,
     key_of,
     pattern_of,
-    relabelled,
+    relabel,
     roles,
     shipped,
     shipped_text,
 )
-from backends.compiling.protocol.patterns.finding import heavy_hex, merged, problem_of, square
-from backends.compiling.protocol.placement import NODES
-from backends.compiling.protocol.pricing import LAYER_PRICE, room_for
-from backends.compiling.protocol.recognition import recognise
-from backends.compiling.protocol.search import search
-from backends.compiling.protocol.tables import device_tables, working_region
+from backends.compiling.protocol.single.circuits import write_circuit
+from backends.compiling.protocol.single.programs import cost_of, losses_of, scratch_for
+from backends.compiling.protocol.single.recognition import recognise
+from backends.compiling.protocol.single.search import embed_patterns, search
 from backends.devices.catalog import load_device
 from backends.simulation.pulse_trains import DECOUPLINGS
 from experiments.kinds.entanglement import EntanglementPoint
@@ -43,17 +50,15 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
-def room(problem, device):
-    rows = np.zeros((MOST_ROWS, 5), dtype=np.int64)
-    native = np.zeros((2 * MOST_ROWS, 4), dtype=np.int64)
-    return rows, native, np.zeros(8 * problem.pairs, dtype=np.int64)
+def best_placement(problem, device, patterns=None):
+    patterns = shipped() if patterns is None else {key_of(problem): patterns}
+    (placement,) = embed_patterns(problem, device, patterns, 1)
+    return placement
 
 
-def best_place(problem, device, patterns=None):
-    patterns = shipped()[key_of(problem)] if patterns is None else patterns
-    tables = device_tables(device)
-    (place,) = embedded(problem, patterns, tables, working_region(device), LAYER_PRICE, 1)
-    return place
+def cost_on(problem, placement, device, decoupling="none", limit=np.inf):
+    tables = device_tables(device, decoupling)
+    return cost_of(problem, placement, tables, scratch_for(problem, tables), limit)
 
 
 @pytest.mark.parametrize("name", ["fake_kingston", "fake_sherbrooke", "fake_mumbai"])
@@ -69,23 +74,22 @@ def test_one_pass_gives_the_cost_of_the_losses_and_the_layers_of_the_circuit(
     recognised = recognise([s.circuit for s in settings])
     problem = recognised[0].problem._replace(decoupling=DECOUPLINGS.index(decoupling))
     found = search(problem, device, FEW, 1, patterns={})
-    scratch = room(problem, device)
     losses = np.zeros((3, problem.strings))
     tables = device_tables(device, decoupling)
-    assert losses_of(problem, found.place, tables, *scratch, losses) == 0
-    cost, layers = cost_of(problem, found.place, tables, *scratch, room_for(device.num_qubits))
+    scratch = scratch_for(problem, tables)
+    assert losses_of(problem, found.placement, tables, scratch, losses) == 0
+    cost, layers = cost_on(problem, found.placement, device, decoupling)
     assert cost == pytest.approx(losses.sum(), abs=1e-12)
     assert (cost, layers) == (pytest.approx(found.cost, abs=1e-12), found.layers)
-    circuit = emit(recognised[0], found.place, device)
+    circuit = write_circuit(recognised[0], found.placement, device)
     assert certify(settings[0].circuit, circuit).two_qubit_layers == layers
 
 
 def test_a_cost_above_the_limit_is_told_as_above_it():
     problem = problem_of(3, "frame")
     found = search(problem, KINGSTON, FEW, 1, patterns={})
-    tables, scratch = device_tables(KINGSTON), room(problem, KINGSTON)
     for limit in (0.0, found.cost / 2, found.cost + 1e-6):
-        cost, _ = cost_of(problem, found.place, tables, *scratch, room_for(156), limit)
+        cost, _ = cost_on(problem, found.placement, KINGSTON, limit=limit)
         assert (cost > limit) == (found.cost > limit)
 
 
@@ -95,10 +99,8 @@ def test_every_size_has_patterns_that_fit_real_lattices(n, strategy):
     problem = problem_of(n, strategy)
     for name in ("fake_kingston", "fake_nighthawk"):
         device = load_device(name)
-        place = best_place(problem, device)
-        scratch = room(problem, device)
-        memory = room_for(device.num_qubits)
-        cost, _ = cost_of(problem, place, device_tables(device), *scratch, memory)
+        placement = best_placement(problem, device)
+        cost, _ = cost_on(problem, placement, device)
         assert cost < IMPOSSIBLE
 
 
@@ -107,15 +109,12 @@ def test_a_pattern_survives_its_file_and_fits_the_lattice_it_came_from(lattice):
     device = lattice()
     problem = problem_of(3, "unitary")
     found = search(problem, device, FEW, 2, patterns={})
-    pattern = pattern_of(problem, found.place, device_tables(device))
+    pattern = pattern_of(problem, found.placement, couplers_for(problem, found.placement, device))
     again = Pattern.from_json(json.loads(json.dumps(pattern.to_json())))
-    for part, other in zip(pattern.place, again.place, strict=True):
+    for part, other in zip(pattern.placement, again.placement, strict=True):
         assert np.array_equal(part, other)
-    place = best_place(problem, device, [again])
-    scratch = room(problem, device)
-    cost, layers = cost_of(
-        problem, place, device_tables(device), *scratch, room_for(device.num_qubits)
-    )
+    placement = best_placement(problem, device, [again])
+    cost, layers = cost_on(problem, placement, device)
     # The lattice is the same everywhere; its ties, which depend on numbers, need not be.
     assert cost + LAYER_PRICE * layers <= found.rank * 1.2
 
@@ -123,17 +122,16 @@ def test_a_pattern_survives_its_file_and_fits_the_lattice_it_came_from(lattice):
 def test_patterns_use_what_works_alone():
     problem = problem_of(5, "frame")
     pattern = shipped()[key_of(problem)][0]
-    tables, region = device_tables(KINGSTON), working_region(KINGSTON)
-    places = embedded(problem, [pattern], tables, region, LAYER_PRICE, 1000)
-    assert len(places) > 10
-    for place in places:
-        used = {int(q) for q in (*place.site, *place.path.ravel()) if q >= 0}
+    placements = embed_patterns(problem, KINGSTON, {key_of(problem): [pattern]}, 1000)
+    assert len(placements) > 10
+    for placement in placements:
+        used = {int(q) for q in (*placement.site, *placement.path.ravel()) if q >= 0}
         assert used <= KINGSTON.largest_region
-        for v in range(place.scalars[NODES]):
-            if place.parent[v] >= 0:
-                pair = int(place.site[v]), int(place.site[place.parent[v]])
+        for v in range(placement.scalars[NODES]):
+            if placement.parent[v] >= 0:
+                pair = int(placement.site[v]), int(placement.site[placement.parent[v]])
                 assert pair in KINGSTON.working_couplers
-        for path, length in zip(place.path, place.length, strict=True):
+        for path, length in zip(placement.path, placement.length, strict=True):
             for a, b in pairwise(path[:length]):
                 assert (int(a), int(b)) in KINGSTON.working_couplers
 
@@ -144,18 +142,18 @@ def test_a_pattern_serves_every_clone(clone):
     recognised = recognise([s.circuit for s in settings])
     problem = recognised[0].problem
     assert key_of(problem) == key_of(problem_of(5, "unitary"))
-    circuit = emit(recognised[0], best_place(problem, KINGSTON), KINGSTON)
+    circuit = write_circuit(recognised[0], best_placement(problem, KINGSTON), KINGSTON)
     certificate = certify(settings[0].circuit, circuit)
     assert certificate.status == "proved", certificate.remark
 
 
 def test_another_order_of_the_pairs_and_back_is_the_same_placement():
     problem = problem_of(5, "frame")
-    place = best_place(problem, KINGSTON)
+    placement = best_placement(problem, KINGSTON)
     order = [0, 3, 1, 4, 2, 5]
     inverse = [order.index(k) for k in range(6)]
-    back = relabelled(relabelled(place, order), inverse)
-    for part, other in zip(place, back, strict=True):
+    back = relabel(relabel(placement, order), inverse)
+    for part, other in zip(placement, back, strict=True):
         assert np.array_equal(part, other)
     assert sorted(roles(problem)) == [0, 1, 2, 3, 4, 5]
 
@@ -177,9 +175,9 @@ def test_a_run_keeps_the_best_patterns_once():
 def test_placements_are_named_by_the_patterns_too(tmp_path, monkeypatch):
     circuits = [s.circuit for s in EntanglementPoint(Cloning(2, 1, "frame"), "parity").settings()]
     for text in (shipped_text(), "{}"):
-        monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
+        forget()
         monkeypatch.setattr(
-            "backends.compiling.protocol.cached.shipped_text", lambda text=text: text
+            "backends.compiling.protocol.single.search.shipped_text", lambda text=text: text
         )
         compile_protocol(circuits, KINGSTON, FEW, 0, 1)
     assert len(list(tmp_path.rglob("*.npz"))) == 2

@@ -12,9 +12,10 @@ from marks import PROTOCOL_COMPILER
 from backends.compiling.certificate import certify
 from backends.compiling.compile import Search, StockCompiler, compile_point
 from backends.compiling.protocol.compiler import compile_protocol
-from backends.compiling.protocol.recognition import NotRecognised, recognise
+from backends.compiling.protocol.core.cache import forget
 from backends.compiling.protocol.score import setting_score
-from backends.compiling.protocol.search import search
+from backends.compiling.protocol.single.recognition import NotRecognised, recognise
+from backends.compiling.protocol.single.search import search
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.errors import DoesNotFit
@@ -147,7 +148,7 @@ def test_equal_seeds_give_equal_circuits_on_any_number_of_workers(tmp_path, monk
     found = []
     for workers in (1, 2):
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
-        monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
+        forget()
         found.append(compile_protocol(circuits, DEVICE, FEW, 3, workers))
     assert found[0] == found[1]
     other = compile_protocol(circuits, DEVICE, FEW, 4, 1)
@@ -186,16 +187,16 @@ def test_a_key_qubit_hands_back_the_clone(strategy, device, layers, gates):
 def test_a_structure_is_searched_once_and_kept(tmp_path, monkeypatch):
     circuits = [s.circuit for s in point(3, "frame").settings()]
     first = compile_protocol(circuits, DEVICE, FEW, 0, 1)
-    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
+    forget()
 
     def fails(*_):
         raise AssertionError("searched again")
 
-    monkeypatch.setattr("backends.compiling.protocol.cached.search", fails)
+    monkeypatch.setattr("backends.compiling.protocol.single.search.search", fails)
     assert compile_protocol(circuits, DEVICE, FEW, 0, 1) == first
     (kept,) = tmp_path.rglob("*.npz")
     kept.write_bytes(kept.read_bytes()[:40])
-    monkeypatch.setattr("backends.compiling.protocol.cached._KNOWN", {})
+    forget()
     with pytest.raises(AssertionError, match="searched again"):
         compile_protocol(circuits, DEVICE, FEW, 0, 1)
 

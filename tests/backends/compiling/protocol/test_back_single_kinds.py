@@ -8,10 +8,10 @@ from marks import PROTOCOL_COMPILER
 from backends.compiling.certificate import certify
 from backends.compiling.compile import Search, compile_point
 from backends.compiling.protocol.compiler import compile_protocol
-from backends.compiling.protocol.problem import NOTHING
-from backends.compiling.protocol.recognition import NotRecognised, recognise
+from backends.compiling.protocol.core.problem import NOTHING
 from backends.compiling.protocol.score import setting_score
-from backends.compiling.protocol.search import search
+from backends.compiling.protocol.single.recognition import NotRecognised, recognise
+from backends.compiling.protocol.single.search import search
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from backends.simulation.prediction import predict_setting

@@ -1,0 +1,1 @@
+"""Encryption and decryption on trees of neighbouring device qubits."""

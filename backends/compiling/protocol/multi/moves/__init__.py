@@ -1,0 +1,1 @@
+"""Random changes of a layout of several instances."""

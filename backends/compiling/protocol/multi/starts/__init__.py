@@ -1,0 +1,1 @@
+"""Layouts from which a search of several instances starts."""
