@@ -37,7 +37,7 @@ def exported(n, strategy, clone=1):
 
 
 def check_roles(after, before, n):
-    """The clone may come back on the place of a key qubit, which takes its place then."""
+    """The clone may come back on the site of a key qubit, which is on that of the clone then."""
     assert sorted(after) == sorted(before)
     moved = [k for k in range(2 * n + 2) if after[k] != before[k]]
     assert not moved or (len(moved) == 2 and 1 <= moved[0] <= n + 1 < moved[1])

@@ -163,7 +163,7 @@ def test_exported_circuits_are_the_protocol_by_another_simulator(name):
             assert sites[key] not in program.entangled_between(ready[sites[key]], end)
         state = program.tableau(end)
         for a, b in itertools.combinations([q for k, q in enumerate(sites) if k not in keys], 2):
-            # Nobody who holds two qubits without a key holds anything.
+            # Two qubits without a key show nothing.
             string = stim.PauliString(program.num_qubits)
             string[a], string[b] = "Z", "Z"
             assert state.peek_observable_expectation(string) == 0
@@ -207,7 +207,7 @@ def small_device(name, pairs):
 
 
 def test_a_device_without_room_says_so():
-    # Three instances each need a place with two neighbours in the end; a star has one.
+    # Three instances each need a site with two neighbours in the end; a star has one.
     star = small_device("star", [(0, q) for q in range(1, 18)])
     with pytest.raises(DoesNotFit, match="no placement of 18 qubits was found on device 'star'"):
         compiled(NINE, device=star, moves=300)
@@ -233,7 +233,7 @@ def test_a_device_may_be_full_to_the_last_qubit(monkeypatch):
         for check in setting.checks:
             mean = program.mean_by_tableau(check.bits)
             assert mean == pytest.approx((-1) ** check.parity, abs=1e-6)
-    # Nobody else finds room.
+    # No other start finds room.
     monkeypatch.setattr("backends.compiling.protocol.multi.search.is_crowded", lambda *_: False)
     recognised = recognise_instances([s.circuit for s in logical])
     assert search(recognised[0].problem, LINE, 300, 0) is None
@@ -279,7 +279,7 @@ WHEEL = small_device("wheel", [(k, k + 1) for k in range(21)] + [(0, k) for k in
 """As many device qubits as five instances in three generations need."""
 
 
-def test_whoever_exchanges_places_on_a_full_device_leaves_its_partner():
+def test_a_qubit_that_is_exchanged_on_a_full_device_leaves_its_partner():
     # Seed 6 once drew a Bell pair that stood on one qubit.
     one = IteratedPoint(2, (1, 2, 2), 2, strategy="unitary")
     assert one.num_qubits == WHEEL.num_qubits

@@ -15,7 +15,7 @@ from backends.compiling.protocol.multi.recognition import recognise_instances
 from backends.compiling.protocol.multi.search import run, search
 from backends.compiling.protocol.score import setting_score
 from backends.devices.catalog import load_device
-from backends.simulation.prediction import predicted_setting
+from backends.simulation.prediction import predict_setting
 from backends.simulation.pulse_trains import DECOUPLINGS
 from experiments.kinds.ghz import GhzPoint
 from experiments.kinds.iterated import IteratedPoint
@@ -51,7 +51,7 @@ def test_the_search_counts_the_trains_that_are_placed(name, decoupling):
         circuit = insert_pulse_trains(plain, DEVICE, decoupling)
         assert certify(setting.circuit, circuit).status == "proved"
         success, mine = setting_score(setting, circuit, DEVICE, refocusing=True)
-        expected = predicted_setting(setting, circuit, DEVICE, refocusing=True)
+        expected = predict_setting(setting, circuit, DEVICE, refocusing=True)
         assert success == pytest.approx(expected, abs=1e-9)
         losses += [one.total for one in mine]
     cost = 3 * np.mean(losses) + LAYER_PRICE * two_qubit_layers(list(steps(circuits[0])))

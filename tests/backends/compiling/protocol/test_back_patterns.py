@@ -1,4 +1,4 @@
-"""Patterns fit where their couplers work, at any place and for any clone, and help the search."""
+"""Patterns fit where their couplers work, on all sites and for any clone, and help the search."""
 
 import json
 from itertools import pairwise

@@ -99,7 +99,7 @@ def test_relocated_layouts_are_proved_and_scored_and_in_order(point):
             assert scored == pytest.approx(cost, abs=0.02)
 
 
-def test_no_place_leaves_the_region():
+def test_no_relocated_layout_leaves_the_region():
     _, recognised, found = scouted(NINE, KINGSTON)
     here = used_by(next(iter(write_circuits(recognised, found.placement, KINGSTON))))
     region = region_of(KINGSTON, without=here)

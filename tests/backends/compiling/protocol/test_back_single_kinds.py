@@ -100,7 +100,7 @@ def test_every_input_is_compiled_and_proved(n, strategy, state, device, data):
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_ways_across_the_place_of_an_unused_reference_leave_it_as_it_was(strategy):
-    # An ECR turns what it leaves, and without R half the layouts on a full device cross its place.
+    # An ECR turns what it leaves, and without R half the layouts on a full device cross its site.
     for seed in range(6):
         require_proof(
             EntanglementPoint(Cloning(4, 1, strategy, "0"), "parity"), DEVICES["full"], seed
