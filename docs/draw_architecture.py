@@ -68,6 +68,8 @@ def layers() -> dict[str, list[list[str]]]:
     found = {}
     for contract in document["tool"]["importlinter"]["contracts"]:
         for package in contract.get("containers", ()):
+            if "." in package:
+                continue  # layers inside a room
             rows = [re.split(r"\s*[|:]\s*", layer) for layer in contract["layers"]]
             found[package] = [row for row in rows if not set(row) <= _LEFT_OUT]
     return found
