@@ -107,6 +107,13 @@ def test_all_runs_are_listed_with_their_state(old: OldRuns) -> None:
     assert "counted" not in states["pending"]
 
 
+def test_the_status_says_which_run_waits(old: OldRuns) -> None:
+    """Exit code 3: something is left to fetch."""
+    codes = {name: old.call("status", old.run(name).name).exit_code for name in FINISHED}
+    assert codes == dict.fromkeys(FINISHED, 0)
+    assert old.call("status", old.run("pending").name).exit_code == 3
+
+
 def test_a_run_that_was_sent_is_collected_and_nothing_is_sent_again(changed: OldRuns) -> None:
     run = changed.run("pending")
     sent = changed.jobs_at_the_provider("pending")
