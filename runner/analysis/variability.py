@@ -102,7 +102,8 @@ def spread_text(found: Sequence[Spread]) -> str:
         for one in found
     ]
     return filled(columns, lines) + (
-        "\nσ: standard deviation that each cause brings by itself, with its 95 % interval; "
+        "\nσ: standard deviation that each cause brings by itself, with its 95 % interval "
+        "and degrees of freedom (df); "
         f"'{MISSING}': these runs do not tell\n"
         "device: other processors; calibration: other days of one; layout: other places on the "
         "chip; time: the same circuit again; shots: binomial, known\n"
@@ -115,7 +116,8 @@ def _cells(split: Iterable[Component]) -> list[str]:
     for cause in CAUSES:
         one = known.get(cause)
         cells.append(
-            f"{number(one.std_dev)} ({number(one.ci_low)} … {number(one.ci_high)})"
+            f"{number(one.std_dev)} ({number(one.ci_low)} … {number(one.ci_high)}, "
+            f"df {one.degrees_of_freedom})"
             if one
             else MISSING
         )

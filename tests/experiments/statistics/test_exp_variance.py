@@ -30,6 +30,23 @@ def test_components_are_unbiased_and_their_intervals_hold_the_truth():
     assert runs[0][1].degrees_of_freedom == 18
 
 
+@pytest.mark.parametrize(("devices", "repeats"), [(2, 1), (2, 3), (3, 1), (5, 2)])
+def test_intervals_cover_with_few_degrees_of_freedom(devices: int, repeats: int):
+    rng = np.random.default_rng(20260101)
+    labels, experiments = np.repeat(np.arange(devices), repeats), 1000
+    within = TIME if repeats > 1 else 0.0
+    held = 0
+    for _ in range(experiments):
+        y = 0.7 + LAYOUT * rng.standard_normal(devices)[labels]
+        y += within * rng.standard_normal(len(y)) + SHOTS * rng.standard_normal(len(y))
+        groups = [("device", list(labels)), ("time", list(range(len(y))))]
+        found = components(list(y), [SHOTS] * len(y), groups)[0]
+        assert found.degrees_of_freedom == devices - 1
+        held += found.ci_low <= LAYOUT <= found.ci_high
+    # Four standard errors of the share.
+    assert held / experiments >= 0.95 - 4 * (0.95 * 0.05 / experiments) ** 0.5
+
+
 def test_shots_alone_leave_nothing_for_the_other_causes():
     rng = np.random.default_rng(0)
     y = 0.5 + 0.01 * rng.standard_normal(40)
