@@ -76,7 +76,8 @@ def row_from_dict(document: Mapping[str, Any]) -> ResultRow:
     Raises:
         ValueError: if a field is missing, unknown, or of another type, or there is no such kind.
     """
-    name = document.get("experiment")
+    # A damaged file may hold anything.
+    name = document.get("experiment") if isinstance(document, Mapping) else None
     if not isinstance(name, str):
         return ResultRow.from_dict(document)
     try:

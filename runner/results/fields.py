@@ -175,7 +175,7 @@ def declared_fields(row: type) -> tuple[ResultField, ...]:
 
     >>> @dataclass
     ... class Row:
-    ...     angle: "float | None" = column("parameter", "of the rotation", unit="rad")
+    ...     angle: float | None = column("parameter", "of the rotation", unit="rad")
     >>> [(c.name, c.kind, c.unit, c.optional) for c in declared_fields(Row)]
     [('angle', 'number', 'rad', True)]
     """

@@ -74,7 +74,7 @@ def started_anew(folder: Path, use: str) -> subprocess.Popen[str]:
     """A program that calls functions of this module, in a Python that has started no process."""
     (folder / "main.py").write_text(
         "from pathlib import Path\n"
-        "from backends.worker_processes import in_order\n"
+        "from backends.worker_processes import map_in_processes\n"
         "from test_back_worker_processes import *\n"
         f"if __name__ == '__main__':\n    {use}\n",
         encoding="utf-8",
@@ -143,7 +143,7 @@ def test_a_process_that_is_half_way_through_its_answer_holds_nobody_up(tmp_path:
 def test_processes_end_where_who_needs_them_is_killed(tmp_path: Path) -> None:
     (tmp_path / "named").mkdir()
     named = str(tmp_path / "named")
-    process = started_anew(tmp_path, f"list(in_order(naming_itself, [Path({named!r})] * 1000, 2))")
+    process = started_anew(tmp_path, f"list(map_in_processes(naming_itself, [Path({named!r})] * 1000, 2))")
     wait_until(lambda: len(list((tmp_path / "named").iterdir())) == 2)
     process.kill()
     process.communicate()
@@ -152,5 +152,5 @@ def test_processes_end_where_who_needs_them_is_killed(tmp_path: Path) -> None:
 
 
 def test_interrupts_are_left_to_who_needs_the_results(tmp_path: Path) -> None:
-    process = started_anew(tmp_path, "print(list(in_order(hears_interrupts, range(2), 2)))")
+    process = started_anew(tmp_path, "print(list(map_in_processes(hears_interrupts, range(2), 2)))")
     assert process.communicate()[0] == "[False, False]\n"

@@ -100,8 +100,7 @@ def test_a_report_takes_a_prefix_if_it_is_unambiguous(invoke: Invoke, kept: Path
     assert invoke("report", "a").exit_code == 0
     result = invoke("report", "ab")
     assert is_one_line_error(result)
-    assert "'abc'" in result.stderr
-    assert "'abd'" in result.stderr
+    assert "abc, abd" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["b", "runs/b", "/nowhere", "latestx", "runs/a/results.json"])
