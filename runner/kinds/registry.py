@@ -70,14 +70,16 @@ def kind_of(name: str) -> ExperimentKind:
     return found
 
 
-def row_from_dict(document: Mapping[str, Any]) -> ResultRow:
+def row_from_dict(document: Any) -> ResultRow:
     """A result row, with the fields that its kind of experiment declares.
 
     Raises:
         ValueError: if a field is missing, unknown, or of another type, or there is no such kind.
+        TypeError: if the document is no mapping: a damaged file may hold anything.
     """
-    # A damaged file may hold anything.
-    name = document.get("experiment") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping):
+        raise TypeError(f"a result row is {document!r}, which is no object")
+    name = document.get("experiment")
     if not isinstance(name, str):
         return ResultRow.from_dict(document)
     try:

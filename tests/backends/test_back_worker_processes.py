@@ -143,7 +143,9 @@ def test_a_process_that_is_half_way_through_its_answer_holds_nobody_up(tmp_path:
 def test_processes_end_where_who_needs_them_is_killed(tmp_path: Path) -> None:
     (tmp_path / "named").mkdir()
     named = str(tmp_path / "named")
-    process = started_anew(tmp_path, f"list(map_in_processes(naming_itself, [Path({named!r})] * 1000, 2))")
+    process = started_anew(
+        tmp_path, f"list(map_in_processes(naming_itself, [Path({named!r})] * 1000, 2))"
+    )
     wait_until(lambda: len(list((tmp_path / "named").iterdir())) == 2)
     process.kill()
     process.communicate()
