@@ -9,6 +9,7 @@ from braket.circuits import Circuit, Gate
 from braket_programs import Gate as Native
 from braket_programs import check, parse, unitary
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit.classical import expr
@@ -71,6 +72,7 @@ def native_circuits(draw):
     return arn, circuit, small
 
 
+@hypothesis_settings(deadline=None)
 @given(native_circuits())
 def test_a_program_is_the_circuit_up_to_turns_that_no_readout_sees(given_circuit):
     arn, circuit, small = given_circuit
