@@ -55,9 +55,7 @@ def test_a_plan_explains_who_compiled_and_where_fidelity_goes(invoke, file, tmp_
 )
 def test_the_first_use_says_that_machine_code_is_made(monkeypatch, invoke, file, kind, package):
     is_kept = "backends.compiling.protocol.core.machine_code.is_kept"
-    monkeypatch.setattr(
-        "runner.planning.plan.compile_sweeps", lambda runs, _: [[] for _ in runs]
-    )
+    monkeypatch.setattr("runner.planning.plan.compile_sweeps", lambda runs, _: [[] for _ in runs])
     monkeypatch.setattr(is_kept, lambda search: search != package)
     command = ("plan", str(file), "-o", f"experiment={kind}")
     assert "for the first time" in invoke(*command).stderr
