@@ -3,6 +3,7 @@
 Layers are in the import contract of pyproject.toml; what it cannot say is here.
 """
 
+import ast
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -58,3 +59,28 @@ def test_a_file_is_short():
         for path in SOURCES
     }
     assert {name: n for name, n in lines.items() if n > LINES_OF_A_FILE} == {}
+
+
+def imported_names(path: Path) -> set[str]:
+    """Names of the top-level modules that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    parts = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in whole | parts}
+
+
+def test_helpers_of_tests_are_found_in_every_order():
+    """A test's own folder is put on the path when it is collected, those of all from the start."""
+    for_all = [ROOT / "tests" / name for name in ("shared", "emulators")]
+    helpers = {
+        path.stem: path.parent
+        for path in (ROOT / "tests").rglob("*.py")
+        if not path.stem.startswith(("test_", "conftest", "__"))
+    }
+    astray = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in imported_names(path) & helpers.keys()
+        if helpers[name] not in (path.parent, *for_all)
+    }
+    assert astray == set()

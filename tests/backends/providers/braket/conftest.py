@@ -1,13 +1,8 @@
 """The Braket emulator, started once, and the real client led to it."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "emulators"))
-
 from aws_harness import with_bucket
 from braket_emulator import Emulator
 from braket_service import Service
