@@ -221,6 +221,9 @@ def test_the_untouched_circuit_is_proved():
         "no early measurement",
         "losses and waits",
         "noise qubits untouched",
+        "only qubits of one key meet",
+        "observable of each readout",
+        "order of readouts",
         "outcome law",
     }
 
@@ -302,7 +305,8 @@ def test_swapped_outcomes_are_caught():
     for instruction in with_elementary_gates(circuit).data:
         bits = [crossed.clbits[(circuit.find_bit(c).index + 1) % 5] for c in instruction.clbits]
         crossed.append(instruction.operation, instruction.qubits, bits)
-    assert failing(certify(circuit, crossed)) == {"outcome law"}
+    found = failing(certify(circuit, crossed))
+    assert found == {"outcome law", "observable of each readout"}
 
 
 def test_measuring_the_key_before_encryption_ends_is_caught():

@@ -34,7 +34,7 @@ _PART = re.compile(r"(?P<stage>.+) of (?P<qubits>\d+(?: \d+)*)")
 """Label of a barrier that closes a stage for the given logical qubits, in their order."""
 
 
-def parts_of(wanted: list[Step], found: list[Step]) -> dict[str, list[Part]] | None:
+def parts_of(wanted: Sequence[Step], found: Sequence[Step]) -> dict[str, list[Part]] | None:
     """The compiled barriers of each logical stage; None where they do not fit the logical ones."""
     listed = {name: wanted[end].qubits for name, end in stages(wanted)}
     parts: dict[str, list[Part]] = {name: [] for name in listed}

@@ -1,0 +1,199 @@
+"""Whether a compiled circuit is the channel that the logical one asks for, stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from backends.compiling.certificate.following import Follower, Meeting, Stage
+from backends.compiling.certificate.protocol import (
+    DECRYPTION,
+    Asked,
+    LogicalProtocol,
+    is_preparation,
+    mask_of,
+    qubits_of,
+)
+from backends.compiling.certificate.pullback import IDENTITY, Pauli
+from backends.compiling.certificate.stages import Part
+from experiments.stabilizer.clifford import Step
+from experiments.stabilizer.rotated_input import INPUT_STAGE
+
+Checks = Iterator[tuple[str, bool]]
+
+_WAIT_TOLERANCE = 0.999
+"""A device counts time in whole ticks."""
+
+
+def channel_checks(
+    protocol: LogicalProtocol,
+    found: Sequence[Step],
+    parts: Mapping[str, Sequence[Part]],
+) -> Checks:
+    """Follow the compiled circuit through all stages, and compare each with the logical one.
+
+    Args:
+        protocol: the logical circuit.
+        found: the compiled steps, all of them Clifford.
+        parts: the compiled barriers of each stage; whole ones have one part.
+
+    Yields:
+        Name of each check, and whether it holds.
+    """
+    ends = [(label, parts[label][0]) for label, _ in protocol.whole]
+    start, first = 0, ends[0][1]
+    follower = Follower(protocol.numbering)
+    yield "state after preparation", _prepare(protocol, follower, found[: first.end], parts)
+    untouched = meet = lost = read = True
+    early = True
+    for index, asked in enumerate(protocol.stages):
+        end = ends[index][1].end if index < len(ends) else len(found)
+        place = ends[index][1].place if index < len(ends) else {}
+        if index:
+            follower = follower.next_stage({q: ends[index - 1][1].place[q] for q in protocol.live})
+            follower.follow(found[start:end])
+            follower.settle()
+        stage = follower.stage
+        if place:
+            yield f"state after {asked.label}", _same_state(protocol, index, follower, place)
+        strangers = list(_strangers(stage, asked.together))
+        if index == 0:
+            early = not (stage.read or stage.conditions)
+            noise = mask_of(protocol.noise)
+            untouched = not any(mask & noise for mask in strangers) and all(
+                follower.pullback.holds_as_is(place[q], q) for q in protocol.noise & protocol.live
+            )
+        meet &= not strangers
+        lost &= _same_losses(asked.stage, stage)
+        read &= _same_readouts(asked, stage)
+        start = end
+    yield "no early measurement", early
+    yield "losses and waits", lost
+    yield "noise qubits untouched", untouched
+    yield "only qubits of one key meet", meet
+    yield "observable of each readout", read
+
+
+def _prepare(
+    protocol: LogicalProtocol,
+    follower: Follower,
+    operations: Sequence[Step],
+    parts: Mapping[str, Sequence[Part]],
+) -> bool:
+    """Follow preparation and encryption; whether each part of preparation has its state."""
+    closing = {
+        part.end: (label, part)
+        for label, closed in parts.items()
+        if is_preparation(label)
+        for part in closed
+    }
+    same = True
+    opened: set[int] = set()
+    for position, step in enumerate(operations):
+        if position not in closing:
+            follower.follow((step,))
+            continue
+        label, part = closing[position]
+        place = {q: site for q, site in part.place.items() if q in protocol.live}
+        follower.interrupt(place.values())
+        known = {q: place[q] for q in place.keys() & opened}
+        same &= all(follower.pullback.holds_as_is(site, q) for q, site in known.items())
+        fresh = {q: place[q] for q in place.keys() - opened}
+        if label != INPUT_STAGE:
+            # The state of an input is compared by itself.
+            expected = protocol.prepared(label, part.place.keys() - opened)
+            same &= expected is not None and all(
+                follower.pullback.image({part.place[q]: "IXYZ"[g[q]] for q in g.pauli_indices()})
+                == IDENTITY._replace(phase=0 if g.sign.real > 0 else 2)
+                for g in expected
+            )
+        follower.open(fresh)
+        opened |= fresh.keys()
+    follower.settle()
+    return same and opened == protocol.live
+
+
+def _same_state(
+    protocol: LogicalProtocol, index: int, follower: Follower, place: Mapping[int, int]
+) -> bool:
+    """Whether all that is needed later came out of a stage as it should.
+
+    X and Z of each needed qubit have to show what they are asked to show. After a decryption
+    whose key is read later it is enough that all that the clone and the key show of the inputs is
+    right: which outcomes show it is for the compiler to choose. Inputs that are entangled with each
+    other may meet a Pauli that leaves their state as it is.
+    """
+    asked = protocol.stages[index]
+
+    def same(strings: Iterable[Mapping[int, str]], *, sign: bool = True) -> bool:
+        return all(
+            mine == wanted or (not sign and mine == wanted.negative)
+            for string in strings
+            for mine, wanted in [_images(asked, string, follower, place)]
+        )
+
+    single = [{q: letter} for q in sorted(asked.needed) for letter in "XZ"]
+    if same(single):
+        return True
+    if asked.label.endswith(DECRYPTION) and asked.needed & protocol.noise:
+        strings = protocol.recovered(index)
+        if same(strings):
+            return True
+    else:
+        strings = single
+    if not protocol.has_entangled_inputs:
+        return False
+    active = {q for mask in asked.together for q in qubits_of(mask)}
+    idle = (one for one in single if not active.intersection(one))
+    return (
+        same(idle)
+        and same(strings, sign=False)
+        and same(protocol.recovered(index, any_input=False))
+    )
+
+
+def _images(
+    asked: Asked, string: Mapping[int, str], follower: Follower, place: Mapping[int, int]
+) -> tuple[Pauli, Pauli]:
+    """What a Pauli string on logical qubits shows, in the compiled and in the logical circuit."""
+    mine = follower.pullback.image({place[q]: letter for q, letter in string.items()})
+    return mine, asked.follower.pullback.image(string)
+
+
+def _strangers(stage: Stage, together: Sequence[int]) -> Iterator[int]:
+    """The symbols of meetings that nobody asked for; exchanges of places are no meetings."""
+    for mask in stage.conditions:
+        if not any(mask & ~allowed == 0 for allowed in together):
+            yield mask
+    for one in stage.meetings:
+        if not _allowed(one, together):
+            yield one.symbols
+
+
+def _allowed(one: Meeting, together: Sequence[int]) -> bool:
+    alone = one.symbols.bit_count() == 1
+    return alone or any(one.symbols & ~allowed == 0 for allowed in together) or one.relocates
+
+
+def _same_losses(asked: Stage, found: Stage) -> bool:
+    """Whether the same qubits are reset, and each waits as long as it should, or longer."""
+    return (
+        found.reset == asked.reset
+        and found.lost == asked.lost
+        and all(found.waits[q] >= seconds * _WAIT_TOLERANCE for q, seconds in asked.waits.items())
+    )
+
+
+def _same_readouts(asked: Asked, found: Stage) -> bool:
+    """Whether the same bits are read in a stage, and each shows what it should.
+
+    What bits show that are read during a decryption is for the compiler to choose, as long as it is
+    of the key and of the clone: the state afterwards, bits included, is compared as a whole.
+    """
+    if asked.stage.read.keys() != found.read.keys():
+        return False
+    if asked.label.endswith(DECRYPTION):
+        return all(
+            pauli.support and any(pauli.support & ~mask == 0 for mask in asked.together)
+            for pauli in found.read.values()
+        )
+    return asked.stage.read == found.read
