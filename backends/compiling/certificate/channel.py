@@ -9,6 +9,7 @@ from backends.compiling.certificate.protocol import (
     DECRYPTION,
     Asked,
     LogicalProtocol,
+    certain,
     is_preparation,
     mask_of,
     qubits_of,
@@ -117,46 +118,59 @@ def _same_state(
 ) -> bool:
     """Whether all that is needed later came out of a stage as it should.
 
-    X and Z of each needed qubit have to show what they are asked to show. After a decryption
-    whose key is read later it is enough that all that the clone and the key show of the inputs is
-    right: which outcomes show it is for the compiler to choose. Inputs that are entangled with each
-    other may meet a Pauli that leaves their state as it is.
+    X and Z of each needed qubit have to show what they are asked to show. Two things are for the
+    compiler to choose. Where the key is read, which outcomes show the input: it is enough that the
+    same products of the clone's and the key's operators show something certain of the input, and
+    the same. And where inputs are entangled with each other, a Pauli that leaves their state as it
+    is.
     """
     asked = protocol.stages[index]
+    own = {q: q for q in asked.needed}
+    single = [(q, letter) for q in sorted(asked.needed) for letter in "XZ"]
+    every = [1 << k for k in range(len(single))]
 
-    def same(strings: Iterable[Mapping[int, str]], *, sign: bool = True) -> bool:
-        return all(
-            mine == wanted or (not sign and mine == wanted.negative)
-            for string in strings
-            for mine, wanted in [_images(asked, string, follower, place)]
+    def images(products: Iterable[int]) -> tuple[list[Pauli], list[Pauli]]:
+        strings = [_string(mask, single) for mask in products]
+        return (
+            [follower.pullback.image(_moved(one, place)) for one in strings],
+            [asked.follower.pullback.image(_moved(one, own)) for one in strings],
         )
 
-    single = [{q: letter} for q in sorted(asked.needed) for letter in "XZ"]
-    if same(single):
+    mine, wanted = images(every)
+    if mine == wanted:
         return True
-    if asked.label.endswith(DECRYPTION) and asked.needed & protocol.noise:
-        strings = protocol.recovered(index)
-        if same(strings):
+    chosen = every
+    if asked.label.endswith(DECRYPTION) and (asked.stage.read or asked.needed & protocol.noise):
+        prior = protocol.before(index)
+        chosen = certain(wanted, prior, protocol.numbering)
+        if len(certain(mine, prior, protocol.numbering)) != len(chosen):
+            return False
+        compiled, logical = images(chosen)
+        if compiled == logical:
             return True
-    else:
-        strings = single
     if not protocol.has_entangled_inputs:
         return False
     active = {q for mask in asked.together for q in qubits_of(mask)}
-    idle = (one for one in single if not active.intersection(one))
-    return (
-        same(idle)
-        and same(strings, sign=False)
-        and same(protocol.recovered(index, any_input=False))
+    fixed = certain(wanted, protocol.before(index, any_input=False), protocol.numbering)
+    if chosen is every:
+        fixed += [1 << k for k, (q, _) in enumerate(single) if q not in active]
+    compiled, logical = images(fixed)
+    return compiled == logical and all(
+        one in (other, other.negative) for one, other in zip(*images(chosen), strict=True)
     )
 
 
-def _images(
-    asked: Asked, string: Mapping[int, str], follower: Follower, place: Mapping[int, int]
-) -> tuple[Pauli, Pauli]:
-    """What a Pauli string on logical qubits shows, in the compiled and in the logical circuit."""
-    mine = follower.pullback.image({place[q]: letter for q, letter in string.items()})
-    return mine, asked.follower.pullback.image(string)
+def _string(mask: int, single: Sequence[tuple[int, str]]) -> dict[int, str]:
+    """The Pauli string that is the product of some operators on single qubits, up to a phase."""
+    found: dict[int, str] = {}
+    for k in qubits_of(mask):
+        qubit, letter = single[k]
+        found[qubit] = "Y" if qubit in found else letter
+    return found
+
+
+def _moved(string: Mapping[int, str], place: Mapping[int, int]) -> dict[int, str]:
+    return {place[q]: letter for q, letter in string.items()}
 
 
 def _strangers(stage: Stage, together: Sequence[int]) -> Iterator[int]:

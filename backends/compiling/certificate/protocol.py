@@ -14,6 +14,7 @@ import stim
 from qiskit.circuit import QuantumCircuit
 
 from backends.compiling.certificate.following import Follower, Numbering, Stage
+from backends.compiling.certificate.pullback import Pauli, Pullback
 from backends.compiling.certificate.stages import stages
 from experiments.stabilizer.clifford import NotClifford, Step, StimWriter
 from experiments.stabilizer.rotated_input import INPUT_STAGE
@@ -211,11 +212,12 @@ class LogicalProtocol:
         )
 
     def _before_opening(self, end: int) -> Iterator[Step]:
-        """What is done to qubits before the barrier that closes their preparation."""
+        """What is done to qubits up to the barriers that close their preparation."""
         opened: set[int] = set()
         for step in self.operations[:end]:
             if step.name == "barrier":
                 if step.label and is_preparation(step.label):
+                    yield step
                     opened.update(step.qubits)
             elif not opened.intersection(step.qubits):
                 yield step
@@ -225,29 +227,28 @@ class LogicalProtocol:
         """Whether several encrypted qubits share one state, as those of a GHZ state do."""
         return bool(self._entangled)
 
-    def recovered(self, index: int, *, any_input: bool = True) -> list[dict[int, str]]:
-        """What the qubits needed after a stage show of the inputs, whatever else they are.
+    def before(self, index: int, *, any_input: bool = True) -> Pullback:
+        """What the qubits show of the inputs when a stage begins.
 
         The inputs are R and the qubits that are encrypted; all signals and noise qubits begin as
-        the Bell pairs that they are. Every Pauli string on needed qubits that shows a Pauli of the
-        inputs with certainty is a product of these.
+        the Bell pairs that they are.
 
         Args:
             index: of the stage.
             any_input: whether inputs that are entangled with each other may be in any state, or
                 are in the one that is prepared.
-
-        Returns:
-            Pauli strings: qubit → letter.
         """
-        asked = self.stages[index]
         known = {q for mask in self._pairs.values() for q in qubits_of(mask)}
         if not any_input:
             known |= self._entangled
         follower = Follower(self.numbering)
         opened: set[int] = set()
-        (_, end) = self.whole[index]
-        for step in self.operations[:end]:
+        done = (
+            self.operations[: self.whole[index - 1][1]]
+            if index
+            else self._before_opening(self.whole[0][1])
+        )
+        for step in done:
             if step.name == "barrier" and step.label and is_preparation(step.label):
                 inputs = (self.live & set(step.qubits)) - known - opened
                 follower.open({q: q for q in inputs})
@@ -255,13 +256,31 @@ class LogicalProtocol:
             else:
                 follower.follow((step,))
         follower.settle()
-        symbols = follower.pullback.symbols
-        strings = [(q, letter) for q in sorted(asked.needed) for letter in "XZ"]
-        rows = [
-            (follower.pullback.rows(q)["XZ".index(letter)].x & ~symbols, 1 << k)
-            for k, (q, letter) in enumerate(strings)
-        ]
-        return [_letters(chosen, strings) for chosen in _kernel(rows)]
+        return follower.pullback
+
+
+def certain(images: Sequence[Pauli], prior: Pullback, numbering: Numbering) -> list[int]:
+    """Which products of Pauli strings show a Pauli of the inputs, or nothing, with certainty.
+
+    Args:
+        images: what each string shows of the qubits that a stage began with.
+        prior: what these qubits show of the inputs.
+        numbering: of the qubits.
+
+    Returns:
+        Independent products, as bit masks: string k is ``1 << k``.
+    """
+    own = (1 << numbering.qubits) - 1
+    rows = []
+    for k, image in enumerate(images):
+        flips = 0
+        for bits, which in ((image.x & own, 0), (image.z & own, 1)):
+            for q in qubits_of(bits):
+                flips ^= prior.rows(q)[which].x
+        # Spares of the stage itself are others than those before it.
+        later = image.x & ~own
+        rows.append(((flips & ~prior.symbols) | later << prior.inputs, 1 << k))
+    return _kernel(rows)
 
 
 def mask_of(qubits: Iterable[int]) -> int:
@@ -300,11 +319,3 @@ def _kernel(rows: Iterable[tuple[int, int]]) -> list[int]:
         else:
             kernel.append(chosen)
     return kernel
-
-
-def _letters(chosen: int, strings: Sequence[tuple[int, str]]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for k, (qubit, letter) in enumerate(strings):
-        if chosen >> k & 1:
-            found[qubit] = "Y" if qubit in found else letter
-    return found

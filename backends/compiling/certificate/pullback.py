@@ -110,6 +110,11 @@ class Pullback:
             found = self._rows[site]
         return found
 
+    @property
+    def inputs(self) -> int:
+        """Number of inputs so far."""
+        return self._next
+
     def copy(self) -> Pullback:
         """One that goes on by itself."""
         other = Pullback(self._next)
