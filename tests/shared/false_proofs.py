@@ -25,7 +25,7 @@ from backends.compiling.certificate import certify
 from backends.compiling.compile import StockCompiler, with_elementary_gates
 from backends.devices.snapshot import CouplerCalibration, DeviceSnapshot, QubitCalibration
 from experiments.kinds.entanglement import EntanglementPoint
-from experiments.protocol import STRATEGIES, Cloning, Strategy, pauli_frame
+from experiments.protocol import STRATEGIES, Cloning, Strategy, find_pauli_frame
 
 SIZES = (2, 3)
 SPARES = 2
@@ -64,6 +64,7 @@ class Base:
         )
 
     def prepared(self, part: tuple[int, ...]) -> tuple[str, ...]:
+        """Stabilizers of some qubits when their preparation ends."""
         return prepared_state(self.logical, part)
 
 
@@ -84,7 +85,7 @@ def outputs_of(cloning: Cloning) -> dict[str, Outputs]:
     clone = 1 + cloning.clone
     out: dict[str, Outputs] = {"encryption": tuple(range(2 * n + 2))}
     if cloning.strategy == "frame":
-        frame = pauli_frame(n, (cloning.clone,))
+        frame = find_pauli_frame(n, (cloning.clone,))
         key = [{n + 2 + k: "Z" for k in frame.key[letter]} for letter in "XZ"]
         out["decryption"] = [
             *({clone: letter, **mine} for letter, mine in zip("XZ", key, strict=True)),

@@ -19,17 +19,17 @@ from qiskit.circuit import QuantumCircuit
 from backends.compiling.certificate.channel import channel_checks
 from backends.compiling.certificate.law import (
     AXIS_TOLERANCE,
-    is_turned,
+    has_non_pauli_readouts,
+    read_z_for_non_pauli,
     same_axes,
     same_law,
     same_order,
-    with_plain_readouts,
 )
 from backends.compiling.certificate.protocol import LogicalProtocol
 from backends.compiling.certificate.rounding import radians_rounded_away
 from backends.compiling.certificate.stages import Part, in_order, parts_of
+from experiments.stabilizer.arbitrary_input import find_arbitrary_input, replace_input_by_eigenstate
 from experiments.stabilizer.clifford import NotClifford, Step, resources, steps
-from experiments.stabilizer.rotated_input import turned_input, with_eigenstate
 
 _ROUNDED_RADIANS = 1e-5
 """The most that all angles together may differ from quarter turns: that moves no outcome's
@@ -102,7 +102,7 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
       should before anything else is done with it.
     - ``observable of each readout``: each bit is read in the same stage, and shows the same
       observable of the qubits that the stage began with.
-    - ``axis of each turned readout``: the same where that observable is no Pauli.
+    - ``axis of each non-Pauli readout``: the same where that observable is no Pauli.
     - ``order of readouts``: what has to be read before something else is.
     - ``input state``: an input in any state has the same Bloch vector.
     - ``angles``: all that was rounded away in angles adds up to nothing.
@@ -138,19 +138,22 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
 def _all_checks(
     logical: QuantumCircuit, wanted: list[Step], found: list[Step]
 ) -> Iterator[tuple[str, bool]]:
-    given = turned_input(wanted)
+    given = find_arbitrary_input(wanted)
     if given is None:
         yield from _checks(logical, wanted, found)
         yield "outcome law", same_law(wanted, found)
         return
-    mine = turned_input(found)
+    mine = find_arbitrary_input(found)
     if mine is None or math.dist(given.bloch, mine.bloch) > AXIS_TOLERANCE:
         yield "input state", False
         return
     yield "input state", True
     # The channel is that for every input; the outcomes show one Pauli of it, whichever.
     pairs = [
-        (with_eigenstate(wanted, given, letter), with_eigenstate(found, mine, letter))
+        (
+            replace_input_by_eigenstate(wanted, given, letter),
+            replace_input_by_eigenstate(found, mine, letter),
+        )
         for letter in "ZXY"
     ]
     yield from _checks(logical, *pairs[0])
@@ -160,18 +163,18 @@ def _all_checks(
 def _checks(
     logical: QuantumCircuit, wanted: list[Step], found: list[Step]
 ) -> Iterator[tuple[str, bool]]:
-    protocol = LogicalProtocol(logical, with_plain_readouts(wanted))
+    protocol = LogicalProtocol(logical, read_z_for_non_pauli(wanted))
     parts = parts_of(wanted, found)
     whole = [label for label, _ in protocol.whole]
     if parts is None or not _complete(whole, parts, protocol):
         yield "stages", False
         return
     yield "stages", True
-    plain = with_plain_readouts(found)
+    plain = read_z_for_non_pauli(found)
     yield from channel_checks(protocol, plain, parts_of(protocol.operations, plain) or {})
     yield "order of readouts", same_order(wanted, found)
-    if is_turned(wanted) or is_turned(found):
-        yield "axis of each turned readout", same_axes(wanted, found, parts[whole[-1]][0])
+    if has_non_pauli_readouts(wanted) or has_non_pauli_readouts(found):
+        yield "axis of each non-Pauli readout", same_axes(wanted, found, parts[whole[-1]][0])
 
 
 def _complete(

@@ -16,8 +16,8 @@ from backends.compiling.certificate.protocol import (
 )
 from backends.compiling.certificate.pullback import IDENTITY, Pauli
 from backends.compiling.certificate.stages import Part
+from experiments.stabilizer.arbitrary_input import INPUT_STAGE
 from experiments.stabilizer.clifford import Step
-from experiments.stabilizer.rotated_input import INPUT_STAGE
 
 Checks = Iterator[tuple[str, bool]]
 

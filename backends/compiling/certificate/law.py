@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from backends.compiling.certificate.stages import Part, stages
 from experiments.stabilizer.clifford import NotClifford, Step, resources
-from experiments.stabilizer.rotated_readout import (
-    outcome_law,
+from experiments.stabilizer.non_pauli_readout import (
+    drop_idle_rotations,
+    find_non_pauli_readouts,
+    find_outcome_law,
     readout_axes,
-    turned_readouts,
-    with_readouts_after_last_stage,
-    without_idle_turns,
+    replace_by_readouts_after_last_stage,
 )
 
 AXIS_TOLERANCE = 1e-6
@@ -22,17 +22,17 @@ AXIS_TOLERANCE = 1e-6
 def same_law(wanted: Sequence[Step], found: Sequence[Step]) -> bool:
     """Whether all outcomes have the same joint distribution."""
     wanted, found = _without_idle_resets(wanted), _without_idle_resets(found)
-    read, compiled_read = turned_readouts(wanted), turned_readouts(found)
+    read, compiled_read = find_non_pauli_readouts(wanted), find_non_pauli_readouts(found)
     if {one.bit for one in read} != {one.bit for one in compiled_read}:
         return False
     if not read:
-        return outcome_law(without_idle_turns(wanted, ())) == outcome_law(
-            without_idle_turns(found, ())
+        return find_outcome_law(drop_idle_rotations(wanted, ())) == find_outcome_law(
+            drop_idle_rotations(found, ())
         )
     # The same state before the readouts: told by the laws of all three Paulis.
     return all(
-        outcome_law(with_readouts_after_last_stage(wanted, read, letter))
-        == outcome_law(with_readouts_after_last_stage(found, compiled_read, letter))
+        find_outcome_law(replace_by_readouts_after_last_stage(wanted, read, letter))
+        == find_outcome_law(replace_by_readouts_after_last_stage(found, compiled_read, letter))
         for letter in "XYZ"
     )
 
@@ -60,9 +60,9 @@ def _read_before(operations: Iterable[Step]) -> dict[int, int]:
     return before
 
 
-def is_turned(operations: Sequence[Step]) -> bool:
+def has_non_pauli_readouts(operations: Sequence[Step]) -> bool:
     """Whether a readout asks for what is no Pauli."""
-    return bool(turned_readouts(operations))
+    return bool(find_non_pauli_readouts(operations))
 
 
 def same_axes(wanted: Sequence[Step], found: Sequence[Step], last: Part) -> bool:
@@ -73,7 +73,7 @@ def same_axes(wanted: Sequence[Step], found: Sequence[Step], last: Part) -> bool
         found: the compiled steps.
         last: the compiled barrier that closes the last stage.
     """
-    read, compiled_read = turned_readouts(wanted), turned_readouts(found)
+    read, compiled_read = find_non_pauli_readouts(wanted), find_non_pauli_readouts(found)
     where = {one.bit: last.place[one.qubit] for one in read}
     if where != {one.bit: one.qubit for one in compiled_read}:
         return False
@@ -81,7 +81,7 @@ def same_axes(wanted: Sequence[Step], found: Sequence[Step], last: Part) -> bool
     return all(math.dist(axes[bit], compiled_axes[bit]) <= AXIS_TOLERANCE for bit in axes)
 
 
-def with_plain_readouts(operations: Sequence[Step]) -> list[Step]:
+def read_z_for_non_pauli(operations: Sequence[Step]) -> list[Step]:
     """The steps without turns that have no effect, and with Z read for what is no Pauli.
 
     That is read just after the last stage: what the turned readout asks for there is compared by
@@ -91,23 +91,29 @@ def with_plain_readouts(operations: Sequence[Step]) -> list[Step]:
         NotClifford: if a qubit that is read in a turned basis does anything else after the last
             stage.
     """
-    read = turned_readouts(operations)
+    read = find_non_pauli_readouts(operations)
     if not read:
-        return without_idle_turns(operations, ())
-    turned, kept = {one.qubit for one in read}, {one.position for one in read}
+        return drop_idle_rotations(operations, ())
+    bit_of, kept = {one.qubit: one.bit for one in read}, {one.position for one in read}
     (_, start) = stages(operations)[-1]
     out = []
     for position, step in enumerate(operations):
-        mine = turned.intersection(step.qubits)
+        mine = bit_of.keys() & set(step.qubits)
         if step.name == "barrier" or position <= start or not mine:
             if not step.angle or position in kept:
                 out.append(step)
-        elif len(step.qubits) > 1 or step.condition:
+        elif len(step.qubits) > 1 or step.condition or _disturbs(step, bit_of):
             raise NotClifford(
                 f"qubit {min(mine)} is read in a basis that is no Pauli's, and '{step.name}' acts "
-                "on it after the last stage, where only single-qubit gates may"
+                "on it after the last stage, where only single-qubit gates and that readout may"
             )
     return [*out, *(Step("measure", (one.qubit,), (one.bit,)) for one in read)]
+
+
+def _disturbs(step: Step, bit_of: Mapping[int, int]) -> bool:
+    if step.name == "measure":
+        return step.clbits != (bit_of[step.qubits[0]],)
+    return step.name == "reset"
 
 
 def _without_idle_resets(operations: Iterable[Step]) -> list[Step]:

@@ -16,8 +16,8 @@ from qiskit.circuit import QuantumCircuit
 from backends.compiling.certificate.following import Follower, Numbering, Stage
 from backends.compiling.certificate.pullback import Pauli, Pullback
 from backends.compiling.certificate.stages import stages
+from experiments.stabilizer.arbitrary_input import INPUT_STAGE
 from experiments.stabilizer.clifford import NotClifford, Step, StimWriter
-from experiments.stabilizer.rotated_input import INPUT_STAGE
 
 DECRYPTION = "decryption"
 """What the labels of stages that use the key end with."""
