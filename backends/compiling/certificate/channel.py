@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from backends.compiling.certificate.following import Follower, Meeting, Stage
+from backends.compiling.certificate.following import Follower, Meeting, Stage, record_site
 from backends.compiling.certificate.protocol import (
     DECRYPTION,
     Asked,
@@ -120,27 +120,30 @@ def _same_state(
 
     X and Z of each needed qubit have to show what they are asked to show. Two things are for the
     compiler to choose. Where the key is read, which outcomes show the input: it is enough that the
-    same products of the clone's and the key's operators show something certain of the input, and
-    the same. And where inputs are entangled with each other, a Pauli that leaves their state as it
-    is.
+    same products of operators of the clone, operators of the key and outcomes show something
+    certain of the input, and the same. And where inputs are entangled with each other, a Pauli that
+    leaves their state as it is.
     """
     asked = protocol.stages[index]
-    own = {q: q for q in asked.needed}
     single = [(q, letter) for q in sorted(asked.needed) for letter in "XZ"]
-    every = [1 << k for k in range(len(single))]
+    decrypts = asked.label.endswith(DECRYPTION)
+    outcomes = sorted(asked.stage.read) if decrypts else []
+    single += [(record_site(bit), "Z") for bit in outcomes]
+    sites = {**place, **{record_site(bit): record_site(bit) for bit in outcomes}}
 
     def images(products: Iterable[int]) -> tuple[list[Pauli], list[Pauli]]:
         strings = [_string(mask, single) for mask in products]
         return (
-            [follower.pullback.image(_moved(one, place)) for one in strings],
-            [asked.follower.pullback.image(_moved(one, own)) for one in strings],
+            [follower.pullback.image({sites[q]: p for q, p in one.items()}) for one in strings],
+            [asked.follower.pullback.image(one) for one in strings],
         )
 
+    every = [1 << k for k in range(len(single))]
     mine, wanted = images(every)
     if mine == wanted:
         return True
     chosen = every
-    if asked.label.endswith(DECRYPTION) and (asked.stage.read or asked.needed & protocol.noise):
+    if decrypts and (outcomes or asked.needed & protocol.noise):
         prior = protocol.before(index)
         chosen = certain(wanted, prior, protocol.numbering)
         if len(certain(mine, prior, protocol.numbering)) != len(chosen):
@@ -167,10 +170,6 @@ def _string(mask: int, single: Sequence[tuple[int, str]]) -> dict[int, str]:
         qubit, letter = single[k]
         found[qubit] = "Y" if qubit in found else letter
     return found
-
-
-def _moved(string: Mapping[int, str], place: Mapping[int, int]) -> dict[int, str]:
-    return {place[q]: letter for q, letter in string.items()}
 
 
 def _strangers(stage: Stage, together: Sequence[int]) -> Iterator[int]:
@@ -201,7 +200,7 @@ def _same_readouts(asked: Asked, found: Stage) -> bool:
     """Whether the same bits are read in a stage, and each shows what it should.
 
     What bits show that are read during a decryption is for the compiler to choose, as long as it is
-    of the key and of the clone: the state afterwards, bits included, is compared as a whole.
+    of the key and of the clone: together with the state afterwards they are compared there.
     """
     if asked.stage.read.keys() != found.read.keys():
         return False

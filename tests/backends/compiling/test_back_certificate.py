@@ -2,9 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 
 import pytest
-from qiskit.circuit import CircuitInstruction, QuantumCircuit, QuantumRegister
+from qiskit.circuit import (
+    CircuitInstruction,
+    ClassicalRegister,
+    QuantumCircuit,
+    QuantumRegister,
+)
 
 from backends.compiling.certificate import Certificate, certify
 from backends.compiling.compile import with_elementary_gates
@@ -14,7 +20,14 @@ from experiments.kinds.chsh import ChshPoint
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.kinds.ghz import GhzPoint
 from experiments.kinds.storage import StoragePoint
-from experiments.protocol import Cloning, register
+from experiments.protocol import (
+    Cloning,
+    build_encryption,
+    diagonalize_key,
+    find_pauli_frame,
+    measure_key,
+    register,
+)
 
 Edit = Callable[["Stages"], None]
 
@@ -384,3 +397,69 @@ def test_a_fresh_spare_qubit_may_be_reset_twice():
 
     certificate = edited(STORED["reset"], reset_twice)
     assert certificate.status == "proved", certificate.remark
+
+
+def key_read_in_decryption(*, corrected: bool) -> QuantumCircuit:
+    """The key is read before decryption ends; the correction is made in a later stage, or never."""
+    cloning = Cloning(3, 1, "frame")
+    circuit = build_encryption(cloning)
+    clone, key = qubit(circuit, "S"), list(register(circuit, "N"))
+    diagonalize_key(circuit, clone, key, 3, (1,))
+    bits = measure_key(circuit, key)
+    circuit.barrier(label="decryption")
+    if corrected:
+        frame = find_pauli_frame(3, (1,))
+        for letter, gate in (("Z", "x"), ("X", "z")):
+            for index in frame.key[letter]:
+                with circuit.if_test((bits[index], 1)):
+                    getattr(circuit, gate)(clone)
+        circuit.barrier(label="correction")
+    ends = ClassicalRegister(2, "ends")
+    circuit.add_register(ends)
+    circuit.measure([qubit(circuit, "R"), clone], ends)
+    return circuit
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_outcomes_of_the_key_count_with_the_clone_they_belong_to(corrected):
+    logical = key_read_in_decryption(corrected=corrected)
+    assert edited(logical).status == "proved"
+
+    def flip_x_of_the_clone(stages: Stages) -> None:
+        body = stages.body("decryption")
+        body.z(qubit(body, "S"))
+
+    def exchange(first: int, second: int) -> Edit:
+        def edit(stages: Stages) -> None:
+            body = stages.body("decryption")
+            other = {first: second, second: first}
+            for k, one in enumerate(body.data):
+                if one.name == "measure":
+                    bit = body.find_bit(one.clbits[0]).index
+                    body.data[k] = one.replace(clbits=(body.clbits[other.get(bit, bit)],))
+
+        return edit
+
+    # None of these changes what is read in Z.
+    assert edited(logical, flip_x_of_the_clone).status == "failed"
+    frame = find_pauli_frame(3, (1,))
+    for first, second in combinations(range(3), 2):
+        moved = {first, second}
+        same_for = [p for p in "ZX" if len(moved.intersection(frame.key[p])) != 1]
+        expected = "proved" if same_for == ["Z", "X"] else "failed"
+        assert edited(logical, exchange(first, second)).status == expected
+
+
+def test_a_qubit_that_is_read_in_any_basis_is_not_prepared_anew_for_it():
+    def replace_the_clone(stages: Stages) -> None:
+        readout = stages.body(None)
+        gates = list(readout.data)
+        readout.data = []
+        readout.reset(qubit(readout, "S"))
+        for one in gates:
+            readout.append(one)
+
+    logical = first_setting(ChshPoint(Cloning(2), "2-2"))
+    certificate = edited(logical, replace_the_clone)
+    assert certificate.status == "unverified"
+    assert "'reset' acts on it after the last stage" in certificate.remark
