@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test test-ibm check format lock bench bench-compile patterns soak docs-figures clean
+.PHONY: help setup run tables test test-ibm check format lock bench bench-compile patterns soak false-proofs docs-figures clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -43,6 +43,9 @@ test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_S
 
 bench: $(STAMP)  ## how long things take on this machine
 	$(BIN)/python tests/bench.py
+
+false-proofs: $(STAMP)  ## search for circuits that are proved without being the protocol (10,000)
+	$(BIN)/python tests/backends/compiling/certificate/false_proofs.py 10000
 
 bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock transpiler (an hour)
 	$(BIN)/python tests/bench_compile.py --out build/bench-compile

@@ -18,6 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from backends.compiling.certificate import certify
+from backends.compiling.compile import StockCompiler
+from backends.devices.catalog import load_device
+from experiments.kinds.entanglement import EntanglementPoint
+from experiments.kinds.iterated import IteratedPoint
+from experiments.protocol import Cloning
 from runner.errors import EXIT_PENDING
 
 ENCLONE = (str(Path(sys.executable).with_name("enclone")),)
@@ -121,11 +127,34 @@ def long_run(place: Path) -> None:
     show("10,000 circuits: enclone collect", timed(place, "collect"))
 
 
+def certificates() -> None:
+    """Time the certificate of stock circuits of growing size."""
+    compiler = StockCompiler(load_device("fake_kingston").to_target(), 0)
+    points = {
+        **{
+            f"n = {n}, {strategy}": EntanglementPoint(Cloning(n, 1, strategy), "parity")
+            for n in (2, 5, 15)
+            for strategy in ("unitary", "frame")
+        },
+        "75 clones, 150 qubits, frame": IteratedPoint(2, (1, 3, 9, 24), 3, 1, "frame", "parity"),
+    }
+    for name, point in points.items():
+        logical = point.settings()[0].circuit
+        (compiled,) = compiler.compile_all([logical])
+        seconds = []
+        for _ in range(5):
+            started = time.process_time()
+            found = certify(logical, compiled)
+            seconds.append(time.process_time() - started)
+        show(f"certificate: {name}", f"{min(seconds) * 1000:7.1f} ms, {found.status}")
+
+
 def main() -> None:
-    """Time the start, the quickstart and a long run."""
+    """Time the start, certificates, the quickstart and a long run."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         start(place)
+        certificates()
         (place / "quickstart").mkdir()
         quickstart(place / "quickstart")
         long_run(place)
