@@ -142,22 +142,21 @@ def _same_state(
     mine, wanted = images(every)
     if mine == wanted:
         return True
+    active = {q for mask in asked.together for q in qubits_of(mask)}
+    idle = [1 << k for k, (q, _) in enumerate(single) if q >= 0 and q not in active]
     chosen = every
     if decrypts and (outcomes or asked.needed & protocol.noise):
         prior = protocol.before(index)
         chosen = certain(wanted, prior, protocol.numbering)
         if len(certain(mine, prior, protocol.numbering)) != len(chosen):
             return False
-        compiled, logical = images(chosen)
+        compiled, logical = images([*chosen, *idle])
         if compiled == logical:
             return True
     if not protocol.has_entangled_inputs:
         return False
-    active = {q for mask in asked.together for q in qubits_of(mask)}
     fixed = certain(wanted, protocol.before(index, any_input=False), protocol.numbering)
-    if chosen is every:
-        fixed += [1 << k for k, (q, _) in enumerate(single) if q not in active]
-    compiled, logical = images(fixed)
+    compiled, logical = images([*fixed, *idle])
     return compiled == logical and all(
         one in (other, other.negative) for one, other in zip(*images(chosen), strict=True)
     )
@@ -173,7 +172,7 @@ def _string(mask: int, single: Sequence[tuple[int, str]]) -> dict[int, str]:
 
 
 def _strangers(stage: Stage, together: Sequence[int]) -> Iterator[int]:
-    """The symbols of meetings that nobody asked for; exchanges of places are no meetings."""
+    """The symbols of meetings that the logical stage lacks; exchanges of places are none."""
     for mask in stage.conditions:
         if not any(mask & ~allowed == 0 for allowed in together):
             yield mask

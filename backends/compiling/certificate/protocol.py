@@ -168,8 +168,8 @@ class LogicalProtocol:
     ) -> list[int]:
         """For each instance, or tree of instances, the key qubits that are used, and the clone.
 
-        All of them may meet: which key qubits are read in pairs, and which qubit hands back the
-        clone, is for the compiler to choose.
+        All of them may meet: the compiler chooses which key qubits are read in pairs, and which
+        qubit returns the clone.
         """
         used, later = touched(operations), touched(self.operations[end:])
         out = []
