@@ -321,7 +321,7 @@ def lose_coins(stages: Stages) -> None:
 def turn_a_little_many_times(stages: Stages) -> None:
     body = stages.body("encryption")
     once = QuantumCircuit(1)
-    for _ in range(20_000):
+    for _ in range(2_000):
         once.rz(9e-7, 0)
     for one in once.data:
         for _ in range(10):
