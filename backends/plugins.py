@@ -20,11 +20,13 @@ class Plugin(Generic[R]):
 
     Attributes:
         record: what the entry point leads to.
+        name: of the record, as configurations use it.
         package: name of the package.
         version: of the package.
     """
 
     record: R
+    name: str
     package: str
     version: str
 
@@ -60,6 +62,10 @@ class Plugins(Generic[R]):
     sound: tuple[Plugin[R], ...]
     broken: tuple[BrokenPlugin, ...]
 
+    def packages_of(self, name: str) -> tuple[str, ...]:
+        """The package that brought the record of that name; none if it is built in."""
+        return tuple(plugin.package for plugin in self.sound if plugin.name == name)
+
 
 def load_plugins(
     group: str, record_type: type[R], name_of: Callable[[R], str], taken: Iterable[str]
@@ -90,7 +96,7 @@ def load_plugins(
             broken.append(BrokenPlugin(group, entry.name, entry.value, about, problem))
         else:
             names.add(name)
-            sound.append(Plugin(record, package, version))
+            sound.append(Plugin(record, name, package, version))
     return Plugins(tuple(sound), tuple(broken))
 
 

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from experiments.kinds.entanglement import EntanglementPoint
     from experiments.kinds.ghz import GhzPoint
     from experiments.kinds.iterated import IteratedPoint
+    from experiments.kinds.leakage import Coalition, LeakagePoint
     from experiments.kinds.storage import StoragePoint
     from experiments.protocol import Cloning
 
 __all__ = [
     "ChshPoint",
     "Cloning",
+    "Coalition",
     "Compiled",
     "CorrelatorsPoint",
     "DecryptGate",
@@ -38,6 +40,7 @@ __all__ = [
     "EntanglementPoint",
     "GhzPoint",
     "IteratedPoint",
+    "LeakagePoint",
     "Plan",
     "Run",
     "StoragePoint",
@@ -62,6 +65,7 @@ _MODULES = {
     "experiments.kinds.entanglement": ("EntanglementPoint",),
     "experiments.kinds.ghz": ("GhzPoint",),
     "experiments.kinds.iterated": ("IteratedPoint",),
+    "experiments.kinds.leakage": ("Coalition", "LeakagePoint"),
     "experiments.kinds.storage": ("StoragePoint",),
     "experiments.protocol": ("Cloning",),
 }

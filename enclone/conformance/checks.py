@@ -253,6 +253,10 @@ def check_costs(subject: Subject) -> None:
         require(isinstance(quote, Quote), f"a forecast is a Quote, not {quote!r}")
         amounts = (quote.qpu_seconds, quote.job_fees_usd, quote.shot_fees_usd)
         require(all(_is_amount(one) for one in amounts), f"a forecast of {quote}")
+        require(
+            subject.record.costs_money or subject.record.simulates or quote.usage.usd == 0,
+            "the forecast asks for money, but the record does not say so in 'costs_money'",
+        )
     terms = adapter.terms()
     require(isinstance(terms, Terms) and bool(terms.assumptions), f"terms of {terms!r}")
     job_id = adapter.submit(Job("costs", "token-costs", requests))

@@ -124,6 +124,11 @@ def _encrypted_state(n: int) -> tuple[StabilizerState, dict[str, int]]:
 class LeakagePoint(Point):
     """One point of the sweep.
 
+    >>> import enclone
+    >>> point = enclone.LeakagePoint(enclone.Coalition.of(3, "S1 S2 S3"))
+    >>> enclone.sample(enclone.compile_point(point, "ideal"), shots=100, seed=7).value
+    1.0
+
     Attributes:
         coalition: n and the set that is read.
     """

@@ -29,13 +29,14 @@ from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
 from backends.devices.snapshot import DeviceSnapshot
+from backends.providers import registry as providers
 from backends.qpy_bytes import from_qpy, to_qpy
 from runner import __version__
 from runner.config.run_config import RunConfig
 from runner.config.source import Source
 from runner.errors import DamagedFile, RunFolderError, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint
-from runner.kinds.registry import row_from_dict
+from runner.kinds import registry as kinds
 from runner.planning.calibration import CalibrationCircuit
 from runner.results.rows import ResultRow, to_csv
 from runner.run_folder.checksums import write_checksums
@@ -48,7 +49,7 @@ _PACKAGES = (
     *("qiskit", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy"),
     "matplotlib",
 )
-"""What every run may stand on; a provider names the packages of its own."""
+"""What every run may stand on; its provider and its kind of experiment add their own."""
 _FORMAT = 1
 
 
@@ -89,7 +90,7 @@ def describe(
         "provenance": {
             "format": _FORMAT,
             "started_at": now.isoformat(timespec="seconds"),
-            **maker(config.backend.record.packages),
+            **maker(_packages_of(config)),
             "config_sha256": hashlib.sha256(source.text.encode()).hexdigest(),
             "overrides": list(overrides),
             "device": None
@@ -103,17 +104,27 @@ def describe(
     }
 
 
-def maker(provider_packages: Sequence[str] = ()) -> dict[str, Any]:
+def _packages_of(config: RunConfig) -> tuple[str, ...]:
+    """Distributions that the provider of a run needs, and those that brought it or the kind."""
+    provider, kind = config.backend.record, config.experiment.kind
+    return (
+        *provider.packages,
+        *providers.plugins().packages_of(provider.name),
+        *kinds.plugins().packages_of(kind),
+    )
+
+
+def maker(packages: Sequence[str] = ()) -> dict[str, Any]:
     """What the files of a run are made with: versions of this program and of what it stands on.
 
     Args:
-        provider_packages: distributions that only the provider of the run needs.
+        packages: distributions that only this run needs.
     """
     return {
         "enclone": __version__,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in (*_PACKAGES, *provider_packages)},
+        "packages": {name: _version(name) for name in (*_PACKAGES, *packages)},
     }
 
 
@@ -238,7 +249,7 @@ def read_rows(folder: Path) -> list[ResultRow]:
     """
     try:
         document = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-        rows = [row_from_dict(row) for row in document]
+        rows = [kinds.row_from_dict(row) for row in document]
     except FileNotFoundError:
         raise RunFolderError(
             f"run '{folder.name}' has no results: it was cut short; go on with "

@@ -41,6 +41,8 @@ def test_broken_plugins_are_named_and_the_sound_one_is_loaded() -> None:
     found = load_plugins(GROUP, str, lambda record: record, ["taken"])
     (good,) = found.sound
     assert (good.record, good.package, good.version) == ("good", "brought-records", "1.2")
+    assert found.packages_of("good") == ("brought-records",)
+    assert found.packages_of("taken") == ()
     assert {broken.package for broken in found.broken} == {"brought-records 1.2"}
     assert {broken.name: broken.problem for broken in found.broken} == {
         "no-attribute": "AttributeError: module 'brought' has no attribute 'BAD'",

@@ -119,6 +119,11 @@ def test_results_hold_its_parameter_as_a_column(run: Path) -> None:
         assert abs(row["value"] - row["predicted"]) < 5 * row["std_err"]
 
 
+def test_the_provenance_names_its_package(run: Path) -> None:
+    provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["packages"]["enclone-example"] == "0.1.0"
+
+
 def test_the_table_has_its_column(run: Path, call: Callable[..., Done]) -> None:
     lines = [line.split() for line in call("report", str(run)).stdout.splitlines()]
     column = lines[0].index("replaced")

@@ -151,6 +151,7 @@ def test_a_run_keeps_its_options_and_its_packages(run: Path) -> None:
     }
     provenance = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["packages"]["numpy"] == version("numpy")
+    assert provenance["packages"]["enclone-example"] == "0.1.0"
     for row in json.loads((run / "results.json").read_text(encoding="utf-8")):
         # Four readouts of a clone at least, each of which flips in a tenth of the shots.
         assert row["value"] < row["predicted"] - 0.1
