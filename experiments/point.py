@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from qiskit.primitives import BitArray
+
 from experiments.protocol import Cloning, Strategy
 from experiments.published import Published
 from experiments.settings import Setting
@@ -46,8 +48,8 @@ class Point(ABC):
 
     @property
     @abstractmethod
-    def witness_threshold(self) -> float:
-        """Entanglement is witnessed above this value."""
+    def witness_threshold(self) -> float | None:
+        """What lies above it shows what the wording of the kind says; None without such a bound."""
 
     @abstractmethod
     def settings(self) -> Sequence[Setting]:
@@ -56,6 +58,25 @@ class Point(ABC):
     def published(self) -> Published | None:
         """The printed value of this point; None, the default, if there is none."""
         return None
+
+    @property
+    def assumption(self) -> str | None:
+        """What the witness assumes beyond what its bound needs; None, the default, if nothing."""
+        return None
+
+    def assumption_p_value(self, shots: Sequence[BitArray]) -> float | None:
+        """P value of a test of the assumption; None, the default, without a test.
+
+        Args:
+            shots: outcomes of each setting, in the order of the settings.
+        """
+        del shots
+        return None
+
+    @property
+    def tested_together(self) -> bool:
+        """Whether a witness among many such points of a run is corrected for their number."""
+        return False
 
     def decrypted_by(self, strategy: Strategy) -> Self:
         """The same point with its clone decrypted in another way; the default refuses.

@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from qiskit.circuit import QuantumCircuit, Qubit
+from qiskit.primitives import BitArray
 
 from experiments import published
 from experiments.gates import Clones, sizes_and_clones
@@ -32,6 +35,7 @@ from experiments.protocol import (
     append_gates,
     build_encryption,
     clone_qubit,
+    find_pauli_frame,
     register,
 )
 from experiments.readout import (
@@ -44,10 +48,13 @@ from experiments.readout import (
 )
 from experiments.settings import Setting
 from experiments.statistics.estimators import CHSH
+from experiments.statistics.homogeneity import homogeneity_p_value
 
 KIND = "chsh"
 CLASSICAL_BOUND = 2.0
 QUANTUM_BOUND = 2 * math.sqrt(2)
+
+KEY_ASSUMPTION = "the key's outcomes do not depend on the basis in which the clone is read"
 
 Scenario = Literal["2-1", "2-2", "2-3", "undecrypted"]
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
@@ -109,6 +116,33 @@ class ChshPoint(CloningPoint):
     def settings(self) -> tuple[Setting, ...]:
         """The four correlators, in the order of the estimator's weights."""
         return tuple(self._setting(reference, sign) for reference, sign in _BASES)
+
+    @property
+    def assumption(self) -> str | None:
+        """What the classical bound needs where the key decides the sign of a shot."""
+        if self.cloning.strategy != "frame" or self.scenario == "undecrypted":
+            return None
+        return KEY_ASSUMPTION
+
+    def assumption_p_value(self, shots: Sequence[BitArray]) -> float | None:
+        """P value of equal distributions of the key's signs in both bases of the clone.
+
+        The two bases of R are strata of Pearson's test of homogeneity.
+
+        Args:
+            shots: outcomes of each setting, in the order of the settings.
+        """
+        if self.assumption is None:
+            return None
+        frame = find_pauli_frame(self.cloning.n, (self.cloning.clone,))
+        signs: dict[str, list[NDArray[np.int64]]] = {}
+        for setting, found in zip(self.settings(), shots, strict=True):
+            key = next(x for x in setting.circuit.cregs if x.name == "key")
+            bits = [setting.circuit.find_bit(bit).index for bit in key]
+            values = found.to_bool_array(order="little")[:, bits]
+            z, x = (np.bitwise_xor.reduce(values[:, list(frame.key[p])], axis=1) for p in "ZX")
+            signs.setdefault(setting.label[0], []).append(np.bincount(2 * z + x, minlength=4))
+        return homogeneity_p_value([np.array(bases) for bases in signs.values()])
 
     def published(self) -> published.Published | None:
         """The printed value of this point, if there is one."""

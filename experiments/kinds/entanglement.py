@@ -30,7 +30,11 @@ NOISE_FLOOR = 0.25
 WITNESS_THRESHOLD = 0.5
 STATE_NOISE_FLOOR = 0.5
 CLASSICAL_FIDELITY = 2 / 3
-"""Mean fidelity of the best scheme that measures the input and prepares what it saw."""
+"""Mean over all pure states of the best channel that measures its input and prepares a copy.
+
+The six Pauli eigenstates have the mean of all pure states, so their mean has this bound too; fewer
+states do not.
+"""
 
 Process = Literal["process"]
 PROCESS: Process = "process"
@@ -73,9 +77,14 @@ class EntanglementPoint(CloningPoint):
         return NOISE_FLOOR if self.input == "bell" else STATE_NOISE_FLOOR
 
     @property
-    def witness_threshold(self) -> float:
-        """Fe of the best separable state; for other inputs what measuring and preparing gives."""
-        return WITNESS_THRESHOLD if self.input == "bell" else CLASSICAL_FIDELITY
+    def witness_threshold(self) -> float | None:
+        """Fe of the best separable state; for ``process`` what measuring and preparing gives.
+
+        A single state has no bound: a box that always emits it scores 1.
+        """
+        if self.process:
+            return CLASSICAL_FIDELITY
+        return WITNESS_THRESHOLD if self.input == "bell" else None
 
     @property
     def parameters(self) -> dict[str, int | str]:

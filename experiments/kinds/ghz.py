@@ -80,7 +80,10 @@ class GhzPoint(Point):
     stabilizers: int = DEFAULT_STABILIZERS
     draw: int = 0
 
-    witness_threshold = WITNESS_THRESHOLD
+    @property
+    def witness_threshold(self) -> float | None:
+        """F of the best biseparable state; one qubit has nothing to be entangled with."""
+        return WITNESS_THRESHOLD if self.r > 1 else None
 
     def __post_init__(self) -> None:
         require_clone(self.n, self.clone)

@@ -137,6 +137,8 @@ class LeakagePoint(Point):
 
     noise_floor = 0.0
     witness_threshold = 0.0
+    # Among many sets that tell nothing, some seem to tell something.
+    tested_together = True
 
     @property
     def parameters(self) -> dict[str, int | str]:

@@ -32,6 +32,7 @@ from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import CalibrationCircuit, calibrations_of, is_mitigated
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
 from runner.planning.points import PlannedPoint, planned_row, sweep
+from runner.results.formats import in_format
 from runner.results.rows import ResultRow
 from runner.run_folder.archive import (
     MISSING,
@@ -240,7 +241,7 @@ class _Rebuilding:
         refocused = value(chances) if len(chances) == len(settings) else None
         compiled_point = CompiledPoint(settings, predicted, seed, (), refocused=refocused)
         planned = PlannedPoint(point, compiled_point)
-        row = planned_row(self.run.config, planned, repeat)
+        row = in_format(planned_row(self.run.config, planned, repeat), self.run.format)
         made = measured_point(planned, tuple(circuits), row, calibration)
         for circuit in circuits:
             self._compare_entry(made, circuit)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from qiskit.primitives import BitArray
+
 from experiments.point import Point
 from experiments.protocol import Strategy
 from experiments.published import Published
@@ -65,9 +67,23 @@ class OneLayout(Point):
         return self.point.noise_floor
 
     @property
-    def witness_threshold(self) -> float:
+    def witness_threshold(self) -> float | None:
         """That of the point."""
         return self.point.witness_threshold
+
+    @property
+    def assumption(self) -> str | None:
+        """That of the point."""
+        return self.point.assumption
+
+    def assumption_p_value(self, shots: Sequence[BitArray]) -> float | None:
+        """That of the point."""
+        return self.point.assumption_p_value(shots)
+
+    @property
+    def tested_together(self) -> bool:
+        """That of the point."""
+        return self.point.tested_together
 
     def settings(self) -> Sequence[Setting]:
         """Those of the point."""

@@ -14,7 +14,7 @@ from backends.compiling.certificate import Certificate
 from backends.compiling.compile import CompiledPoint, CompiledSetting
 from backends.simulation.readout_mitigation import Mitigated, ReadoutCalibration, mitigated_value
 from experiments.settings import Check, Setting
-from experiments.statistics.estimators import Counts, Estimate
+from experiments.statistics.estimators import CONFIDENCE, Counts, Estimate
 from runner.config.run_config import run_config
 from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import calibrations, is_mitigated
@@ -110,13 +110,25 @@ def measured_point(
         calibration: calibration of the readout; None without readout mitigation.
     """
     jobs = sorted({c.job for c in circuits if c.job})
-    row = row.measured(estimate(planned, circuits), jobs)
+    if (found := estimate(planned, circuits)) is None:
+        return CollectedPoint(planned, circuits, row.measured(None, jobs))
+    strict = found
+    if row.witness_confidence != CONFIDENCE:
+        strict = estimate(planned, circuits, row.witness_confidence) or found
+    row = row.measured(
+        found,
+        jobs,
+        at_least=strict.ci_low,
+        assumption_p=_assumption_p(planned, circuits) if row.assumes else None,
+    )
     if row.value is not None and calibration is not None:
         row = row.mitigated_to(_mitigated(planned, circuits, calibration))
     return CollectedPoint(planned, circuits, row)
 
 
-def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Estimate | None:
+def estimate(
+    planned: PlannedPoint, circuits: Sequence[CollectedCircuit], confidence: float = CONFIDENCE
+) -> Estimate | None:
     """The estimate of a point; None if a certificate failed or counts are missing."""
     if planned.certificate == "failed":
         return None
@@ -126,7 +138,12 @@ def estimate(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> Est
             return None
         successes = circuit.compiled.setting.successes(circuit.shots)
         counts.append(Counts(successes, circuit.shots.num_shots))
-    return planned.point.linear_estimator.estimate(counts)
+    return planned.point.linear_estimator.estimate(counts, confidence)
+
+
+def _assumption_p(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> float | None:
+    shots = [one.shots for one in circuits if isinstance(one.shots, BitArray)]
+    return planned.point.assumption_p_value(shots)
 
 
 def _mitigated(

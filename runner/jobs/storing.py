@@ -10,6 +10,7 @@ from runner.config.run_config import RunConfig
 from runner.planning.calibration import calibration_programs, program_records
 from runner.planning.circuits import circuits_of, stem_of
 from runner.planning.points import PlannedPoint, planned_row
+from runner.results.formats import FIRST_FORMAT, in_format
 from runner.store.codec import circuit_to_bytes
 from runner.store.records import PointRecord, ProgramRecord, RunRecord
 from runner.store.store import Store
@@ -27,13 +28,14 @@ def store_run(
     Raises:
         RunExists: if the store has a run of that id.
     """
+    written_in = run.document["provenance"].get("format", FIRST_FORMAT)
     points = [
         PointRecord(
             index=index,
             predicted=point.compiled.predicted,
             transpiler_seed=point.compiled.transpiler_seed,
             candidates=point.compiled.candidates,
-            row=planned_row(config, point, repeat).as_dict(),
+            row=in_format(planned_row(config, point, repeat), written_in).as_dict(),
         )
         for repeat in range(config.repeats)
         for index, point in enumerate(planned)

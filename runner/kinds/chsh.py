@@ -14,7 +14,7 @@ from runner.kinds.contract.drawing import Curve, Level
 from runner.kinds.contract.kind import ExperimentKind, Wording
 from runner.kinds.contract.section import ExperimentSection, Sizes, signal_problems, signal_sizes
 from runner.kinds.contract.strict import Problems, Swept, value_problems
-from runner.results.rows import ResultRow
+from runner.results.rows import REFUTED_BELOW, ResultRow
 
 
 class ChshConfig(ExperimentSection):
@@ -58,6 +58,16 @@ def _curves(rows: Sequence[ResultRow]) -> Sequence[Curve]:
     return (Curve(points, "best imperfect cloner", "sparse dots", -1, (-3, 5), name_ends=True),)
 
 
+def _footnote(rows: Sequence[ResultRow]) -> str:
+    assumptions = dict.fromkeys(row.assumes for row in rows if row.assumes)
+    return "; ".join(
+        f"the classical bound of 'frame' assumes that {assumed}: without it a local model reaches "
+        f"S = 4. 'p of assumption' compares the key in both bases of the clone; below "
+        f"{REFUTED_BELOW} nothing is witnessed. No p value proves the assumption"
+        for assumed in assumptions
+    )
+
+
 KIND = ExperimentKind(
     ChshConfig,
     Wording(
@@ -70,5 +80,6 @@ KIND = ExperimentKind(
     ),
     levels=_levels,
     curves=_curves,
+    footnote=_footnote,
     highest=QUANTUM_BOUND + 0.1,
 )

@@ -10,11 +10,11 @@ from pydantic_core import PydanticCustomError
 
 from experiments.inputs import PureState, draw_pure_states
 from experiments.kinds import entanglement
-from experiments.kinds.entanglement import INPUT_NAMES, SweptInput
+from experiments.kinds.entanglement import INPUT_NAMES, PROCESS, SweptInput
 from experiments.point import Point
 from experiments.readout import Estimator
 from runner.kinds.contract.decryption import DecryptConfig
-from runner.kinds.contract.drawing import Level, fidelity_levels
+from runner.kinds.contract.drawing import Level, fidelity_levels, witness_levels
 from runner.kinds.contract.kind import FIDELITY_MARKS, ExperimentKind, Wording
 from runner.kinds.contract.section import ExperimentSection, Sizes, signal_problems, signal_sizes
 from runner.kinds.contract.strict import Problems, Swept
@@ -100,11 +100,9 @@ def _levels(rows: Sequence[ResultRow]) -> Sequence[Level]:
     bell = [row for row in rows if row.input is None]
     states = [row for row in rows if row.input is not None]
     levels = list(fidelity_levels(bell)) if bell else []
-    if states:
-        threshold = states[0].witness_threshold
-        levels.append(Level(threshold, "measuring and preparing a copy", "--"))
-        if not bell:
-            levels.append(Level(states[0].noise_floor, "noise floor", ":"))
+    levels += witness_levels(states, "measuring and preparing a copy")
+    if states and not bell:
+        levels.append(Level(states[0].noise_floor, "noise floor", ":"))
     return levels
 
 
@@ -113,13 +111,24 @@ def _symbol(rows: Sequence[ResultRow]) -> str:
     return "F" if any(row.input for row in rows) else ""
 
 
-def _footnote(rows: Sequence[ResultRow]) -> str:
+def _marks(rows: Sequence[ResultRow]) -> str:
+    """What is witnessed depends on the input."""
     if not any(row.input for row in rows):
         return ""
-    return (
-        "input: fidelity of that state, 'process' the mean over all pure states; noise floor "
-        "0.5, line at 2/3: what measuring the input and preparing a copy reaches on average"
-    )
+    inputs = [row.input for row in rows]
+    marks = [f"without input: {FIDELITY_MARKS}"] if None in inputs else []
+    marks.append("input: fidelity of that state, noise floor 0.5")
+    if PROCESS in inputs:
+        marks.append(
+            "'process': mean over all pure states, witness line 2/3 ('yes': the whole interval "
+            "lies above what any channel reaches that measures its input and prepares a copy; "
+            "there is no R in these circuits)"
+        )
+    if any(state not in (None, PROCESS) for state in inputs):
+        marks.append(
+            "a single state has no witness line: a box that always emits that state scores 1"
+        )
+    return "; ".join(marks)
 
 
 KIND = ExperimentKind(
@@ -135,7 +144,7 @@ KIND = ExperimentKind(
     levels=_levels,
     figure_name="entanglement_fidelity",
     value_symbol=_symbol,
-    footnote=_footnote,
+    marks=_marks,
     # Beyond it the machine's published fidelity no longer witnesses entanglement.
     largest_published_n=7,
 )

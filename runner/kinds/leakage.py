@@ -67,7 +67,9 @@ KIND = ExperimentKind(
         value="bias",
         value_name="bias of the best observable",
         marks="bias 0: the set tells nothing, 1: it tells that component with certainty ('yes': "
-        "the whole interval lies above 0, so the set learns something)",
+        "the whole interval lies above 0, so the set learns something; where a run has several "
+        "tests, at the level 1 - 0.05/tests (Bonferroni), so that all 'yes' of the run hold at "
+        "once with 95 %)",
     ),
     axis=_axis,
     levels=lambda rows: (Level(rows[0].noise_floor, "nothing is learnt", ":"),),

@@ -106,6 +106,7 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
     certificates = [s.certificate for s in planned.compiled.settings]
     # Beside a perfect device a measured value says nothing.
     published = point.published() if config.backend.device != IDEAL else None
+    comparisons = len(sweep(config)) * config.repeats if point.tested_together else None
     return ResultRow.of(
         kind_of(config.experiment.kind).fields,
         **point.parameters,
@@ -125,4 +126,6 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         certificate=planned.certificate,
         jobs=(),
         refocused=planned.compiled.refocused,
+        comparisons=comparisons,
+        assumes=point.assumption,
     )

@@ -59,7 +59,7 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
     wording = kind.wording
     lines = [
         "",
-        wording.marks,
+        kind.marks(rows) or wording.marks,
         "predicted: exact value under the noise of the calibration snapshot, nothing fitted",
     ]
     if any(row.refocused is not None for row in rows):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from backends.simulation.readout_mitigation import Mitigated
-from experiments.statistics.estimators import Estimate, bits_interval, bits_of_bias
+from experiments.statistics.estimators import CONFIDENCE, Estimate, bits_interval, bits_of_bias
 from runner.results.fields import (
     LIBRARY_ROUNDING,
     SOLVER_ROUNDING,
@@ -25,6 +25,9 @@ from runner.results.fields import (
 
 NO_STRATEGY = "none"
 """Strategy of an experiment that decrypts nothing."""
+
+REFUTED_BELOW = 0.01
+"""p value of a tested assumption below which nothing is witnessed."""
 
 NOT_PLANNED: tuple[Role, ...] = ("outcome", "bookkeeping")
 """Roles of the fields that a plan does not have."""
@@ -125,10 +128,14 @@ class ResultRow:
         "outcome", "upper end of the 95 % interval", tolerance=LIBRARY_ROUNDING
     )
     noise_floor: float = column("parameter", "the value of a completely noisy device")
-    witness_threshold: float = column("parameter", "entanglement is witnessed above it")
+    witness_threshold: float | None = column(
+        "parameter",
+        "bound that a witness must exceed; no value where no theorem gives one",
+    )
     witnessed: bool | None = column(
         "outcome",
-        "whether the whole interval lies above the threshold",
+        "whether the whole interval lies above the threshold, its level corrected for comparisons, "
+        "and a tested assumption is not refuted; no value without a threshold",
         shown=Shown("> witness", always=True),
     )
     predicted: float = column(
@@ -263,6 +270,26 @@ class ResultRow:
         shown=Shown("if refocused", digits=4),
         default=None,
     )
+    comparisons: int | None = column(
+        "circumstance",
+        "rows of the run that are tested at once: witnessed then rests on the interval at the "
+        "level 1 - 0.05/comparisons (Bonferroni); no value where each row stands alone",
+        shown=Shown("tests (Bonferroni)", absent="1"),
+        default=None,
+    )
+    assumes: str | None = column(
+        "circumstance",
+        "what witnessed assumes beyond what its bound needs; no value where nothing",
+        shown=Shown("assumes", tables=frozenset(("report",))),
+        default=None,
+    )
+    assumption_p: float | None = column(
+        "outcome",
+        "p value of the test of that assumption on the counts; below 0.01 nothing is witnessed",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("p of assumption", digits=3),
+        default=None,
+    )
     extra: Mapping[str, int | float | str | None] = beside_the_columns(
         default_factory=dict, hash=False
     )
@@ -320,8 +347,28 @@ class ResultRow:
         """The row with the mitigated value beside the measured one."""
         return replace(self, mitigated=mitigated.value, mitigated_err=mitigated.std_err)
 
-    def measured(self, estimate: Estimate | None, jobs: Sequence[str]) -> ResultRow:
-        """The row with its measured fields filled in."""
+    @property
+    def witness_confidence(self) -> float:
+        """Level of the interval that must lie above the threshold."""
+        return 1 - (1 - CONFIDENCE) / (self.comparisons or 1)
+
+    def measured(
+        self,
+        estimate: Estimate | None,
+        jobs: Sequence[str],
+        *,
+        at_least: float | None = None,
+        assumption_p: float | None = None,
+    ) -> ResultRow:
+        """The row with its measured fields filled in.
+
+        Args:
+            estimate: the estimate; None if there is none.
+            jobs: ids of the jobs that the counts came from.
+            at_least: lower end of the interval at :attr:`witness_confidence`; None for that of the
+                estimate.
+            assumption_p: p value of the assumption; None without a test.
+        """
         if estimate is None:
             return replace(self, jobs=tuple(jobs))
         bits: dict[str, Any] = _information(estimate) if self.subset is not None else {}
@@ -331,10 +378,19 @@ class ResultRow:
             std_err=estimate.std_err,
             ci_low=estimate.ci_low,
             ci_high=estimate.ci_high,
-            witnessed=estimate.ci_low > self.witness_threshold,
+            witnessed=self._witnessed(
+                estimate.ci_low if at_least is None else at_least, assumption_p
+            ),
+            assumption_p=assumption_p,
             jobs=tuple(jobs),
             **bits,
         )
+
+    def _witnessed(self, at_least: float, assumption_p: float | None) -> bool | None:
+        if self.witness_threshold is None:
+            return None
+        refuted = assumption_p is not None and assumption_p < REFUTED_BELOW
+        return at_least > self.witness_threshold and not refuted
 
     def as_dict(self) -> dict[str, Any]:
         """Field name → value, ready for JSON."""

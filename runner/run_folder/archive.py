@@ -16,6 +16,7 @@ from backends.devices.snapshot import DeviceSnapshot
 from backends.qpy_bytes import from_qpy
 from runner.config.run_config import RunConfig, run_config
 from runner.errors import DamagedFile, RunFolderError, printable
+from runner.results.formats import FIRST_FORMAT
 from runner.run_folder.files import INDEX, RESULTS, read_json
 
 PROVENANCE = "provenance.json"
@@ -51,6 +52,12 @@ class ArchivedRun:
     def run_id(self) -> str:
         """The id of the run; the name of the folder if its provenance has no id."""
         return str(self.provenance.get("run") or self.folder.resolve().name)
+
+    @property
+    def format(self) -> int:
+        """The format that the folder is written in."""
+        stated = self.provenance.get("format")
+        return stated if isinstance(stated, int) else FIRST_FORMAT
 
     @property
     def fingerprint(self) -> str | None:

@@ -38,6 +38,7 @@ from runner.errors import DamagedFile, RunFolderError, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint
 from runner.kinds import registry as kinds
 from runner.planning.calibration import CalibrationCircuit
+from runner.results.formats import FORMAT
 from runner.results.rows import ResultRow, to_csv
 from runner.run_folder.checksums import write_checksums
 
@@ -50,7 +51,6 @@ _PACKAGES = (
     "matplotlib",
 )
 """What every run may stand on; its provider and its kind of experiment add their own."""
-_FORMAT = 1
 
 
 def create(runs: Path, config: RunConfig, now: datetime) -> Path:
@@ -88,7 +88,7 @@ def describe(
         "resolved": config.model_dump(mode="json"),
         "device": None if snapshot is None else snapshot.to_json(),
         "provenance": {
-            "format": _FORMAT,
+            "format": FORMAT,
             "started_at": now.isoformat(timespec="seconds"),
             **maker(_packages_of(config)),
             "config_sha256": hashlib.sha256(source.text.encode()).hexdigest(),

@@ -81,6 +81,24 @@ def test_the_mean_fidelity_of_six_states_is_that_of_all():
     assert (process.noise_floor, process.witness_threshold) == (0.5, 2 / 3)
 
 
+@pytest.mark.parametrize("state", ["0", "-i", PureState(60, 45)])
+def test_a_single_state_witnesses_nothing(state):
+    """A box that always emits the state, whatever goes in, has fidelity 1."""
+    (point,) = points([2], [1], ["unitary"], ["parity"], [state])
+    assert (point.noise_floor, point.witness_threshold) == (0.5, None)
+
+
+def test_measuring_and_preparing_reaches_two_thirds_on_the_six_states():
+    """The best axis is any: a third of the states is copied perfectly, the others are guessed."""
+    process = next(iter(points([2], [1], ["unitary"], ["parity"], [PROCESS])))
+    measured_in_z = [1.0 if label in ("inputZ0", "inputZ1") else 0.5 for label in labels(process)]
+    assert process.linear_estimator.value(measured_in_z) == pytest.approx(process.witness_threshold)
+
+
+def labels(point):
+    return [setting.label for setting in point.settings()]
+
+
 def test_inputs_have_names_that_tell_them_apart():
     found = points(
         [2],

@@ -95,9 +95,15 @@ def against_n(rows: Sequence[ResultRow]) -> Axis:
 def fidelity_levels(rows: Sequence[ResultRow]) -> Sequence[Level]:
     """Where entanglement is witnessed, and what a completely noisy device gives."""
     return (
-        Level(rows[0].witness_threshold, "entanglement witnessed above", "--"),
+        *witness_levels(rows, "entanglement witnessed above"),
         Level(rows[0].noise_floor, "noise floor", ":"),
     )
+
+
+def witness_levels(rows: Sequence[ResultRow], name: str) -> Sequence[Level]:
+    """The bounds of the rows that have any."""
+    heights = dict.fromkeys(row.witness_threshold for row in rows)
+    return [Level(height, name, "--") for height in heights if height is not None]
 
 
 def no_curves(rows: Sequence[ResultRow]) -> Sequence[Curve]:

@@ -44,7 +44,7 @@ class Wording:
 
 FIDELITY_MARKS = (
     "noise floor 0.25 (a useless clone); witness line 0.5 ('yes': the whole interval lies above "
-    "it, so the clone is entangled with R)"
+    "it, so R is entangled with the clone; with 'witness', with the clone and its key together)"
 )
 """The marks of every kind whose value is an entanglement fidelity."""
 
@@ -75,6 +75,8 @@ class ExperimentKind:
         figure_name: file name of its figure without suffix; None for the name of the kind.
         own_figure: run folder and rows → a figure drawn in another way; None where there is no
             data for it.
+        marks: rows → what noise floor and witness line mean where the wording does not say it;
+            empty otherwise.
         value_symbol: rows → symbol of the value where it is not that of the wording; empty
             otherwise.
         footnote: rows → a line below the table of results; empty for none.
@@ -94,6 +96,7 @@ class ExperimentKind:
     highest: float | None = None
     figure_name: str | None = None
     own_figure: Callable[[Path, Sequence[ResultRow]], OwnFigure | None] = no_own_figure
+    marks: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     value_symbol: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     footnote: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     published_remark: Callable[[Sequence[ResultRow], str], str] = _nothing_to_remark

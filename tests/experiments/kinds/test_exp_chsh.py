@@ -3,8 +3,10 @@
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 from dense import outcome_distribution, success_chance
+from qiskit.primitives import BitArray
 
 from experiments.gates import clones_of
 from experiments.kinds.chsh import (
@@ -15,7 +17,8 @@ from experiments.kinds.chsh import (
     imperfect_cloner_s,
     points,
 )
-from experiments.protocol import Cloning
+from experiments.protocol import Cloning, find_pauli_frame
+from experiments.settings import Setting
 from experiments.statistics.estimators import CHSH, Counts
 
 DECRYPTED = ("2-1", "2-2", "2-3")
@@ -125,3 +128,100 @@ def test_published_values_belong_to_unitary_decryption_of_a_signal():
 def test_witness_has_no_clone_to_test():
     with pytest.raises(ValueError, match="decrypts nothing"):
         ChshPoint(Cloning(2, 1, "witness"), "2-2")
+
+
+# The assumption of 'frame'
+
+
+def local_shots(point: ChshPoint, shots: int, *, mixed: bool) -> list[BitArray]:
+    """Shots of a local model, which knows in advance how they will be counted.
+
+    The clone always gives 0. The key flips the outcomes that should be flipped: which ones depends
+    on the basis of the clone alone.
+
+    Args:
+        point: the point, with strategy ``frame``.
+        shots: of each setting, even.
+        mixed: whether R in X and the key share a random bit, which hides the dependence.
+    """
+    made = []
+    for setting in point.settings():
+        reference, sign = setting.label
+        rows = np.zeros((shots, setting.circuit.num_clbits), dtype=bool)
+        for shot in range(shots):
+            hidden = shot % 2 if mixed else 0
+            rows[shot, key_bits(setting)] = key_that_flips(point, 0, (sign == "-") ^ hidden)
+            rows[shot, bits_of(setting, "r")] = hidden if reference == "X" else 0
+        made.append(BitArray.from_bool_array(rows, order="little"))
+    return made
+
+
+def bits_of(setting: Setting, name: str) -> list[int]:
+    (register,) = (x for x in setting.circuit.cregs if x.name == name)
+    return [setting.circuit.find_bit(bit).index for bit in register]
+
+
+def key_bits(setting: Setting) -> list[int]:
+    return bits_of(setting, "key")
+
+
+def key_that_flips(point: ChshPoint, z: int, x: int) -> tuple[int, ...]:
+    """An outcome of the key that flips the outcomes of these bases."""
+    frame = find_pauli_frame(point.cloning.n, (point.cloning.clone,))
+
+    def flips(outcome: tuple[int, ...], pauli: str) -> int:
+        return (frame.flip[pauli] + sum(outcome[i] for i in frame.key[pauli])) % 2
+
+    outcomes = product((0, 1), repeat=point.cloning.n)
+    return next(o for o in outcomes if (flips(o, "Z"), flips(o, "X")) == (z, x))
+
+
+def value_of(point: ChshPoint, shots: list[BitArray]) -> float:
+    counts = [
+        Counts(setting.successes(one), one.num_shots)
+        for setting, one in zip(point.settings(), shots, strict=True)
+    ]
+    return point.linear_estimator.estimate(counts).value
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_local_model_whose_key_knows_the_basis_reaches_four_and_is_found_out(n):
+    point = ChshPoint(Cloning(n, 1, "frame"), "2-2")
+    shots = local_shots(point, 100, mixed=False)
+    assert value_of(point, shots) == 4
+    p_value = point.assumption_p_value(shots)
+    assert p_value is not None
+    assert p_value < 1e-12
+
+
+def test_no_test_of_the_counts_proves_the_assumption():
+    """A shared random bit hides the dependence: this is why the row states it as assumed."""
+    point = ChshPoint(Cloning(2, 1, "frame"), "2-2")
+    shots = local_shots(point, 100, mixed=True)
+    assert value_of(point, shots) == 4
+    assert point.assumption_p_value(shots) == pytest.approx(1)
+
+
+def test_only_frame_rests_on_the_assumption():
+    for strategy in ("unitary", "feedforward"):
+        point = ChshPoint(Cloning(2, 1, strategy), "2-2")
+        assert point.assumption is None
+        assert point.assumption_p_value([]) is None
+    assert ChshPoint(Cloning(2, 1, "frame"), "undecrypted").assumption is None
+    assert "clone" in (ChshPoint(Cloning(2, 1, "frame"), "2-1").assumption or "")
+
+
+@pytest.mark.parametrize("scenario", DECRYPTED)
+def test_honest_shots_do_not_refute_the_assumption(scenario):
+    point = ChshPoint(Cloning(2, 1, "frame"), scenario)
+    rng = np.random.default_rng(5)
+    shots = []
+    for setting in point.settings():
+        law = outcome_distribution(setting.circuit)
+        drawn = rng.choice(len(law), size=2000, p=law / law.sum())
+        bits = drawn[:, None] >> np.arange(setting.circuit.num_clbits) & 1
+        shots.append(BitArray.from_bool_array(bits.astype(bool), order="little"))
+    assert value_of(point, shots) == pytest.approx(2 * math.sqrt(2), abs=0.15)
+    p_value = point.assumption_p_value(shots)
+    assert p_value is not None
+    assert p_value > 1e-3
