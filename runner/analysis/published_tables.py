@@ -112,7 +112,8 @@ def table_text(table: ComparedTable) -> str:
         Column("qubits", lambda r: str(r.qubits)),
         Column("predicted", lambda r: number(r.predicted)),
         Column("published", lambda r: number(r.published, 3)),
-        Column("± shots", lambda r: number(r.published_err, 3)),
+        Column("± printed", lambda r: number(r.published_err, 3)),
+        Column("± from shots", lambda r: number(r.published_shot_err)),
     ]
     lines = [
         [column.cell(compared.row) for column in columns] + _tail(compared)
@@ -122,7 +123,9 @@ def table_text(table: ComparedTable) -> str:
     text = f"{table.name}: {table.title}; predicted for {table.device}\n"
     rows = [compared.row for compared in table.rows]
     remark = kind_of(rows[0].experiment).published_remark(rows, table.device)
-    return text + filled([*columns, *tail], lines) + (f"{remark}\n" if remark else "")
+    notes = dict.fromkeys(row.published_note for row in rows if row.published_note)
+    below = [*notes, *([remark] if remark else [])]
+    return text + filled([*columns, *tail], lines) + "".join(f"{line}\n" for line in below)
 
 
 def _tail(compared: ComparedRow) -> list[str]:

@@ -9,6 +9,7 @@ from experiments.gates import clones_of
 from experiments.kinds import chsh
 from experiments.kinds.chsh import CLASSICAL_BOUND, QUANTUM_BOUND, Scenario, imperfect_cloner_s
 from experiments.point import Point
+from experiments.published import SOURCE, UNDECRYPTED_CHSH
 from runner.kinds.contract.decryption import DecryptConfig
 from runner.kinds.contract.drawing import Curve, Level
 from runner.kinds.contract.kind import ExperimentKind, Wording
@@ -59,12 +60,21 @@ def _curves(rows: Sequence[ResultRow]) -> Sequence[Curve]:
 
 
 def _footnote(rows: Sequence[ResultRow]) -> str:
-    assumptions = dict.fromkeys(row.assumes for row in rows if row.assumes)
-    return "; ".join(
+    notes = [_assumption(row.assumes) for row in rows if row.assumes]
+    if any(row.scenario == "undecrypted" for row in rows):
+        printed = UNDECRYPTED_CHSH
+        notes.append(
+            f"published for an undecrypted clone: S = {printed.value:.3f} ± {printed.std_err:.3f} "
+            f"({SOURCE}), no row of its tables"
+        )
+    return "; ".join(dict.fromkeys(notes))
+
+
+def _assumption(assumed: str) -> str:
+    return (
         f"the classical bound of 'frame' assumes that {assumed}: without it a local model reaches "
         f"S = 4. 'p of assumption' compares the key in both bases of the clone; below "
         f"{REFUTED_BELOW} nothing is witnessed. No p value proves the assumption"
-        for assumed in assumptions
     )
 
 

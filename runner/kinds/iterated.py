@@ -165,7 +165,7 @@ def _published_remark(rows: Sequence[ResultRow], device: str) -> str:
         return ""
     return (
         f"{largest.clones} clones on {largest.qubits} qubits stand in for the published "
-        f"{_LARGEST_PUBLISHED} on 154 qubits ({printed.value:.3f} ± {printed.std_err:.3f}): "
+        f"{_LARGEST_PUBLISHED} on 154 qubits ({printed.value:.3f} ± {printed.shot_err:.4f}): "
         f"the calibration of {device} leaves no 154 working qubits that are connected. The "
         "pair is left out of the summary."
     )

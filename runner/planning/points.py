@@ -123,6 +123,8 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         predicted=planned.compiled.predicted,
         published=published.value if published else None,
         published_err=published.std_err if published else None,
+        published_shot_err=published.shot_err if published else None,
+        published_note=(published.note or None) if published else None,
         certificate=planned.certificate,
         jobs=(),
         refocused=planned.compiled.refocused,

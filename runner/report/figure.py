@@ -209,7 +209,7 @@ def _draw_series(
         axes.errorbar(
             [position(row) for row in printed],
             [row.published or 0.0 for row in printed],
-            yerr=[row.published_err or 0.0 for row in printed],
+            yerr=[row.published_shot_err or row.published_err or 0.0 for row in printed],
             fmt=marker,
             ms=5.5,
             mfc="white",

@@ -74,8 +74,9 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
     if any(row.published is not None for row in rows):
         lines.append(
             f"published: measured on {DEVICE} ({SOURCE}, {wording.published_table}), other "
-            "circuits and another day's calibration"
+            "circuits and another day's calibration; ± as printed"
         )
+    lines += dict.fromkeys(row.published_note for row in rows if row.published_note)
     lines += [
         f"strategy {strategy}: hands back {_hands_back(strategy)}"
         for strategy in dict.fromkeys(row.strategy for row in rows)

@@ -13,8 +13,8 @@ FIRST_FORMAT = 1
 FORMAT = 2
 """That of folders that are written now.
 
-1. Every row had a witness threshold, and no row was corrected for comparisons or named an
-   assumption.
+1. Every row had a witness threshold, no row was corrected for comparisons or named an assumption,
+   and published errors stood as printed, right or wrong.
 2. As now.
 """
 
@@ -27,4 +27,11 @@ def in_format(row: ResultRow, written_in: int) -> ResultRow:
     if threshold is None:
         # A GHZ state of one qubit counted as one of several.
         threshold = CLASSICAL_FIDELITY if row.r is None else 0.5
-    return replace(row, witness_threshold=threshold, comparisons=None, assumes=None)
+    return replace(
+        row,
+        witness_threshold=threshold,
+        comparisons=None,
+        assumes=None,
+        published_shot_err=None,
+        published_note=None,
+    )

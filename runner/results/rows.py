@@ -149,7 +149,9 @@ class ResultRow:
         "the printed value of the same point on ibm_kingston",
         shown=Shown("published", digits=3, error="published_err", always=True),
     )
-    published_err: float | None = column("published", "its printed error")
+    published_err: float | None = column(
+        "published", "its printed error, right or wrong (published_note)"
+    )
     certificate: str = column(
         "circumstance",
         "proved, failed or unverified, the worst of the circuits",
@@ -269,6 +271,16 @@ class ResultRow:
         tolerance=LIBRARY_ROUNDING,
         shown=Shown("if refocused", digits=4),
         default=None,
+    )
+    published_shot_err: float | None = column(
+        "published",
+        "error of the printed value that its shots give, at most; the printed one may be wrong",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("± from shots", digits=4, tables=frozenset(("result", "report"))),
+        default=None,
+    )
+    published_note: str | None = column(
+        "published", "what is wrong in print; no value where nothing is known", default=None
     )
     comparisons: int | None = column(
         "circumstance",
