@@ -42,6 +42,11 @@ DECRYPTION_YIELDS: dict[Strategy, str] = {
 }
 """Strategy → what it returns."""
 
+PREDICTED_WITHOUT: dict[Strategy, str] = {
+    "feedforward": "calibrations state no time for gates in real time, so that it counts as none",
+}
+"""Strategy → what its prediction leaves out; others leave out nothing of their own."""
+
 BELL_PARITY = {"Z": 0, "Y": 1, "X": 0}
 """Parity of the two outcomes on |φ> = (|00> + |11>)/√2 when both are measured in one basis."""
 

@@ -22,6 +22,7 @@ from backends.compiling.clifford_passes import clifford_optimization, native_gat
 from backends.compiling.decoupling import insert_pulse_trains
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
+from backends.simulation.noise_models import LAYERS, OPTIMISTIC
 from backends.simulation.prediction import predict_setting
 from backends.simulation.pulse_trains import Decoupling
 from experiments.settings import Setting
@@ -59,6 +60,8 @@ class CompiledSetting:
         certificate: proof that the native circuit is the logical one.
         predicted_success: exact probability of success under the snapshot's noise.
         refocused_success: the same with perfect decoupling assumed; None without decoupling.
+        success_bounds: the same under the pessimistic and the optimistic noise model
+            (:mod:`backends.simulation.noise_models`); None where these are not asked for.
     """
 
     setting: Setting
@@ -66,6 +69,7 @@ class CompiledSetting:
     certificate: Certificate
     predicted_success: float
     refocused_success: float | None = None
+    success_bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,11 @@ class CompiledPoint:
             empty otherwise.
         refocused: value predicted with perfect decoupling assumed, an upper bound; None without
             decoupling. ``predicted``, with white dephasing, is a lower bound then.
+        predicted_low: lower end of the interval of the prediction
+            (:func:`with_predictions`); None where it is not asked for.
+        predicted_high: its upper end.
+        lowest_of_layouts: the lower end for the circuits of the transpiler seed that is predicted
+            worst; None where the circuits of other seeds are not known.
     """
 
     settings: tuple[CompiledSetting, ...]
@@ -94,6 +103,9 @@ class CompiledPoint:
     alternative: float | None = None
     remark: str = ""
     refocused: float | None = None
+    predicted_low: float | None = None
+    predicted_high: float | None = None
+    lowest_of_layouts: float | None = None
 
     @property
     def expected(self) -> float:
@@ -174,6 +186,7 @@ def _compile_by_protocol(
         compiler="protocol",
         alternative=stock.expected,
         candidates=stock.candidates,
+        lowest_of_layouts=stock.lowest_of_layouts,
     )
 
 
@@ -200,7 +213,15 @@ def _compile_by_stock(
     point = _evaluate(
         settings, candidates[best][1], value, snapshot, compilers[best].transpiler_seed, decoupling
     )
-    return replace(point, candidates=tuple(v for v, _ in candidates))
+    worst = min(range(len(candidates)), key=lambda k: candidates[k][0])
+    lowest = point.predicted_low
+    if worst != best:
+        pessimistic = [
+            predict_setting(s, c, snapshot, model=LAYERS)
+            for c, s in zip(candidates[worst][1], settings, strict=True)
+        ]
+        lowest = min(value(pessimistic), candidates[worst][0], point.predicted_low or 0.0)
+    return replace(point, candidates=tuple(v for v, _ in candidates), lowest_of_layouts=lowest)
 
 
 def require_fit(settings: Sequence[Setting], snapshot: DeviceSnapshot) -> None:
@@ -333,17 +354,49 @@ def _evaluate(
             None
             if decoupling == "none"
             else predict_setting(setting, circuit, snapshot, refocusing=True),
+            success_bounds(setting, circuit, snapshot),
         )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
     predicted = value([c.predicted_success for c in compiled])
-    chances = [c.refocused_success for c in compiled if c.refocused_success is not None]
-    return CompiledPoint(
-        compiled,
-        predicted,
-        transpiler_seed,
-        (predicted,),
-        refocused=value(chances) if chances else None,
+    return with_predictions(
+        CompiledPoint(compiled, predicted, transpiler_seed, (predicted,)), value
+    )
+
+
+def success_bounds(
+    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot | None
+) -> tuple[float, float]:
+    """Probability that a shot succeeds under the pessimistic and the optimistic noise model."""
+    low, high = (predict_setting(setting, circuit, snapshot, model=m) for m in (LAYERS, OPTIMISTIC))
+    return low, high
+
+
+def with_predictions(
+    point: CompiledPoint, value: Callable[[Sequence[float]], float]
+) -> CompiledPoint:
+    """A point with all of its predicted values, from those of its settings.
+
+    The interval is the range of the values under the pessimistic and the optimistic noise model
+    and the calibration as it stands, with decoupling assumed perfect if there is any: no estimator
+    has to be monotonic in the noise.
+    """
+    settings = point.settings
+    predicted = value([one.predicted_success for one in settings])
+    chances = [s.refocused_success for s in settings if s.refocused_success is not None]
+    refocused = value(chances) if len(chances) == len(settings) else None
+    bounds = [one.success_bounds for one in settings if one.success_bounds is not None]
+    if len(bounds) < len(settings):
+        return replace(point, predicted=predicted, refocused=refocused)
+    values = [predicted, value([low for low, _ in bounds]), value([high for _, high in bounds])]
+    if refocused is not None:
+        values.append(refocused)
+    return replace(
+        point,
+        predicted=predicted,
+        refocused=refocused,
+        predicted_low=min(values),
+        predicted_high=max(values),
     )
 
 

@@ -137,8 +137,17 @@ def _checked(device: DeviceSnapshot) -> DeviceSnapshot:
             _require_number("a decay time", 0.0 if value is None else value, math.inf)
         _require_number("a gate error", qubit.gate_error, 1.0)
         _require_number("a readout error", qubit.readout_error, 1.0)
+        _require_number(
+            "a readout asymmetry",
+            abs(qubit.readout_asymmetry),
+            2 * min(qubit.readout_error, 1 - qubit.readout_error) + 1e-12,
+        )
         _require_number("a duration", qubit.gate_seconds, math.inf)
         _require_number("a duration", qubit.readout_seconds, math.inf)
+    for layer in device.layers:
+        _require_number("a layer fidelity", layer.fidelity, 1.0)
+    for interaction in device.interactions:
+        _require_number("an interaction", interaction.hertz, math.inf)
     for coupler in device.couplers:
         _require_number("a gate error", coupler.error, 1.0)
         _require_number("a duration", coupler.gate_seconds, math.inf)

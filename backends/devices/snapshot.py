@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -21,6 +21,13 @@ from qiskit.circuit import Delay, Gate, IfElseOp, Measure, Parameter, Reset
 from qiskit.circuit.library import RXXGate, RZZGate, get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
+from backends.devices.collective import (
+    Interaction,
+    LayerCalibration,
+    parallel_error_ratio,
+    read_interactions,
+    read_layers,
+)
 from backends.errors import DoesNotFit, UnusableDevice
 
 ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
@@ -55,6 +62,8 @@ class QubitCalibration:
         gate_seconds: length of one pulse.
         readout_error: probability of a wrong outcome, averaged over |0> and |1>.
         readout_seconds: length of a measurement.
+        readout_asymmetry: probability of reading |1> as 0 less that of reading |0> as 1; 0 where
+            the calibration does not tell them apart.
     """
 
     t1_seconds: float | None
@@ -63,6 +72,7 @@ class QubitCalibration:
     gate_seconds: float
     readout_error: float
     readout_seconds: float
+    readout_asymmetry: float = 0.0
 
     @property
     def works(self) -> bool:
@@ -108,6 +118,9 @@ class DeviceSnapshot:
             circuit keep their order, but are not separated in time.
         recompiles: whether the provider may compile circuits again, so that nothing is proved
             about the circuit that ran.
+        layers: fidelities of gates in parallel, the shortest chain first; empty where the
+            calibration has none.
+        interactions: of coupled qubits, sorted; pairs without a rate are left out.
     """
 
     name: str
@@ -118,6 +131,8 @@ class DeviceSnapshot:
     dynamic_circuits: bool = True
     lacks: tuple[Operation, ...] = ()
     recompiles: bool = False
+    layers: tuple[LayerCalibration, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeviceSnapshot) and self.fingerprint == other.fingerprint
@@ -138,6 +153,41 @@ class DeviceSnapshot:
             for c in self.couplers
             if c.error < 1 and all(self.qubits[q].works for q in c.qubits)
         }
+
+    def with_mean_readout(self) -> DeviceSnapshot:
+        """The same device with readouts that are wrong for |0> as often as for |1>."""
+        return replace(
+            self, qubits=tuple(replace(qubit, readout_asymmetry=0.0) for qubit in self.qubits)
+        )
+
+    @cached_property
+    def neighbours(self) -> dict[int, frozenset[int]]:
+        """Qubit → the qubits that share a coupler with it, working or not."""
+        found: dict[int, set[int]] = {}
+        for coupler in self.couplers:
+            first, second = coupler.qubits
+            found.setdefault(first, set()).add(second)
+            found.setdefault(second, set()).add(first)
+        return {qubit: frozenset(others) for qubit, others in found.items()}
+
+    @cached_property
+    def interaction_hertz(self) -> dict[int, tuple[float, ...]]:
+        """Qubit → rates of its interactions with neighbours that are never switched off."""
+        found: dict[int, tuple[float, ...]] = {}
+        for one in self.interactions:
+            for qubit in one.qubits:
+                found[qubit] = (*found.get(qubit, ()), one.hertz)
+        return found
+
+    @cached_property
+    def parallel_error_ratio(self) -> float | None:
+        """How many times larger errors of two-qubit gates are in parallel than alone.
+
+        See :func:`~backends.devices.collective.parallel_error_ratio`.
+        """
+        return parallel_error_ratio(
+            self.layers, {pair: gate.error for pair, gate in self.working_couplers.items()}
+        )
 
     @cached_property
     def regions(self) -> tuple[frozenset[int], ...]:
@@ -200,9 +250,12 @@ class DeviceSnapshot:
         fingerprint.
         """
         document = asdict(self)
-        for later in ("lacks", "recompiles"):
+        for later in ("lacks", "recompiles", "layers", "interactions"):
             if not document[later]:
                 del document[later]
+        for qubit in document["qubits"]:
+            if not qubit["readout_asymmetry"]:
+                del qubit["readout_asymmetry"]
         return json.dumps(document, sort_keys=True)
 
     @classmethod
@@ -215,6 +268,14 @@ class DeviceSnapshot:
             for c in document["couplers"]
         )
         fields["lacks"] = tuple(document.get("lacks", ()))
+        fields["layers"] = tuple(
+            LayerCalibration(tuple(one["qubits"]), one["fidelity"])
+            for one in document.get("layers", ())
+        )
+        fields["interactions"] = tuple(
+            Interaction(tuple(one["qubits"]), one["hertz"])
+            for one in document.get("interactions", ())
+        )
         return cls(**fields)
 
     @classmethod
@@ -232,14 +293,16 @@ class DeviceSnapshot:
         for index, parameters in enumerate(document["qubits"]):
             values = _values(parameters)
             pulse = next((gates[p, (index,)] for p in _PULSES if (p, (index,)) in gates), {})
+            readout_error = values.get("readout_error", 1.0)
             qubits.append(
                 QubitCalibration(
                     t1_seconds=values.get("T1"),
                     t2_seconds=values.get("T2"),
                     gate_error=pulse.get("gate_error", 1.0),
                     gate_seconds=pulse.get("gate_length", 0.0),
-                    readout_error=values.get("readout_error", 1.0),
+                    readout_error=readout_error,
                     readout_seconds=values.get("readout_length", 0.0),
+                    readout_asymmetry=_asymmetry(values, readout_error),
                 )
             )
         couplers = [
@@ -255,6 +318,8 @@ class DeviceSnapshot:
             entangler=entangler,
             qubits=tuple(qubits),
             couplers=tuple(sorted(couplers, key=lambda c: c.qubits)),
+            layers=read_layers(document),
+            interactions=read_interactions(document, {tuple(sorted(c.qubits)) for c in couplers}),
         )
 
     @classmethod
@@ -378,6 +443,14 @@ def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Name → value, times in seconds."""
     scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
     return {p["name"]: p["value"] * scale.get(p.get("unit", ""), 1.0) for p in parameters}
+
+
+def _asymmetry(values: Mapping[str, float], readout_error: float) -> float:
+    """Asymmetry of a readout; the mean error stays the one that is stated."""
+    if not {"prob_meas0_prep1", "prob_meas1_prep0"} <= values.keys():
+        return 0.0
+    most = 2 * min(readout_error, 1 - readout_error)
+    return max(-most, min(most, values["prob_meas0_prep1"] - values["prob_meas1_prep0"]))
 
 
 def _some(names: Sequence[str]) -> str:

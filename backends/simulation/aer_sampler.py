@@ -7,6 +7,7 @@ translation to either.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from typing import Literal
 
@@ -17,7 +18,14 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import QuantumError, pauli_error
 
 from backends.devices.snapshot import DeviceSnapshot
-from backends.simulation.noise import Channel, noisy_events
+from backends.simulation.noise import (
+    Channel,
+    Event,
+    noisy_events,
+    readout_asymmetries,
+    replace_outcomes,
+)
+from backends.simulation.noise_models import CALIBRATION, NoiseModel
 from experiments.stabilizer.clifford import Step, steps
 
 Method = Literal["automatic", "stabilizer", "statevector", "density_matrix"]
@@ -29,6 +37,7 @@ def sample(
     shots: int,
     seed: int,
     method: Method = "stabilizer",
+    model: NoiseModel = CALIBRATION,
 ) -> BitArray:
     """Sample a circuit, with the snapshot's noise if there is one.
 
@@ -37,20 +46,27 @@ def sample(
             rotations.
         RuntimeError: if Aer cannot run the circuit.
     """
+    events = noisy_events(tuple(steps(circuit)), snapshot, model=model) if snapshot else ()
     if snapshot is None:
         runnable = _one_register(circuit)
         method = "automatic"
     else:
-        runnable = _noisy_circuit(circuit, snapshot)
+        runnable = _noisy_circuit(events, circuit.num_clbits)
         if any(step.angle for step in steps(circuit)):
             method = "automatic"
     simulator = AerSimulator(method=method, seed_simulator=seed % 2**31)
     result = simulator.run(runnable, shots=shots, memory=True).result()
     if not result.success:
         raise RuntimeError(f"Aer could not run the circuit: {result.status}")
-    return BitArray.from_samples(
+    sampled = BitArray.from_samples(
         [int(shot.replace(" ", ""), 2) for shot in result.get_memory()], circuit.num_clbits
     )
+    asymmetries = readout_asymmetries(events)
+    if not asymmetries:
+        return sampled
+    outcomes = sampled.to_bool_array(order="little")
+    replace_outcomes(outcomes, asymmetries, seed)
+    return BitArray.from_bool_array(outcomes, order="little")
 
 
 def _one_register(circuit: QuantumCircuit) -> QuantumCircuit:
@@ -69,15 +85,14 @@ def _one_register(circuit: QuantumCircuit) -> QuantumCircuit:
     return out
 
 
-def _noisy_circuit(circuit: QuantumCircuit, snapshot: DeviceSnapshot) -> QuantumCircuit:
-    events = noisy_events(tuple(steps(circuit)), snapshot)
+def _noisy_circuit(events: Sequence[Event], num_clbits: int) -> QuantumCircuit:
     number: dict[int, int] = {}
     for event in events:
         if isinstance(event, Channel) or event.name != "barrier":
             for qubit in event.qubits:
                 number.setdefault(qubit, len(number))
     out = QuantumCircuit(len(number))
-    bits = ClassicalRegister(circuit.num_clbits, "bits")
+    bits = ClassicalRegister(num_clbits, "bits")
     out.add_register(bits)
     for event in events:
         if isinstance(event, Channel):
@@ -109,7 +124,7 @@ def _write(out: QuantumCircuit, step: Step, on: list[int]) -> None:
 
 
 def _error(channel: Channel) -> QuantumError:
-    p = channel.probability
+    p = channel.symmetric_part
     if channel.kind == "depolarize":
         paulis = ["".join(letters) for letters in product("IXYZ", repeat=len(channel.qubits))]
         share = p / (len(paulis) - 1)

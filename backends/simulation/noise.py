@@ -7,28 +7,34 @@
 - Every idle of length t is followed by the Pauli twirl of relaxation and dephasing,
   p_X = p_Y = (1 - exp(-t/T1))/4 and p_Z = (1 - exp(-t/T2))/2 - p_X, written as three
   independent flips so that their composition is exact.
-- A readout flips its outcome with the stated (averaged) readout error.
+- A readout is wrong with the stated readout error, with different probabilities for |0> and |1>
+  where the calibration tells them apart. A readout that a condition depends on is wrong with the
+  mean of both: exact where its outcome is a fair coin, as all outcomes of the key are.
 - A reset is as faulty as a readout, because it is one followed by a conditional X.
 
 - Where *refocusing is assumed*, there is no pure dephasing within a pulse train: T2 = 2 T1.
 
-The model has no crosstalk, leakage, coherent error or drift. A real-time condition takes no time
-beyond the readout that it waits for, since calibrations state none.
+That is the calibration as it stands; the bounds of :mod:`backends.simulation.noise_models` change
+the parameters of its channels. No model has leakage or coherent errors. A real-time condition takes
+no time beyond the readout that it waits for, since calibrations state none.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import Literal, NamedTuple
 
+import numpy as np
 import stim
+from numpy.typing import NDArray
 
 from backends.devices.snapshot import DeviceSnapshot, QubitCalibration
-from backends.simulation.schedule import TimedStep, schedule
+from backends.simulation.noise_models import CALIBRATION, NoiseModel
+from backends.simulation.schedule import TimedStep, schedule, total_seconds
 from experiments.stabilizer.arbitrary_input import (
     INPUT_STAGE,
     PREPARE,
@@ -66,12 +72,30 @@ class Channel(NamedTuple):
             follows next.
         qubits: indices of the qubits on which it acts.
         probability: probability of any error.
+        asymmetry: of a ``record``, the probability of reading |1> as 0 less that of reading |0>
+            as 1; ``probability`` is their mean.
     """
 
     cause: Cause
     kind: Literal["depolarize", "x", "y", "z", "record"]
     qubits: tuple[int, ...]
     probability: float
+    asymmetry: float = 0.0
+
+    @property
+    def symmetric_part(self) -> float:
+        """Probability of a flip, of outcomes that the asymmetry does not replace.
+
+        A wrong readout is one of two things: with probability ``abs(asymmetry)`` the outcome is
+        replaced, by 0 if the asymmetry is positive and by 1 if it is negative; otherwise it is
+        flipped with this probability, whatever the state.
+        """
+        replaced = abs(self.asymmetry)
+        if not replaced:
+            return self.probability
+        if replaced >= 1:
+            return 0.0
+        return min(1.0, max(0.0, (self.probability - replaced / 2) / (1 - replaced)))
 
 
 Event = Step | Channel
@@ -90,7 +114,11 @@ def depolarizing_probability(infidelity: float, num_qubits: int) -> float:
 
 
 def idle_channels(
-    qubit: int, seconds: float, calibration: QubitCalibration, refocused_seconds: float = 0.0
+    qubit: int,
+    seconds: float,
+    calibration: QubitCalibration,
+    refocused_seconds: float = 0.0,
+    model: NoiseModel = CALIBRATION,
 ) -> Iterator[Channel]:
     """The Pauli twirl of relaxation and dephasing during an idle, as independent X, Y, Z flips.
 
@@ -99,10 +127,10 @@ def idle_channels(
     With flip factors f_X = f_Y = exp(-t/2T1) and f_Z = exp(-t/T2 + t/2T1), a flip has
     probability (1 - f)/2; their composition is exactly the channel in the docstring of this module.
     """
-    if seconds <= 0 or not calibration.t1_seconds or not calibration.t2_seconds:
+    decay = model.decay_seconds(calibration)
+    if seconds <= 0 or decay is None:
         return
-    t1 = calibration.t1_seconds
-    t2 = min(calibration.t2_seconds, 2 * t1)  # the physical bound; fits may exceed it
+    t1, t2 = decay
     relaxing = -math.expm1(-seconds / (2 * t1)) / 2
     exposed = seconds - refocused_seconds
     if exposed < _ROUNDING_SECONDS:
@@ -120,6 +148,7 @@ def noisy_events(
     causes: Iterable[Cause] = CAUSES,
     *,
     refocusing: bool = False,
+    model: NoiseModel = CALIBRATION,
 ) -> tuple[Event, ...]:
     """Interleave the steps of a compiled circuit with the noise channels of a device.
 
@@ -129,58 +158,142 @@ def noisy_events(
         causes: kinds of noise to include.
         refocusing: whether pulse trains are assumed to refocus all dephasing between their
             pulses, an upper bound; otherwise dephasing is white and pulses only add errors.
+        model: how the channels follow from the calibration.
     """
     if snapshot is None:
         return tuple(operations)
     wanted = set(causes)
+    asked = {bit for step in operations for bit in step.condition}
+    refocusing = refocusing or model.refocusing
+    timed_steps = _scheduled(tuple(operations), snapshot)
+    early = _early_readouts(timed_steps) if model.readout_dephasing else ()
     events: list[Event] = []
-    for timed in schedule(operations, snapshot):
-        if timed.step.name not in _NOISELESS:
-            before = _before(timed, snapshot, refocusing=refocusing)
-            events += [c for c in before if c.cause in wanted and c.probability > 0]
-            events.append(timed.step)
-            after = _after(timed, snapshot)
-            events += [c for c in after if c.cause in wanted and c.probability > 0]
-        else:
-            events.append(timed.step)
+    for timed in timed_steps:
+        step = timed.step
+        if step.name in _NOISELESS:
+            events.append(step)
+            continue
+        before = _idles(timed, snapshot, model, early, refocusing=refocusing)
+        if step.name == "measure":
+            qubit = snapshot.qubits[step.qubits[0]]
+            conditional = not asked.isdisjoint(step.clbits)
+            asymmetry = 0.0 if conditional else model.readout_asymmetry(qubit)
+            error = model.readout_error(qubit)
+            before.append(Channel("readout", "record", step.qubits, error, asymmetry))
+        events += [c for c in before if c.cause in wanted and c.probability > 0]
+        events.append(step)
+        after = _after(step, snapshot, model)
+        events += [c for c in after if c.cause in wanted and c.probability > 0]
     return tuple(events)
 
 
-def _before(timed: TimedStep, snapshot: DeviceSnapshot, *, refocusing: bool) -> list[Channel]:
+@lru_cache(maxsize=8)
+def _scheduled(operations: tuple[Step, ...], snapshot: DeviceSnapshot) -> tuple[TimedStep, ...]:
+    """The schedule, which all noise models of a circuit share."""
+    return schedule(operations, snapshot)
+
+
+class _EarlyReadout(NamedTuple):
+    """A readout that ends before the circuit does."""
+
+    qubit: int
+    start_seconds: float
+    end_seconds: float
+
+
+def _early_readouts(timed_steps: Sequence[TimedStep]) -> tuple[_EarlyReadout, ...]:
+    total = total_seconds(timed_steps)
+    found = (
+        _EarlyReadout(t.step.qubits[0], t.start_seconds, t.start_seconds + t.seconds)
+        for t in timed_steps
+        if t.step.name in ("measure", "reset")
+    )
+    return tuple(one for one in found if total - one.end_seconds > _ROUNDING_SECONDS)
+
+
+def _idles(
+    timed: TimedStep,
+    snapshot: DeviceSnapshot,
+    model: NoiseModel,
+    early: Sequence[_EarlyReadout],
+    *,
+    refocusing: bool,
+) -> list[Channel]:
+    """What happened to the qubits of a step while they waited for it."""
     step = timed.step
     channels: list[Channel] = []
     if step.name == "reset":
         return channels
     in_train = timed.in_train_seconds if refocusing else ()
     for k, (qubit, idle) in enumerate(zip(step.qubits, timed.idle_seconds, strict=False)):
-        if idle:
-            refocused = in_train[k] if in_train else 0.0
-            channels += idle_channels(qubit, idle, snapshot.qubits[qubit], refocused)
-    if step.name == "measure":
-        (qubit,) = step.qubits
-        error = snapshot.qubits[qubit].readout_error
-        channels.append(Channel("readout", "record", (qubit,), error))
+        if not idle:
+            continue
+        refocused = in_train[k] if in_train else 0.0
+        channels += idle_channels(qubit, idle, snapshot.qubits[qubit], refocused, model)
+        if model.interactions:
+            flip = model.interaction_flip(snapshot, qubit, idle)
+            channels.append(Channel("idle", "z", (qubit,), flip))
+        if early:
+            end = timed.start_seconds
+            near = snapshot.neighbours.get(qubit, frozenset())
+            # More than half of the readout must lie within the idle.
+            number = sum(
+                2 * (min(end, one.end_seconds) - max(end - idle, one.start_seconds))
+                > one.end_seconds - one.start_seconds
+                for one in early
+                if one.qubit in near
+            )
+            channels += number * [Channel("idle", "z", (qubit,), model.readout_dephasing)]
     return channels
 
 
-def _after(timed: TimedStep, snapshot: DeviceSnapshot) -> list[Channel]:
-    step = timed.step
+def _after(step: Step, snapshot: DeviceSnapshot, model: NoiseModel) -> list[Channel]:
     # A delay is part of the idle that the next operation ends, and is charged there.
     if step.name in ("measure", "z", "id", "delay"):
         return []
     if step.name == "reset":
-        (qubit,) = step.qubits
-        return [Channel("readout", "x", (qubit,), snapshot.qubits[qubit].readout_error)]
-    return [_gate_channel(snapshot, step.qubits)]
+        error = model.readout_error(snapshot.qubits[step.qubits[0]])
+        return [Channel("readout", "x", step.qubits, error)]
+    return [_gate_channel(snapshot, step.qubits, model)]
 
 
 @lru_cache(maxsize=4096)
-def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...]) -> Channel:
+def _gate_channel(snapshot: DeviceSnapshot, qubits: tuple[int, ...], model: NoiseModel) -> Channel:
     if len(qubits) == 2:
-        error = snapshot.working_couplers[qubits[0], qubits[1]].error
+        error = model.two_qubit_error(snapshot, (qubits[0], qubits[1]))
     else:
-        error = snapshot.qubits[qubits[0]].gate_error
+        error = model.pulse_error(snapshot.qubits[qubits[0]])
     return Channel("gate", "depolarize", qubits, depolarizing_probability(error, len(qubits)))
+
+
+def readout_asymmetries(events: Iterable[Event]) -> dict[int, float]:
+    """Classical bit → asymmetry of its readout, where there is any."""
+    found: dict[int, float] = {}
+    asymmetry = 0.0
+    for event in events:
+        if isinstance(event, Channel):
+            asymmetry = event.asymmetry if event.kind == "record" else asymmetry
+        elif event.name == "measure":
+            found[event.clbits[0]] = asymmetry
+            asymmetry = 0.0
+    return {bit: value for bit, value in found.items() if value}
+
+
+def replace_outcomes(
+    outcomes: NDArray[np.bool_], asymmetries: Mapping[int, float], seed: int
+) -> None:
+    """Replace the outcomes of asymmetric readouts, in place; see :class:`Channel`.
+
+    Args:
+        outcomes: outcomes of readouts with the symmetric part of their errors, shape
+            (shots, classical bits), bool.
+        asymmetries: classical bit → asymmetry of its readout.
+        seed: seed of the draw, independent of other draws with that seed.
+    """
+    draw = np.random.default_rng([seed, 1])
+    for bit, asymmetry in sorted(asymmetries.items()):
+        replaced = draw.random(len(outcomes)) < abs(asymmetry)
+        outcomes[replaced, bit] = asymmetry < 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +308,7 @@ class NoisyCircuit:
         circuit: the stim circuit.
         record_of: classical bit → index of its measurement record.
         law: the outcome law without noise; None without non-Pauli readouts.
+        asymmetries: classical bit → asymmetry of its readout, which is not part of the circuit.
         joint: records of Z_1 Z_k for each qubit k with a non-Pauli readout but the first, then of
             the product of :attr:`NonPauliReadoutLaw.letters` over all of them; empty without such
             readouts.
@@ -204,6 +318,7 @@ class NoisyCircuit:
     record_of: dict[int, int]
     law: NonPauliReadoutLaw | None
     joint: tuple[int, ...]
+    asymmetries: Mapping[int, float] = field(default_factory=dict)
 
 
 def build_noisy_circuit(
@@ -212,6 +327,7 @@ def build_noisy_circuit(
     causes: Iterable[Cause] = CAUSES,
     *,
     refocusing: bool = False,
+    model: NoiseModel = CALIBRATION,
 ) -> NoisyCircuit:
     """Build the stim circuit of a compiled circuit with noise; see :func:`noisy_events`.
 
@@ -221,12 +337,13 @@ def build_noisy_circuit(
     """
     given = find_arbitrary_input(operations)
     if given:
-        events = noisy_events(operations, snapshot, causes, refocusing=refocusing)
+        events = noisy_events(operations, snapshot, causes, refocusing=refocusing, model=model)
         letter = ArbitraryInputLaw.of(operations, given).letter
         return _write_circuit(_replace_input_by_eigenstate(events, given, letter), None)
     law = NonPauliReadoutLaw.of(operations) if find_non_pauli_readouts(operations) else None
     kept = drop_idle_rotations(operations, law.read if law else ())
-    return _write_circuit(noisy_events(kept, snapshot, causes, refocusing=refocusing), law)
+    events = noisy_events(kept, snapshot, causes, refocusing=refocusing, model=model)
+    return _write_circuit(events, law)
 
 
 def _replace_input_by_eigenstate(
@@ -288,7 +405,7 @@ def _write_circuit(events: Sequence[Event], law: NonPauliReadoutLaw | None) -> N
         if isinstance(event, Channel):
             if event.kind == "record":
                 # stim flips the record itself: the state after the measurement is not disturbed.
-                flip_probability = event.probability
+                flip_probability = event.symmetric_part
             else:
                 writer.line(_stim_name(event), on)
         elif event.angle and event.qubits[0] in ancillas and event.qubits[0] not in ancilla_of:
@@ -305,7 +422,7 @@ def _write_circuit(events: Sequence[Event], law: NonPauliReadoutLaw | None) -> N
             *[writer.observe([("Z", qubits[0]), ("Z", other)]) for other in qubits[1:]],
             writer.observe(list(zip(law.letters, qubits, strict=True))),
         )
-    return NoisyCircuit(writer.circuit(), writer.record_of, law, joint)
+    return NoisyCircuit(writer.circuit(), writer.record_of, law, joint, readout_asymmetries(events))
 
 
 def _spare(events: Iterable[Event]) -> Iterator[int]:

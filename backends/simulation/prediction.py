@@ -6,10 +6,15 @@ mechanisms that flip it. stim's error analysis lists the mechanisms; a Walsh-Had
 gives the expectation values of all products of k parities at once. Non-Pauli readouts follow from
 the expectation values of the stabilizers of the state before the rotation
 (:mod:`experiments.stabilizer.non_pauli_readout`).
+
+A readout that is wrong with different probabilities for |0> and |1> shows a + b z for an outcome
+z = ±1, with the asymmetry a and b = 1 - 2 (mean error). So the expectation value of a parity is a
+sum over its products of fewer outcomes too, of which those count that are certain.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -20,6 +25,7 @@ from qiskit.circuit import QuantumCircuit
 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, build_noisy_circuit
+from backends.simulation.noise_models import CALIBRATION, NoiseModel
 from experiments.settings import Check, Setting, products, success_probability
 from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, ideal_outcome_law
 from experiments.stabilizer.clifford import Step, steps
@@ -36,6 +42,7 @@ def predict_setting(
     snapshot: DeviceSnapshot | None,
     *,
     refocusing: bool = False,
+    model: NoiseModel = CALIBRATION,
 ) -> float:
     """The exact probability that a shot of a compiled setting succeeds.
 
@@ -44,12 +51,16 @@ def predict_setting(
     Raises:
         ValueError: if its checks cannot be predicted.
     """
+    operations = tuple(steps(circuit))
     if len(setting.checks) == 1 and _ideal_success(setting) == _COIN:
         # Pauli noise and symmetric readout errors leave a fair coin fair.
-        return _COIN
-    operations = tuple(steps(circuit))
+        read = {s.qubits[0] for s in operations if s.name == "measure"} if snapshot else set()
+        if not snapshot or not any(snapshot.qubits[q].readout_asymmetry for q in read):
+            return _COIN
     try:
-        return predict_success(operations, setting.checks, snapshot, refocusing=refocusing)
+        return predict_success(
+            operations, setting.checks, snapshot, refocusing=refocusing, model=model
+        )
     except ValueError:
         # Computed only now: most settings have certain parities, and the law takes time.
         if not any(_is_coin(setting, check) for check in setting.checks):
@@ -58,7 +69,9 @@ def predict_setting(
     means = [
         0.0
         if _is_coin(setting, product)
-        else 2 * predict_success(operations, (product,), snapshot, refocusing=refocusing) - 1
+        else 2
+        * predict_success(operations, (product,), snapshot, refocusing=refocusing, model=model)
+        - 1
         for product in products(setting.checks)
     ]
     return success_probability(means, len(setting.checks))
@@ -86,6 +99,7 @@ def predict_success(
     causes: Sequence[Cause] = CAUSES,
     *,
     refocusing: bool = False,
+    model: NoiseModel = CALIBRATION,
 ) -> float:
     """The exact probability that a shot passes all checks.
 
@@ -96,6 +110,7 @@ def predict_success(
         snapshot: the calibration; None predicts a perfect device.
         causes: kinds of noise to include.
         refocusing: whether pulse trains are assumed to refocus dephasing.
+        model: how noise follows from the calibration.
 
     Raises:
         ValueError: if a parity is a fair coin even without noise, or there are too many.
@@ -105,9 +120,11 @@ def predict_success(
             f"{len(checks)} parities have 2^{len(checks)} products; an exact prediction takes at "
             f"most {MOST_PARITIES}: choose fewer qubits"
         )
-    noisy = build_noisy_circuit(operations, snapshot, causes, refocusing=refocusing)
+    noisy = build_noisy_circuit(operations, snapshot, causes, refocusing=refocusing, model=model)
     if noisy.law:
         return _non_pauli_success(noisy, noisy.law, checks)
+    if any(bit in noisy.asymmetries for check in checks for bit in check.bits):
+        return _asymmetric_success(noisy, checks)
     bits = [[noisy.record_of[bit] for bit in check.bits] for check in checks]
     means, ideal = product_means(noisy, bits)
     wrong = [k for k, c in enumerate(checks) if ideal[k] != c.parity]
@@ -121,8 +138,22 @@ def _non_pauli_success(
     noisy: NoisyCircuit, law: NonPauliReadoutLaw, checks: Sequence[Check]
 ) -> float:
     (check,) = checks
-    if check.mask & law.mask != law.mask or not law.letters:
-        return 0.5
+    own = [bit for bit in check.bits if law.mask >> bit & 1]
+    others = tuple(bit for bit in check.bits if not law.mask >> bit & 1)
+    # A product of some of the non-Pauli readouts is a coin: only replaced outcomes show in it.
+    mean = math.prod(noisy.asymmetries.get(bit, 0.0) for bit in own)
+    if mean and others:
+        mean *= 2 * _asymmetric_success(noisy, [Check(others, 0)]) - 1
+    if check.parity:
+        mean = -mean
+    if check.mask & law.mask == law.mask and law.letters:
+        kept = math.prod(1 - abs(noisy.asymmetries.get(bit, 0.0)) for bit in check.bits)
+        mean += kept * _non_pauli_mean(noisy, law, check)
+    return (1.0 + mean) / 2.0
+
+
+def _non_pauli_mean(noisy: NoisyCircuit, law: NonPauliReadoutLaw, check: Check) -> float:
+    """Expectation value of a parity that holds all non-Pauli readouts; +1 for the required one."""
     *pairs, product = noisy.joint
     parity = [product, *(noisy.record_of[bit] for bit in check.bits)]
     means, ideal = product_means(noisy, [*([pair] for pair in pairs), parity])
@@ -136,8 +167,92 @@ def _non_pauli_success(
     factor = np.where(odd, 1j * np.sin(first), np.cos(first))
     half = len(means) // 2
     mean = float(np.real(weights * factor) @ means[half:])
-    sign = -1.0 if ideal[-1] != check.parity else 1.0
-    return (1.0 + sign * mean) / 2.0
+    return -mean if ideal[-1] != check.parity else mean
+
+
+def _asymmetric_success(noisy: NoisyCircuit, checks: Sequence[Check]) -> float:
+    """The probability that all checks hold, with asymmetric readout errors.
+
+    With s_i = a_i + b_i z_i for each bit i, it is 2^-k Σ_m ± Π_{i in m} s_i over all products m of
+    the k checks, and Π_{i in m} s_i = Σ_{c in m} Π_{m without c} a_i Π_c b_i E[Π_c z_i]. Here c is
+    any set of bits whose parity is certain without noise. Bits that are in the same of these sets
+    and checks go together, as one.
+    """
+    bits = sorted({bit for check in checks for bit in check.bits})
+    certain = _certain_parities(noisy, bits)
+    members = [*certain, *(set(check.bits) for check in checks)]
+    together: dict[tuple[bool, ...], list[int]] = {}
+    for bit in bits:
+        together.setdefault(tuple(bit in one for one in members), []).append(bit)
+    if max(len(together), len(certain)) > MOST_PARITIES:
+        raise ValueError(
+            f"the checks have {len(together)} bits with asymmetric readout, whose products are too "
+            f"many; an exact prediction takes at most {MOST_PARITIES}: choose fewer qubits"
+        )
+    masks = [0] * len(members)
+    weights = np.zeros(2 ** len(together))
+    for k, signature in enumerate(together):
+        masks = [m | inside << k for m, inside in zip(masks, signature, strict=True)]
+    spanned = _span(masks[len(certain) :])
+    signs = np.ones(1)
+    for check in checks:
+        signs = np.concatenate([signs, -signs if check.parity else signs])
+    np.add.at(weights, spanned, signs)
+    for k, group in enumerate(together.values()):
+        asymmetries = [noisy.asymmetries.get(bit, 0.0) for bit in group]
+        halves = weights.reshape(-1, 2, 2**k)
+        halves[:, 0] += math.prod(asymmetries) * halves[:, 1]
+        halves[:, 1] *= math.prod(1 - abs(a) for a in asymmetries)
+    records = [[noisy.record_of[bit] for bit in sorted(one)] for one in certain]
+    means, ideal = product_means(noisy, records)
+    for k, parity in enumerate(ideal):
+        means.reshape(-1, 2, 2**k)[:, 1] *= 1 - 2 * parity
+    return float(weights[_span(masks[: len(certain)])] @ means) / 2 ** len(checks)
+
+
+def _span(masks: Sequence[int]) -> NDArray[np.int64]:
+    """All products of parities; entry m is that of the parities in the binary digits of m."""
+    found = np.zeros(1, dtype=np.int64)
+    for mask in masks:
+        found = np.concatenate([found, found ^ mask])
+    return found
+
+
+_SURE = 64
+"""Samples beyond the number of bits: a parity that only seems certain has a chance of 2^-64."""
+
+
+def _certain_parities(noisy: NoisyCircuit, bits: Sequence[int]) -> list[set[int]]:
+    """Independent sets of bits whose parity is certain without noise, and that span all such sets.
+
+    They are those whose parity is the same in all of more samples than there are bits.
+    """
+    sampler = noisy.circuit.without_noise().compile_sampler(seed=0)
+    records = [noisy.record_of[bit] for bit in bits]
+    outcomes = sampler.sample(len(bits) + _SURE)[:, records]
+    rows = [
+        int.from_bytes(np.packbits(row, bitorder="little").tobytes(), "little")
+        for row in outcomes ^ outcomes[0]
+    ]
+    pivots: dict[int, int] = {}
+    for row in rows:
+        left = row
+        while left:
+            pivot = left.bit_length() - 1
+            if pivot not in pivots:
+                pivots[pivot] = left
+                break
+            left ^= pivots[pivot]
+    # Each bit without a pivot begins one set; bits with a pivot, the lowest first, complete it.
+    found = []
+    for free in range(len(bits)):
+        if free not in pivots:
+            chosen = 1 << free
+            for pivot in sorted(pivots):
+                if (pivots[pivot] & chosen & ~(1 << pivot)).bit_count() % 2:
+                    chosen |= 1 << pivot
+            found.append({bits[k] for k in range(len(bits)) if chosen >> k & 1})
+    return found
 
 
 def product_means(
@@ -163,13 +278,19 @@ def product_means(
         targets = [stim.target_rec(record - last) for record in records]
         circuit.append("OBSERVABLE_INCLUDE", targets, index)
     logs = np.zeros(2 ** len(parities))
+    negative = np.zeros(2 ** len(parities))
     for error in circuit.detector_error_model(flatten_loops=True):
         if error.type == "error":
             flipped = sum(1 << target.val for target in error.targets_copy())
+            kept = 1.0 - 2.0 * error.args_copy()[0]
             # A mechanism that acts half of the time erases the parity: log 0.
-            logs[flipped] += np.log(max(1.0 - 2.0 * error.args_copy()[0], 1e-300))
-    total = logs.sum()
-    means = np.exp((total - _walsh_hadamard(logs)) / 2.0)
+            logs[flipped] += np.log(max(abs(kept), 1e-300))
+            negative[flipped] += kept < 0
+    means = np.exp((logs.sum() - _walsh_hadamard(logs)) / 2.0)
+    if negative.any():
+        # Mechanisms that act more often than not turn the sign of each parity that they flip.
+        number = np.rint((negative.sum() - _walsh_hadamard(negative)) / 2.0)
+        means *= 1.0 - 2.0 * (number % 2)
     ideal = [int(sum(int(clean[record]) for record in records) & 1) for records in parities]
     return means, ideal
 

@@ -10,13 +10,18 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.devices.snapshot import DeviceSnapshot
-from backends.simulation.noise import build_noisy_circuit
+from backends.simulation.noise import build_noisy_circuit, replace_outcomes
+from backends.simulation.noise_models import CALIBRATION, NoiseModel
 from experiments.stabilizer.clifford import steps
 from experiments.stabilizer.non_pauli_readout import NonPauliReadoutLaw
 
 
 def sample(
-    circuit: QuantumCircuit, snapshot: DeviceSnapshot | None, shots: int, seed: int
+    circuit: QuantumCircuit,
+    snapshot: DeviceSnapshot | None,
+    shots: int,
+    seed: int,
+    model: NoiseModel = CALIBRATION,
 ) -> BitArray:
     """Sample a Clifford circuit, non-Pauli readouts allowed, under the snapshot's noise.
 
@@ -26,7 +31,7 @@ def sample(
     Raises:
         NotClifford: if the circuit is not Clifford up to non-Pauli readouts.
     """
-    noisy = build_noisy_circuit(tuple(steps(circuit)), snapshot)
+    noisy = build_noisy_circuit(tuple(steps(circuit)), snapshot, model=model)
     # stim takes seeds below 2^63.
     records = noisy.circuit.compile_sampler(seed=seed % 2**63).sample(shots)
     # A bit that nothing writes is 0.
@@ -37,6 +42,7 @@ def sample(
         bits = [readout.bit for readout in noisy.law.read]
         draw = np.random.default_rng(seed)
         outcomes[:, bits] ^= _draw_non_pauli_outcomes(records, noisy.law, noisy.joint, draw)
+    replace_outcomes(outcomes, noisy.asymmetries, seed)
     return BitArray.from_bool_array(outcomes, order="little")
 
 

@@ -57,6 +57,9 @@ QUANTUM_BOUND = 2 * math.sqrt(2)
 KEY_ASSUMPTION = "the key's outcomes do not depend on the basis in which the clone is read"
 
 Scenario = Literal["2-1", "2-2", "2-3", "undecrypted"]
+R_FIRST: Scenario = "2-1"
+"""R is read before the clone is decrypted."""
+
 SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 
 _BASES = (("Z", "+"), ("X", "+"), ("Z", "-"), ("X", "-"))
@@ -153,7 +156,7 @@ class ChshPoint(CloningPoint):
     def _setting(self, reference: str, sign: str) -> Setting:
         done = self._done(reference)
         circuit = done.circuit.copy()
-        if self.scenario != "2-1":
+        if self.scenario != R_FIRST:
             add_outcome_bits(circuit)
         (r,), (c,) = (next(x for x in circuit.cregs if x.name == name) for name in "rc")
         if self.scenario in ("2-2", "undecrypted"):
@@ -176,7 +179,7 @@ class ChshPoint(CloningPoint):
             circuit = build_encryption(self.cloning)
             ends = register(circuit, "R")[0], clone_qubit(circuit, self.cloning.clone)
             return DecryptedClone(circuit, *ends)
-        if self.scenario != "2-1":
+        if self.scenario != R_FIRST:
             return build_decrypted_clone(self.cloning)
         circuit = build_encryption(self.cloning)
         (r, _), first = add_outcome_bits(circuit), register(circuit, "R")[0]

@@ -17,7 +17,9 @@ from backends.compiling.compile import (
     CompiledPoint,
     CompiledSetting,
     certified,
+    success_bounds,
     with_elementary_gates,
+    with_predictions,
 )
 from backends.qpy_bytes import from_qpy, to_qpy
 from backends.simulation.prediction import predict_setting
@@ -168,10 +170,13 @@ class _Rebuilding:
             refocused = None
             if self.run.config.compile.decoupling != "none":
                 refocused = predict_setting(setting, compiled, self.run.snapshot, refocusing=True)
+            bounds = success_bounds(setting, compiled, self.run.snapshot)
         except Exception as error:
             self._note("prediction", path, _told(error), "a probability of success")
-            predicted, refocused = self._stored_prediction(stem), None
-        return setting, CompiledSetting(setting, compiled, certificate, predicted, refocused)
+            predicted, refocused, bounds = self._stored_prediction(stem), None, None
+        return setting, CompiledSetting(
+            setting, compiled, certificate, predicted, refocused, bounds
+        )
 
     def _stored_prediction(self, stem: str) -> float:
         entry = self.run.index.get(circuit_name(stem, 0), {})
@@ -235,11 +240,9 @@ class _Rebuilding:
         if not whole:
             return None
         settings = tuple(circuit.compiled for circuit in circuits)
-        value = point.linear_estimator.value
-        predicted = value([one.predicted_success for one in settings])
-        chances = [s.refocused_success for s in settings if s.refocused_success is not None]
-        refocused = value(chances) if len(chances) == len(settings) else None
-        compiled_point = CompiledPoint(settings, predicted, seed, (), refocused=refocused)
+        compiled_point = with_predictions(
+            CompiledPoint(settings, 0.0, seed, ()), point.linear_estimator.value
+        )
         planned = PlannedPoint(point, compiled_point)
         row = in_format(planned_row(self.run.config, planned, repeat), self.run.format)
         made = measured_point(planned, tuple(circuits), row, calibration)
@@ -346,7 +349,9 @@ class _Rebuilding:
         """The row as it should be, in the very digits that stand there where they are right."""
         if row is None or stored is None:
             return row or _row(stored)
-        wanted = row.as_dict()
+        # Rows of an older version lack predictions that came later.
+        later = [name for name in row.of_roles("prediction") if name not in stored]
+        wanted = row.as_dict() | dict.fromkeys(later)
         # Without an index the folder does not say which jobs the counts came from.
         unasked = () if self._has_index else row.of_roles("bookkeeping").keys()
         tolerance = tolerances(row.columns)

@@ -7,7 +7,13 @@ from typing import Literal
 
 from experiments.gates import clones_of
 from experiments.kinds import chsh
-from experiments.kinds.chsh import CLASSICAL_BOUND, QUANTUM_BOUND, Scenario, imperfect_cloner_s
+from experiments.kinds.chsh import (
+    CLASSICAL_BOUND,
+    QUANTUM_BOUND,
+    R_FIRST,
+    Scenario,
+    imperfect_cloner_s,
+)
 from experiments.point import Point
 from experiments.published import SOURCE, UNDECRYPTED_CHSH
 from runner.kinds.contract.decryption import DecryptConfig
@@ -78,6 +84,15 @@ def _assumption(assumed: str) -> str:
     )
 
 
+def _predicted_remark(rows: Sequence[ResultRow]) -> str:
+    if all(row.scenario != R_FIRST for row in rows):
+        return ""
+    return (
+        f"predicted for scenario {R_FIRST} is an upper bound: calibrations do not state what the "
+        "readout of R does to qubits that wait for it"
+    )
+
+
 KIND = ExperimentKind(
     ChshConfig,
     Wording(
@@ -92,4 +107,5 @@ KIND = ExperimentKind(
     curves=_curves,
     footnote=_footnote,
     highest=QUANTUM_BOUND + 0.1,
+    predicted_remark=_predicted_remark,
 )

@@ -146,5 +146,4 @@ KIND = ExperimentKind(
     value_symbol=_symbol,
     marks=_marks,
     # Beyond it the machine's published fidelity no longer witnesses entanglement.
-    largest_published_n=7,
 )

@@ -130,4 +130,6 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         refocused=planned.compiled.refocused,
         comparisons=comparisons,
         assumes=point.assumption,
+        predicted_low=planned.compiled.predicted_low,
+        predicted_high=planned.compiled.predicted_high,
     )

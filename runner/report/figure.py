@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from experiments.published import DEVICE, SOURCE
@@ -34,6 +36,7 @@ _SPREAD = 0.09
 _MOST_TICKS = 20
 _NAMED = 2
 _NARROW = 9
+_BAND_ALPHA = 0.12
 
 
 FIGURES = "figures"
@@ -123,13 +126,17 @@ def _series_labels(keys: Sequence[tuple[str, ...]]) -> list[str]:
     return [", ".join(key[k] for k in varying if key[k]) for key in keys]
 
 
-def _meanings(rows: Sequence[ResultRow]) -> list[tuple[Line2D, str]]:
+def _meanings(rows: Sequence[ResultRow]) -> list[tuple[Artist, str]]:
     """What filled markers, lines and open markers stand for."""
     grey: dict[str, Any] = {"color": "0.35", "ms": 5}
-    meanings = [
+    meanings: list[tuple[Artist, str]] = [
         (Line2D([], [], ls="none", marker="o", **grey), f"{rows[0].backend}, 95 % interval"),
         (Line2D([], [], lw=1, **grey), "predicted from calibration"),
     ]
+    if any(row.predicted_low is not None for row in rows):
+        meanings.append(
+            (Patch(color="0.35", alpha=_BAND_ALPHA, lw=0), "interval of the prediction")
+        )
     if any(row.published is not None for row in rows):
         published = Line2D([], [], ls="none", marker="o", mfc="white", **grey)
         meanings.append((published, f"published, {DEVICE}\n({SOURCE})"))
@@ -163,7 +170,7 @@ def _lowest(rows: Sequence[ResultRow]) -> float:
     values = [
         v
         for r in rows
-        for v in (r.ci_low, r.predicted, r.published, r.noise_floor)
+        for v in (r.ci_low, r.predicted, r.predicted_low, r.published, r.noise_floor)
         if v is not None
     ]
     return min(0.2, min(values) - 0.02)
@@ -199,11 +206,22 @@ def _draw_series(
     once = sorted((row for row in rows if row.repeat == 0), key=position)
     style: dict[str, Any] = {"color": colour, "lw": 1, "alpha": 0.7}
     positions = {position(row) for row in once}
+    bands = [
+        (position(row), row.predicted_low, row.predicted_high)
+        for row in once
+        if row.predicted_low is not None and row.predicted_high is not None
+    ]
+    band: dict[str, Any] = {"color": colour, "alpha": _BAND_ALPHA}
     if len(once) == len(positions) > 1 and axis.names is None:
         axes.plot([position(row) for row in once], [row.predicted for row in once], **style)
+        if bands:
+            at, lows, highs = (list(values) for values in zip(*bands, strict=True))
+            axes.fill_between(at, lows, highs, lw=0, **band)
     else:
         for row in once:
             axes.hlines(row.predicted, position(row) - 0.03, position(row) + 0.03, **style)
+        for x, low, high in bands:
+            axes.vlines(x, low, high, lw=6, **band)
     printed = [row for row in once if row.published is not None]
     if printed:
         axes.errorbar(

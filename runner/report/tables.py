@@ -7,13 +7,18 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from experiments.protocol import DECRYPTION_YIELDS
+from experiments.protocol import DECRYPTION_YIELDS, PREDICTED_WITHOUT
 from experiments.published import DEVICE, SOURCE, is_published_device
 from runner.kinds.registry import kind_of
 from runner.report.columns import Column, plan_columns, result_columns
 from runner.results.rows import NO_STRATEGY, ResultRow
 
 _WIDTH = 200
+PREDICTED = "predicted: exact value under the noise of the calibration snapshot, nothing fitted"
+INTERVAL = (
+    "predicted interval: the same with all that a calibration leaves open (gates in parallel, T2 "
+    "without echo, ZZ, early readouts, drift) at its pessimistic and its optimistic value"
+)
 REFOCUSED = (
     "if refocused: predicted with decoupling assumed perfect (within a pulse train T2 = 2 T1), an "
     "upper bound; 'predicted' counts all dephasing as white, so that pulses only err, a lower bound"
@@ -36,7 +41,8 @@ def result_table(rows: Sequence[ResultRow]) -> str:
 def plan_table(rows: Sequence[ResultRow]) -> str:
     """What would run, without the measured columns."""
     text = _of_rows(plan_columns(rows), rows)
-    return text + REFOCUSED + "\n" if any(r.refocused is not None for r in rows) else text
+    lines = [REFOCUSED] if any(r.refocused is not None for r in rows) else []
+    return "".join(f"{line}\n" for line in [text.rstrip("\n"), *lines, *upper_bounds(rows)])
 
 
 def _of_rows(columns: Sequence[Column], rows: Sequence[ResultRow]) -> str:
@@ -60,8 +66,10 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
     lines = [
         "",
         kind.marks(rows) or wording.marks,
-        "predicted: exact value under the noise of the calibration snapshot, nothing fitted",
+        PREDICTED,
     ]
+    if any(row.predicted_low is not None for row in rows):
+        lines.append(INTERVAL)
     if any(row.refocused is not None for row in rows):
         lines.append(REFOCUSED)
     if footnote := kind.footnote(rows):
@@ -82,6 +90,7 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
         for strategy in dict.fromkeys(row.strategy for row in rows)
         if strategy != NO_STRATEGY
     ]
+    lines += upper_bounds(rows)
     for estimator in dict.fromkeys(row.estimator for row in rows):
         difference = published_difference([r for r in rows if r.estimator == estimator])
         if difference:
@@ -89,26 +98,48 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def upper_bounds(rows: Sequence[ResultRow]) -> list[str]:
+    """What predictions of these rows leave out, where they are upper bounds for that."""
+    remarks: dict[str, str] = {str(key): text for key, text in PREDICTED_WITHOUT.items()}
+    strategies = dict.fromkeys(row.strategy for row in rows if row.strategy in remarks)
+    found = [
+        f"predicted for strategy {strategy} is an upper bound: {remarks[strategy]}"
+        for strategy in strategies
+    ]
+    remark = kind_of(rows[0].experiment).predicted_remark(rows)
+    return [*found, remark] if remark else found
+
+
 def published_difference(rows: Sequence[ResultRow]) -> str:
-    """Mean absolute difference to the published values, on the published device only."""
-    largest_n = kind_of(rows[0].experiment).largest_published_n
+    """How far values and predictions are from the published ones, on the published device only.
+
+    All points count, with the sign of their difference.
+    """
     pairs = [
-        (row.value, row.predicted, row.published)
+        (row, row.value, row.published)
         for row in rows
-        if row.published is not None
-        and row.value is not None
-        and (largest_n is None or row.n <= largest_n)
-        and is_published_device(row.device)
+        if row.published is not None and row.value is not None and is_published_device(row.device)
     ]
     if not pairs:
         return ""
-    value = sum(abs(v - q) for v, _, q in pairs) / len(pairs)
-    predicted = sum(abs(p - q) for _, p, q in pairs) / len(pairs)
-    which = "" if largest_n is None else f" with n <= {largest_n}"
-    return (
-        f"mean |value - published| over {len(pairs)} points{which}: {value:.3f} "
-        f"(of the prediction: {predicted:.3f})"
+    text = (
+        f"less published, over all {len(pairs)} points: value {_mean(v - q for _, v, q in pairs)}, "
+        f"predicted {_mean(row.predicted - q for row, _, q in pairs)}"
     )
+    inside = [
+        row.predicted_low <= q <= row.predicted_high
+        for row, _, q in pairs
+        if row.predicted_low is not None and row.predicted_high is not None
+    ]
+    if inside:
+        text += f"; published within the interval of the prediction: {sum(inside)} of {len(inside)}"
+    return text
+
+
+def _mean(differences: Iterable[float]) -> str:
+    found = list(differences)
+    absolute = sum(map(abs, found)) / len(found)
+    return f"{sum(found) / len(found):+.3f} on average (absolute {absolute:.3f})"
 
 
 def _hands_back(strategy: str) -> str:

@@ -302,6 +302,21 @@ class ResultRow:
         shown=Shown("p of assumption", digits=3),
         default=None,
     )
+    predicted_low: float | None = column(
+        "prediction",
+        "the same with all that the calibration leaves open at its pessimistic value: gates in "
+        "parallel, T2 without echo, drift and more; no value in runs of older versions",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("predicted interval", digits=4, upper="predicted_high"),
+        default=None,
+    )
+    predicted_high: float | None = column(
+        "prediction",
+        "the same at its optimistic value; from predicted_low to predicted_high is the interval "
+        "of the prediction",
+        tolerance=LIBRARY_ROUNDING,
+        default=None,
+    )
     extra: Mapping[str, int | float | str | None] = beside_the_columns(
         default_factory=dict, hash=False
     )

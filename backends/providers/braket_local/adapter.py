@@ -31,7 +31,12 @@ from backends.providers.braket.programs import Dialect, Readout, Writer, program
 from backends.providers.braket.results import in_qiskit_order
 from backends.providers.braket_local.options import BraketLocalOptions, LocalSimulator
 from backends.providers.local_adapter import LocalAdapter
-from backends.simulation.noise import Channel, noisy_events
+from backends.simulation.noise import (
+    Channel,
+    noisy_events,
+    readout_asymmetries,
+    replace_outcomes,
+)
 from experiments.stabilizer.clifford import Step, steps
 
 MOST_QUBITS: Mapping[LocalSimulator, int] = {"braket_sv": 26, "braket_dm": 13, "emulator": 13}
@@ -97,13 +102,20 @@ class BraketLocalAdapter(LocalAdapter):
             return _emulated(circuit, self._capabilities or "", shots, seed)
         source = program_with_noise(circuit, device)
         states = _SeededStates() if self._simulator == "braket_sv" else _SeededMatrices()
-        return _run(Program(source=source), source, states, shots, seed)
+        sampled = _run(Program(source=source), source, states, shots, seed)
+        asymmetries = readout_asymmetries(noisy_events(tuple(steps(circuit)), device))
+        if not asymmetries:
+            return sampled
+        outcomes = sampled.to_bool_array(order="little")
+        replace_outcomes(outcomes, asymmetries, seed)
+        return BitArray.from_bool_array(outcomes, order="little")
 
 
 def program_with_noise(circuit: QuantumCircuit, device: DeviceSnapshot | None) -> str:
     """A circuit for a simulator, with the noise that the snapshot predicts.
 
-    A wrong readout is written as a flip before it: nothing but readouts follows.
+    A wrong readout is written as a flip before it: nothing but readouts follows. Its asymmetry is
+    not part of the program (:func:`~backends.simulation.noise.replace_outcomes`).
 
     Raises:
         DoesNotFit: if Braket cannot express the circuit.
@@ -130,7 +142,7 @@ def program_with_noise(circuit: QuantumCircuit, device: DeviceSnapshot | None) -
 
 def _noise(channel: Channel) -> Iterator[str]:
     on = ", ".join(f"q[{q}]" for q in channel.qubits)
-    p = channel.probability
+    p = channel.symmetric_part
     if channel.kind == "depolarize":
         name = "depolarizing" if len(channel.qubits) == 1 else "two_qubit_depolarizing"
         yield f"#pragma braket noise {name}({p!r}) {on}"

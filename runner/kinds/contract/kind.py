@@ -82,9 +82,10 @@ class ExperimentKind:
         footnote: rows → a line below the table of results; empty for none.
         published_remark: planned rows and their device → a sentence below their comparison with
             published values; empty for none.
+        predicted_remark: rows → a sentence that says for which of them the prediction is an upper
+            bound, and why; empty for none.
         fields: what its points have beside the fields of every result row: each names a key of
             ``Point.parameters`` and says all that tables, exports and comparisons need.
-        largest_published_n: values are compared with published ones up to this n; None for all.
     """
 
     section: type[ExperimentSection]
@@ -100,7 +101,7 @@ class ExperimentKind:
     value_symbol: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     footnote: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     published_remark: Callable[[Sequence[ResultRow], str], str] = _nothing_to_remark
-    largest_published_n: int | None = None
+    predicted_remark: Callable[[Sequence[ResultRow]], str] = _nothing_to_add
     fields: tuple[ResultField, ...] = ()
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ from experiments.stabilizer.clifford import steps
 
 pytestmark = PROTOCOL_COMPILER
 
-DEVICE = load_device("fake_kingston")
+DEVICE = load_device("fake_kingston").with_mean_readout()
 FEW = 3_000
 GHZ_FRAME = GhzPoint(3, strategy="frame", estimator="stabilizers")
 NINE = IteratedPoint(2, (1, 3), 1, strategy="frame")
@@ -263,7 +263,7 @@ def test_a_product_state_is_no_ghz_state():
 
 
 def test_what_is_cloned_must_be_there_before():
-    device = load_device("fake_kingston")
+    device = load_device("fake_kingston").with_mean_readout()
     one = IteratedPoint(2, (1, 1), 1, strategy="frame")
     problem = recognise_instances([s.circuit for s in one.settings()])
     # A layout in which nothing but the order keeps the clone of the clone from being made first.

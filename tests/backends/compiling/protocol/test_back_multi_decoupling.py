@@ -23,7 +23,7 @@ from experiments.stabilizer.clifford import steps
 
 pytestmark = PROTOCOL_COMPILER
 
-DEVICE = load_device("fake_kingston")
+DEVICE = load_device("fake_kingston").with_mean_readout()
 MOVES = 30_000
 POINTS = {
     "ghz": GhzPoint(3, estimator="stabilizers"),

@@ -27,7 +27,7 @@ from experiments.protocol import STRATEGIES, Cloning
 
 pytestmark = PROTOCOL_COMPILER
 
-DEVICE = load_device("fake_kingston")
+DEVICE = load_device("fake_kingston").with_mean_readout()
 GOOD = QubitCalibration(2e-4, 1e-4, 2e-4, 32e-9, 0.01, 2e-6)
 BROKEN = QubitCalibration(None, None, 1.0, 32e-9, 1.0, 2e-6)
 FEW = 4_000
@@ -71,8 +71,8 @@ def complete(size, entangler="cz"):
 
 DEVICES = {
     "kingston": DEVICE,
-    "sherbrooke": load_device("fake_sherbrooke"),
-    "mumbai": load_device("fake_mumbai"),
+    "sherbrooke": load_device("fake_sherbrooke").with_mean_readout(),
+    "mumbai": load_device("fake_mumbai").with_mean_readout(),
     "holes": lattice(6, 6, broken=(8, 21)),
     "directed": lattice(5, 6, entangler="cx"),
     "complete": complete(20),

@@ -46,13 +46,13 @@ def test_scores_agree_with_the_prediction_on_compiled_circuits(
     n, strategy, estimator, device, seed
 ):
     estimator = "parity" if strategy == "witness" else estimator
-    snapshot = load_device(device)
+    snapshot = load_device(device).with_mean_readout()
     for one in compiled(EntanglementPoint(Cloning(n, 1, strategy), estimator), snapshot, seed):
         agree(one, snapshot)
 
 
 def test_all_products_of_ghz_populations_are_scored_more_than_64_at_once():
-    device = load_device("fake_kingston")
+    device = load_device("fake_kingston").with_mean_readout()
     populations, *_ = compiled(GhzPoint(8), device, 3)
     success, losses = setting_score(populations.setting, populations.circuit, device)
     assert len(losses) == 127
@@ -61,7 +61,7 @@ def test_all_products_of_ghz_populations_are_scored_more_than_64_at_once():
 
 @pytest.mark.parametrize("cause", ["gate", "idle", "readout"])
 def test_each_cause_costs_what_a_prediction_with_that_noise_alone_says(cause):
-    device = load_device("fake_kingston")
+    device = load_device("fake_kingston").with_mean_readout()
     one, *_ = compiled(EntanglementPoint(Cloning(4), "parity"), device, 1)
     operations = tuple(steps(one.circuit))
     (losses,) = parity_losses(operations, one.setting.checks, device)
@@ -71,13 +71,13 @@ def test_each_cause_costs_what_a_prediction_with_that_noise_alone_says(cause):
 
 
 def test_a_fair_coin_has_no_finite_loss():
-    device = load_device("fake_kingston")
+    device = load_device("fake_kingston").with_mean_readout()
     operations = [Step("sx", (0,)), Step("measure", (0,), (0,))]
     (losses,) = parity_losses(operations, [Check((0,), 0)], device)
     assert losses.mean == 0
 
 
 def test_a_circuit_that_is_not_native_is_refused():
-    device = load_device("fake_kingston")
+    device = load_device("fake_kingston").with_mean_readout()
     with pytest.raises(DoesNotFit, match="not native"):
         parity_losses([Step("cx", (0, 1))], [], device)

@@ -24,7 +24,7 @@ from experiments.protocol import STRATEGIES, Cloning
 
 pytestmark = PROTOCOL_COMPILER
 
-KINGSTON = load_device("fake_kingston")
+KINGSTON = load_device("fake_kingston").with_mean_readout()
 MOVES = 20_000
 
 
