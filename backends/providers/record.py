@@ -157,6 +157,10 @@ class Provider:
         options: model of its section of the configuration, whose key is the name with ``_`` for
             ``-``: a subclass of :class:`Options` or a pydantic dataclass that forbids unknown
             keys; every option has a default. None for a provider without options.
+        shared_section: key of its section where several providers have the same options there;
+            empty for the name of the provider. A configuration without it says nothing of it.
+        outcome_options: options that change the distribution that shots are drawn from; they
+            are part of the identity of a circuit where they are not the default.
         purpose: what the section does, to follow its key in a message: "says how …".
         problems: what it refuses before anything is asked of it, by path in the configuration.
         run_options: the options that a run stores and is opened with, a JSON document.
@@ -179,6 +183,8 @@ class Provider:
     description: str
     open: Callable[[str | DeviceSnapshot, Mapping[str, Any]], Adapter]
     options: type[Any] | None = None
+    shared_section: str = ""
+    outcome_options: tuple[str, ...] = ()
     purpose: str = ""
     problems: Callable[[RunRequest], Problems] = _no_problems
     run_options: Callable[[RunRequest, RunHome], dict[str, Any]] = _options_alone
@@ -203,6 +209,8 @@ class Provider:
         if self.options is None:
             if self.pins:
                 raise ValueError(f"provider '{self.name}' pins options, but has none")
+            if self.outcome_options or self.shared_section:
+                raise ValueError(f"provider '{self.name}' names options, but has none")
             return
         _require_strict(self.name, self.options)
         if not self.purpose:
@@ -210,11 +218,16 @@ class Provider:
         unknown = set(self.pins) - set(_fields(self.options))
         if unknown:
             raise ValueError(f"provider '{self.name}' has no options {sorted(unknown)} to pin")
+        unknown = set(self.outcome_options) - set(_fields(self.options))
+        if unknown:
+            raise ValueError(
+                f"provider '{self.name}' has no options {sorted(unknown)} to count in identities"
+            )
 
     @property
     def section(self) -> str:
         """Key of its section below ``backend``."""
-        return self.name.replace("-", "_")
+        return self.shared_section or self.name.replace("-", "_")
 
     def default_options(self) -> Any:
         """The options of a run that gives none; None where there are none."""

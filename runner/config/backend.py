@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from backends.providers.record import Provider
+from backends.providers.record import Provider, options_document
 from backends.providers.registry import DEFAULT, built_in, provider_of, providers
 from runner.kinds.contract.strict import Section
 
@@ -33,9 +33,10 @@ class BackendConfig(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused_plugins(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A run says nothing of packages that it does not use."""
+        """A run says nothing of packages and shared sections that it does not use."""
         document: dict[str, Any] = handler(self)
-        kept = {"provider", "device", *(record.section for record in built_in().values())}
+        own = (record.section for record in built_in().values() if not record.shared_section)
+        kept = {"provider", "device", *own}
         return {k: v for k, v in document.items() if k in kept or v is not None}
 
     @property
@@ -52,6 +53,15 @@ class BackendConfig(Section):
         """The options of the provider, defaults filled in; None where it has none."""
         given = self.given(self.record)
         return self.record.default_options() if given is None else given
+
+    @property
+    def outcome_options(self) -> dict[str, Any] | None:
+        """Options that change what shots are drawn from; None where all are at their default."""
+        given, default = (
+            options_document(options) for options in (self.options, self.record.default_options())
+        )
+        names = self.record.outcome_options
+        return {k: given[k] for k in names if given[k] != default[k]} or None
 
     def pinned(self, device: str, pins: Mapping[str, Any]) -> Self:
         """The same section with a device and options that were chosen for it.

@@ -67,8 +67,9 @@ def _request(
 
 def _unused_sections(backend: BackendConfig) -> Problems:
     """Sections of providers that are not used."""
-    for record in providers().values():
-        if record.name != backend.provider and backend.given(record) is not None:
+    others = {r.section: r for r in providers().values() if r.section != backend.record.section}
+    for record in others.values():
+        if backend.given(record) is not None:
             yield (
                 ("backend", record.section),
                 f"'backend.{record.section}' {record.purpose}, but the provider is "

@@ -85,6 +85,7 @@ def circuit_records(
             "calibration": stem,
             "provider": config.backend.provider,
             "device": fingerprint,
+            "backend_options": config.backend.outcome_options,
             "suppression": config.suppression.model_dump(),
             "shots": config.shots,
             "seed": config.seed,

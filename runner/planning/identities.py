@@ -44,6 +44,7 @@ def circuit_identity(
             "setting": label,
             "provider": config.backend.provider,
             "device": fingerprint,
+            "backend_options": config.backend.outcome_options,
             "compile": _described(config.compile, ("strategy", "seeds")),
             "suppression": config.suppression.model_dump(),
             "shots": config.shots,
