@@ -2,7 +2,8 @@
 
 Without shots and without error analysis: each correlator's Pauli string is taken back through the
 circuit (:mod:`~backends.compiling.protocol.core.native.propagation`), which costs microseconds. The
-numbers are those of :mod:`backends.simulation.prediction`, which the tests compare.
+numbers are those of :mod:`backends.simulation.prediction` if readouts are wrong for |0> as often as
+for |1>, which the tests compare; asymmetric readouts count by their mean.
 """
 
 from __future__ import annotations

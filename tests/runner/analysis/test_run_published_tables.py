@@ -23,13 +23,26 @@ def test_tables_compare_predictions_with_what_was_published(invoke: Invoke) -> N
         pytest.approx(row["predicted"] - row["published"]) for row in small["rows"][:2]
     ]
     assert small["mean_absolute_difference"] == pytest.approx(sum(map(abs, differences[:2])) / 2)
+    assert small["mean_difference"] == pytest.approx(sum(differences[:2]) / 2)
+    inside = [
+        row["low_of_layouts"] <= row["published"] <= row["predicted_high"]
+        for row in small["rows"][:2]
+    ]
+    assert [row["inside"] for row in small["rows"]] == [*inside, None]
+    assert small["inside"] == sum(inside)
+    for row in small["rows"]:
+        assert row["low_of_layouts"] <= row["predicted_low"] <= row["predicted"]
+        assert row["predicted"] <= row["predicted_high"]
     assert abs(small["worst_difference"]) == max(map(abs, differences[:2]))
     text = invoke("tables", str(table1), str(table2), *changes, "-o", "experiment.n=2").stdout
     assert "table-1: Extended Data Table I" in text
     assert "0.823" in text
     assert "2.147" in text
-    assert text.splitlines()[-2].split()[:3] == ["table-1", "Fe", "2"]
-    assert text.splitlines()[-1].split()[:3] == ["small", "S", "2"]
+    lines = text[text.index("summary:") :].splitlines()
+    assert lines[2].split()[:3] == ["table-1", "Fe", "2"]
+    assert lines[3].split()[:3] == ["small", "S", "2"]
+    assert "of 4 published values lie within the interval" in lines[4]
+    assert "predicted for scenario 2-1 is an upper bound" in text
 
 
 def test_the_largest_run_that_fits_stands_beside_the_published_one(invoke: Invoke) -> None:

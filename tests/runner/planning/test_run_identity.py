@@ -139,6 +139,7 @@ def test_every_circuit_and_repeat_of_a_run_has_its_own_identity() -> None:
         {"shots": 9},
         {"backend": {"provider": "aer"}},
         {"compile": {"seeds": 5}},
+        {"backend": {"noise": {"model": "layers"}}},
     ],
 )
 def test_what_defines_the_counts_changes_every_identity(change: dict[str, Any]) -> None:
@@ -151,10 +152,28 @@ def test_another_calibration_is_another_circuit() -> None:
     assert not (day | other) & ideal
 
 
-@pytest.mark.parametrize("change", [{"name": "other"}, {"budget": {"usd": 1.0}}, {"repeats": 2}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"budget": {"usd": 1.0}},
+        {"repeats": 2},
+        {"backend": {"noise": {"model": "calibration"}}},
+    ],
+)
 def test_what_does_not_define_the_counts_keeps_identities(change: dict[str, Any]) -> None:
     before = identities(config())
     assert identities(config(**change))[: len(before)] == before
+
+
+def test_the_noise_of_a_simulator_is_said_only_where_it_is_asked_for() -> None:
+    assert "noise" not in config().backend.model_dump(mode="json")
+    asked = config(backend={"noise": {"model": "layers"}})
+    assert asked.backend.model_dump(mode="json")["noise"] == {"model": "layers"}
+    # The identity of this circuit before simulators had an option.
+    point = EntanglementPoint(Cloning(3, 2, "frame"), "parity")
+    found = circuit_identity(config(), point, "ZZ", 0, "f")
+    assert found == "0f82dafff39e45f465e8fbb940e18ac93fa7784ccef61197aeb79263a78531a0"
 
 
 def test_an_identity_does_not_depend_on_the_rest_of_the_sweep() -> None:
