@@ -39,6 +39,10 @@ _NAME = re.compile(r"^(A|[SN][1-9][0-9]*)$")
 class Coalition:
     """A set of qubits that are held together.
 
+    >>> from enclone import Coalition
+    >>> Coalition(3, ("S1", "S2", "S3")).learns()
+    'Y'
+
     Attributes:
         n: signal qubits of the protocol.
         names: ``A``, ``S1`` …, ``N1`` …, in this order.

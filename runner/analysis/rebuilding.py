@@ -34,7 +34,7 @@ from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import CalibrationCircuit, calibrations_of, is_mitigated
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
 from runner.planning.points import PlannedPoint, planned_row, sweep
-from runner.results.formats import in_format
+from runner.results.formats import checks_in_format, in_format
 from runner.results.rows import ResultRow
 from runner.run_folder.archive import (
     MISSING,
@@ -279,6 +279,9 @@ class _Rebuilding:
             lost = isinstance(circuit.shots, CircuitFailure) and "failure" not in entry
             unasked = ["shots", "failure"] if lost else []
             wanted = index_entry(made, circuit)
+            certificate = wanted["certificate"]
+            stored = (entry.get("certificate") or {}).get("checks") or {}
+            certificate["checks"] = checks_in_format(certificate["checks"], stored, self.run.format)
             self.found += mapping_differences(circuit.name, INDEX, entry, wanted, unasked)
 
     def _calibrations(self, points: Sequence[Point]) -> dict[int, ReadoutCalibration]:

@@ -28,7 +28,7 @@ def store_run(
     Raises:
         RunExists: if the store has a run of that id.
     """
-    written_in = run.document["provenance"].get("format", FIRST_FORMAT)
+    written_in = run.document.get("provenance", {}).get("format", FIRST_FORMAT)
     points = [
         PointRecord(
             index=index,
