@@ -1,11 +1,13 @@
 r"""Fidelities from counts, with intervals that are honest near 0 and 1.
 
 Every estimator here is linear in the success probabilities p_k of independent settings:
-F = offset + Σ_k w_k p_k. Counts are binomial, so each p_k has an exact (Clopper–Pearson)
-interval, and the interval of the sum follows by MOVER (method of variance estimates recovery;
-Zou, Huang & Zhang, Comput. Stat. Data Anal. 53, 2008): each setting contributes the square of
-its own distance to its own limit, on the side that matters. With one setting this is the
-Clopper–Pearson interval itself. Normal-theory errors fail near 0 and 1 (docs/statistics.md).
+F = offset + Σ_k w_k p_k. Settings whose shots count alike are pooled, which gives their sum an
+exact interval (:func:`.pooled_interval`): that is all of F for a Bell
+measurement, three stabilizers, a CHSH test and a mean over states. Where there are several such
+groups (GHZ states, tomography), MOVER adds them (method of variance estimates recovery; Zou, Huang
+& Zhang, Comput. Stat. Data Anal. 53, 2008): each group contributes the square of its own distance
+to its own limit, on the side that matters. Normal-theory errors fail near 0 and 1
+(docs/statistics.md tells the coverage that was measured).
 
 Note: the printed variances of arXiv:2602.10695, eqs. 7 and 12, have the sign reversed; the
 variance of a binomial fraction is F(1-F)/N.
@@ -14,12 +16,22 @@ variance of a binomial fraction is F(1-F)/N.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 from scipy.special import betaincinv, stdtrit
 
+from experiments.statistics.intervals import Integers, bounded_mean_interval, pooled_interval
+
 CONFIDENCE = 0.95
+
+IntervalMethod = Literal["mover", "pooled"]
+"""How intervals are found: ``pooled`` as told above, ``mover`` as in runs of format 1."""
+
+_DRAWN_SHARE = 0.9
+"""Share of the error that is left to the draw of settings; the rest is for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +69,15 @@ class Estimate:
             not vanish when every shot succeeds.
         ci_low: lower end of the 95 % interval, not below 0.
         ci_high: upper end of the 95 % interval, not above 1.
+        std_err_of_draw: part of the standard error that a random choice of settings brings, beside
+            the shots; None where none are drawn.
     """
 
     value: float
     std_err: float
     ci_low: float
     ci_high: float
+    std_err_of_draw: float | None = None
 
 
 def clopper_pearson(counts: Counts, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -101,36 +116,118 @@ class LinearEstimator:
         """F at the given success probabilities, one a setting."""
         return self.offset + sum(w * p for w, p in zip(self.weights, probabilities, strict=True))
 
-    def estimate(self, counts: Sequence[Counts], confidence: float = CONFIDENCE) -> Estimate:
-        """F from the counts of the settings, in their order."""
-        fractions = [c.successes / c.shots for c in counts]
-        value = self.value(fractions)
-        below = above = variance = 0.0
-        for weight, fraction, count in zip(self.weights, fractions, counts, strict=True):
+    def estimate(
+        self,
+        counts: Sequence[Counts],
+        confidence: float = CONFIDENCE,
+        method: IntervalMethod = "pooled",
+    ) -> Estimate:
+        """F from the counts of the settings, in their order.
+
+        Args:
+            counts: of the settings.
+            confidence: chance that the interval covers the truth.
+            method: of the interval.
+        """
+        value = self.value([c.successes / c.shots for c in counts])
+        of_shots = [
+            weight**2 * smooth * (1 - smooth) / count.shots
+            for weight, count in zip(self.weights, counts, strict=True)
+            for smooth in ((count.successes + 0.5) / (count.shots + 1),)
+        ]
+        variance, of_draw = sum(of_shots), None
+        if self.sampled:
+            spread = self._variance_of_the_draw(counts)
+            if method == "pooled":
+                # The spread of the drawn settings holds that of their shots already.
+                spread = max(0.0, spread - sum(of_shots[-self.sampled :]))
+                of_draw = math.sqrt(spread)
+            variance += spread
+        limits = self._interval if method == "pooled" else self._interval_by_mover
+        low, high = limits(counts, confidence)
+        return Estimate(
+            value=value,
+            std_err=math.sqrt(variance),
+            std_err_of_draw=of_draw,
+            ci_low=min(self.high, max(self.low, min(low, value))),
+            ci_high=max(self.low, min(self.high, max(high, value))),
+        )
+
+    def _interval(self, counts: Sequence[Counts], confidence: float) -> tuple[float, float]:
+        if not self.sampled:
+            return self._interval_of_sum(range(len(counts)), counts, confidence)
+        first = len(counts) - self.sampled
+        fractions = np.array([c.successes / c.shots for c in counts[first:]])
+        error = 1 - confidence
+        low, high = bounded_mean_interval(fractions, 1 - _DRAWN_SHARE * error)
+        # The drawn settings have equal weights.
+        weight = sum(self.weights[first:])
+        others = self._interval_of_sum(range(first), counts, 1 - (1 - _DRAWN_SHARE) * error)
+        return others[0] + weight * low, others[1] + weight * high
+
+    def _interval_of_sum(
+        self, settings: Sequence[int], counts: Sequence[Counts], confidence: float
+    ) -> tuple[float, float]:
+        """Interval of the offset and the contributions of some settings."""
+        value = self.offset + sum(
+            self.weights[k] * counts[k].successes / counts[k].shots for k in settings
+        )
+        below = above = 0.0
+        for total, successes, shots in self._groups(settings, counts):
+            low, high = pooled_interval(successes, shots, confidence)
+            mean = float(successes.sum() / shots.sum())
+            below += (total * (mean - low)) ** 2
+            above += (total * (high - mean)) ** 2
+        return value - math.sqrt(below), value + math.sqrt(above)
+
+    def _groups(
+        self, settings: Sequence[int], counts: Sequence[Counts]
+    ) -> Iterator[tuple[float, Integers, Integers]]:
+        """Settings whose shots count alike: their weight together, successes and shots.
+
+        A setting that counts against the sum counts for it by its failures.
+        """
+        alike: dict[float, list[int]] = {}
+        for k in settings:
+            if self.weights[k] != 0.0:
+                per_shot = abs(self.weights[k]) / counts[k].shots
+                alike.setdefault(float(f"{per_shot:.9e}"), []).append(k)
+        for members in alike.values():
+            shots = np.array([counts[k].shots for k in members])
+            successes = np.array(
+                [
+                    counts[k].successes
+                    if self.weights[k] > 0
+                    else counts[k].shots - counts[k].successes
+                    for k in members
+                ]
+            )
+            yield sum(abs(self.weights[k]) for k in members), successes, shots
+
+    def _interval_by_mover(
+        self, counts: Sequence[Counts], confidence: float
+    ) -> tuple[float, float]:
+        """MOVER over single settings, as in runs of format 1; too narrow near F = 1."""
+        value = self.value([c.successes / c.shots for c in counts])
+        below = above = 0.0
+        for weight, count in zip(self.weights, counts, strict=True):
+            fraction = count.successes / count.shots
             low, high = clopper_pearson(count, confidence)
             if weight < 0:
                 low, high = high, low
             below += (weight * (fraction - low)) ** 2
             above += (weight * (high - fraction)) ** 2
-            smooth = (count.successes + 0.5) / (count.shots + 1)
-            variance += weight**2 * smooth * (1 - smooth) / count.shots
         if self.sampled:
-            # Variances of the draw of settings and of their shots add up.
-            spread = self._variance_of_the_draw(fractions)
-            limit = float(stdtrit(self.sampled - 1, (1 + confidence) / 2)) ** 2 * spread
-            variance, below, above = variance + spread, below + limit, above + limit
-        return Estimate(
-            value=value,
-            std_err=math.sqrt(variance),
-            ci_low=min(self.high, max(self.low, value - math.sqrt(below))),
-            ci_high=max(self.low, min(self.high, value + math.sqrt(above))),
-        )
+            quantile = float(stdtrit(self.sampled - 1, (1 + confidence) / 2))
+            limit = quantile**2 * self._variance_of_the_draw(counts)
+            below, above = below + limit, above + limit
+        return value - math.sqrt(below), value + math.sqrt(above)
 
-    def _variance_of_the_draw(self, fractions: Sequence[float]) -> float:
+    def _variance_of_the_draw(self, counts: Sequence[Counts]) -> float:
         """Variance of the mean of the drawn settings' contributions, their shots included."""
         drawn = [
-            w * f * self.sampled
-            for w, f in zip(self.weights[-self.sampled :], fractions[-self.sampled :], strict=True)
+            w * (c.successes / c.shots) * self.sampled
+            for w, c in zip(self.weights[-self.sampled :], counts[-self.sampled :], strict=True)
         ]
         mean = sum(drawn) / self.sampled
         return sum((d - mean) ** 2 for d in drawn) / (self.sampled - 1) / self.sampled
