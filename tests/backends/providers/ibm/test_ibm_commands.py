@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from ibm_scene import FEZ, KINGSTON, SMALL
 
+from backends.simulation.readout_calibration import ReadoutCalibration, readout_of
 from runner.cli.commands import main
 from tests.emulators.ibm.faults import Fault
 from tests.emulators.ibm.server import Emulator
@@ -203,6 +204,23 @@ def test_mitigation_runs_in_the_same_job_and_stands_beside_the_measured_value(us
     assert (found["differences"], found["checked"]["counts"]) == ([], 12)
     plain = json.loads(me("run", "c.yaml", "--json").stdout)
     assert {row["mitigated"] for row in plain} == {None}
+
+
+def test_a_calibration_that_tells_nothing_is_told_and_loses_no_value(user, monkeypatch):
+    def useless(circuit, zeros, ones):
+        wrong = dict.fromkeys(readout_of(circuit).values(), (0.5, 0.5))
+        return ReadoutCalibration(wrong, zeros.num_shots)
+
+    monkeypatch.setattr(ReadoutCalibration, "of", useless)
+    me = user()
+    mitigated = ("-o", "suppression.readout_mitigation=mthree", "-o", "shots=500")
+    done = me("run", "c.yaml", "--json", *mitigated, code=4)
+    rows = json.loads(done.stdout)
+    assert all(row["value"] is not None and row["mitigated"] is None for row in rows)
+    assert all("reads 1 in 50.0% of 500 shots" in row["not_mitigated"] for row in rows)
+    assert "points have no mitigated value, beside the value as measured: qubit" in done.stderr
+    assert "not mitigated: qubit" in me("report").stdout
+    assert json.loads(me("verify", "--json").stdout)["differences"] == []
 
 
 @pytest.mark.parametrize(
