@@ -5,7 +5,8 @@ layout it differs by the layout; on another day by the calibration. Causes are n
 first. Each has a variance (a random-effects model), estimated from the sums of squares within the
 groups of each cause, whose expectation values are linear in the variances (Henderson's method 1;
 Searle, Casella & McCulloch, Variance Components, chapter 5). The variance of the shots is known, so
-the innermost cause can be separated from it.
+the innermost cause can be separated from it. So is that of a random draw of settings, which all
+values with the same draw share: it is no part of their spread, and adds to that between draws.
 
 Intervals are generalized confidence intervals (Weerahandi, J. Am. Stat. Assoc. 88, 899 (1993);
 Burdick, Quiroz & Iyer, J. Qual. Technol. 38, 341 (2006)): a sum of squares S with f degrees of
@@ -46,13 +47,27 @@ class Component:
     degrees_of_freedom: int
 
 
+@dataclass(frozen=True)
+class Draw:
+    """What a random choice of settings contributes to values.
+
+    Attributes:
+        std_errs: standard error that it brings to each value, shape (N,).
+        names: name of the choice that each value has, shape (N,): equal names, equal settings.
+    """
+
+    std_errs: Sequence[float]
+    names: Sequence[object]
+
+
 def components(
     values: Sequence[float],
     std_errs: Sequence[float],
     groups: Sequence[tuple[str, Sequence[object]]],
     seed: int = 0,
+    draw: Draw | None = None,
 ) -> list[Component]:
-    """Split the spread of values into nested causes; the shots come last.
+    """Split the spread of values into nested causes; the draw of settings and the shots come last.
 
     Args:
         values: the measured values, shape (N,).
@@ -60,7 +75,8 @@ def components(
         groups: (name, group of each value) of each cause, outermost first; a group holds values in
             which that cause and all outer ones are the same. A cause is left out if each group of
             the next outer cause holds a single group of it, so that the data say nothing about it.
-        seed: seed of the draws from which the intervals are read.
+        seed: seed of the random numbers from which the intervals are read.
+        draw: what a random choice of settings contributes; None if none were drawn.
 
     Raises:
         ValueError: if the lists differ in length or there are fewer than two values.
@@ -75,9 +91,21 @@ def components(
             f"{len(y)} values, {len(shots)} errors: a spread needs at least two values, and as "
             "many errors and groups of each cause as values"
         )
-    model = _Model.of(groups, shots)
+    if draw is not None and not len(draw.std_errs) == len(draw.names) == len(y):
+        raise ValueError(
+            f"{len(y)} values, {len(draw.std_errs)} errors of the draw and {len(draw.names)} names "
+            "of it: each value needs both"
+        )
+    known = np.diag(shots)
+    end = [_known("shots", shots, len(shots))]
+    if draw is not None:
+        of_draw = np.asarray(draw.std_errs, dtype=float)
+        indicator = _indicator(draw.names)
+        known = known + np.outer(of_draw, of_draw) * (indicator @ indicator.T)
+        end.insert(0, _known("draw", of_draw**2, indicator.shape[1]))
+    model = _Model.of(groups, known)
     if not model.names:
-        return [_shots(shots)]
+        return end
     found = np.maximum(model.variances(y), 0.0)
     edges = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     possible = model.pivotal_variances(y, np.random.default_rng(seed))
@@ -88,7 +116,7 @@ def components(
             model.names, found, low, high, model.degrees_of_freedom, strict=True
         )
     ]
-    return [*split, _shots(shots)]
+    return [*split, *end]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,21 +128,21 @@ class _Model:
         degrees_of_freedom: number of independent differences that each cause has.
         forms: quadratic forms Q, each of shape (N, N): y' Q y is the sum of squares of a cause.
         indicators: each of shape (N, groups): 1 where a value belongs to a group of a cause.
-        shots: known variances of the values by shots, shape (N,).
+        known: covariances of the values by shots and the draw of settings, shape (N, N).
     """
 
     names: tuple[str, ...]
     degrees_of_freedom: tuple[int, ...]
     forms: tuple[NDArray[np.float64], ...]
     indicators: tuple[NDArray[np.float64], ...]
-    shots: NDArray[np.float64]
+    known: NDArray[np.float64]
 
     @classmethod
     def of(
-        cls, groups: Sequence[tuple[str, Sequence[object]]], shots: NDArray[np.float64]
+        cls, groups: Sequence[tuple[str, Sequence[object]]], known: NDArray[np.float64]
     ) -> _Model:
         """The model of the causes about which the data say something."""
-        outer = np.full((len(shots), len(shots)), 1 / len(shots))
+        outer = np.full(known.shape, 1 / len(known))
         forms, names, degrees, indicators = [], [], [], []
         for name, labels in _nested(groups):
             indicator = _indicator(labels)
@@ -126,7 +154,7 @@ class _Model:
                 forms.append(mean - outer)
                 indicators.append(indicator)
                 outer = mean
-        return cls(tuple(names), tuple(degrees), tuple(forms), tuple(indicators), shots)
+        return cls(tuple(names), tuple(degrees), tuple(forms), tuple(indicators), known)
 
     def variances(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Estimate the variance of each cause.
@@ -161,16 +189,16 @@ class _Model:
 
     def _solved(self, expected: NDArray[np.float64]) -> NDArray[np.float64]:
         """Variances for which the sums of squares, shape (K, ...), have these expectations."""
-        # E[y' Q y] = Σ σ_k² tr(Q Z_k Z_k') + tr(Q D), D the known variances of the shots.
+        # E[y' Q y] = Σ σ_k² tr(Q Z_k Z_k') + tr(Q D), D the known covariances.
         matrix = np.array([[np.trace(q @ z @ z.T) for z in self.indicators] for q in self.forms])
-        known = np.array([np.trace(q * self.shots) for q in self.forms])
+        known = np.array([np.trace(q @ self.known) for q in self.forms])
         return np.linalg.solve(matrix, (expected.T - known).T)
 
 
-def _shots(variances: NDArray[np.float64]) -> Component:
-    """The component of the shots: known, so without an interval of its own."""
+def _known(cause: str, variances: NDArray[np.float64], number: int) -> Component:
+    """A component that is known, so without an interval of its own."""
     typical = float(np.sqrt(variances.mean()))
-    return Component("shots", typical, typical, typical, len(variances))
+    return Component(cause, typical, typical, typical, number)
 
 
 def _nested(groups: Sequence[tuple[str, Sequence[object]]]) -> list[tuple[str, list[object]]]:

@@ -18,7 +18,7 @@ from runner.analysis.exported_tables import (
 )
 from runner.errors import DamagedFile, ExportError
 from runner.results.fields import COUNT_COLUMNS, TableColumn, csv_text
-from runner.results.rows import columns_of
+from runner.results.tables import columns_of
 from runner.run_folder.archive import circuit_path, read_circuit, read_index, read_shots
 from runner.run_folder.files import read_json, read_rows
 

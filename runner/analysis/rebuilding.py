@@ -23,7 +23,7 @@ from backends.compiling.compile import (
 )
 from backends.qpy_bytes import from_qpy, to_qpy
 from backends.simulation.prediction import predict_setting
-from backends.simulation.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
+from backends.simulation.readout_calibration import LABELS, ReadoutCalibration, calibration_circuits
 from experiments.point import Point
 from experiments.settings import Setting
 from runner.analysis.differences import Difference, agree, mapping_differences, tolerances
@@ -34,7 +34,7 @@ from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import CalibrationCircuit, calibrations_of, is_mitigated
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
 from runner.planning.points import PlannedPoint, planned_row, sweep
-from runner.results.formats import checks_in_format, in_format
+from runner.results.formats import Methods, checks_in_format, in_format, methods_of
 from runner.results.rows import ResultRow
 from runner.run_folder.archive import (
     MISSING,
@@ -77,13 +77,17 @@ def rebuild(
     Args:
         run: the run.
         finished: told how many points are done, and of how many, at first and after each.
+
+    Raises:
+        RunFolderError: if the run has a format that this version does not know.
     """
-    return _Rebuilding(run).rebuilt(finished)
+    return _Rebuilding(run, methods_of(run.format)).rebuilt(finished)
 
 
 @dataclass(eq=False)
 class _Rebuilding:
     run: ArchivedRun
+    methods: Methods
     found: list[Difference] = field(default_factory=list)
     expected: set[str] = field(default_factory=lambda: {*INPUTS, INDEX})
     circuits: set[str] = field(default_factory=set)
@@ -245,7 +249,7 @@ class _Rebuilding:
         )
         planned = PlannedPoint(point, compiled_point)
         row = in_format(planned_row(self.run.config, planned, repeat), self.run.format)
-        made = measured_point(planned, tuple(circuits), row, calibration)
+        made = measured_point(planned, tuple(circuits), row, calibration, self.methods)
         for circuit in circuits:
             self._compare_entry(made, circuit)
         return made

@@ -1,24 +1,27 @@
 """How much a value varies, and why: several runs of the same points, split into causes.
 
-The causes are nested: device, calibration, layout, time, shots. Runs on several devices or with
+The causes are nested: device, calibration, layout, time. The errors by shots, and by the draw of
+GHZ stabilizers that all values of a seed share, are known. Runs on several devices or with
 several calibration files tell of the first two, ``compile.layouts: each`` (or runs with other
 seeds) of the layout, ``repeats`` or a run again of the time.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.statistics.variance import Component, components
+from experiments.statistics.variance import Component, Draw, components
 from runner.errors import RunFolderError
 from runner.report.columns import MISSING, heading, number, point_columns
 from runner.report.tables import filled
 from runner.results.rows import ResultRow
 from runner.run_folder.files import read_json, read_rows
 
+DRAW, SHOTS = "draw", "shots"
 CAUSES = ("device", "calibration", "layout", "time")
 
 
@@ -76,28 +79,39 @@ def spreads(folders: Sequence[Path]) -> list[Spread]:
 
 def _spread(rows: Sequence[tuple[ResultRow, tuple[object, ...]]]) -> Spread:
     values = [row.value or 0.0 for row, _ in rows]
+    of_draw = [row.std_err_of_draw or 0.0 for row, _ in rows]
+    # Runs of one seed draw the same settings.
+    drawn = any(row.std_err_of_draw is not None for row, _ in rows)
     split = components(
         values,
-        [row.std_err or 0.0 for row, _ in rows],
+        [_of_shots(row.std_err or 0.0, draw) for (row, _), draw in zip(rows, of_draw, strict=True)],
         [(cause, [causes[k] for _, causes in rows]) for k, cause in enumerate(CAUSES)],
+        draw=Draw(of_draw, [row.seed for row, _ in rows]) if drawn else None,
     )
     return Spread(rows[0][0].unrepeated(), len(rows), sum(values) / len(values), tuple(split))
+
+
+def _of_shots(std_err: float, of_draw: float) -> float:
+    """The part of a standard error that shots bring."""
+    return math.sqrt(max(0.0, std_err**2 - of_draw**2))
 
 
 def spread_text(found: Sequence[Spread]) -> str:
     """A line for each point: standard deviations by cause, each with its interval."""
     rows = [one.row for one in found]
     names = point_columns(rows)
+    drawn = any(part.cause == DRAW for one in found for part in one.components)
+    known = (DRAW, SHOTS) if drawn else (SHOTS,)
     columns = [
         *names,
-        *map(heading, ("values", "mean", *(f"σ {cause}" for cause in (*CAUSES, "shots")))),
+        *map(heading, ("values", "mean", *(f"σ {cause}" for cause in (*CAUSES, *known)))),
     ]
     lines = [
         [
             *(column.cell(one.row) for column in names),
             str(one.values),
             number(one.mean),
-            *_cells(one.components),
+            *_cells(one.components, known),
         ]
         for one in found
     ]
@@ -107,18 +121,19 @@ def spread_text(found: Sequence[Spread]) -> str:
         f"'{MISSING}': these runs do not tell\n"
         "device: other processors; calibration: other days of one; layout: other places on the "
         "chip; time: the same circuit again; shots: binomial, known\n"
+        + ("draw: the random choice of stabilizers, the same for equal seeds; known\n" * drawn)
     )
 
 
-def _cells(split: Iterable[Component]) -> list[str]:
-    known = {one.cause: one for one in split}
+def _cells(split: Iterable[Component], known: Iterable[str]) -> list[str]:
+    parts = {one.cause: one for one in split}
     cells = []
     for cause in CAUSES:
-        one = known.get(cause)
+        one = parts.get(cause)
         cells.append(
             f"{number(one.std_dev)} ({number(one.ci_low)} … {number(one.ci_high)}, "
             f"df {one.degrees_of_freedom})"
             if one
             else MISSING
         )
-    return [*cells, number(known["shots"].std_dev)]
+    return [*cells, *(number(parts[k].std_dev) if k in parts else MISSING for k in known)]

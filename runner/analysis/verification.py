@@ -17,7 +17,7 @@ from runner.analysis.rebuilding import Rebuilt, rebuild
 from runner.analysis.verified_inputs import input_differences
 from runner.errors import DamagedFile, RunFolderError, printable
 from runner.report.report import presentation
-from runner.results.rows import columns_of, to_csv
+from runner.results.tables import columns_of, to_csv
 from runner.run_folder.archive import MISSING, PROVENANCE, ArchivedRun, read_archive
 from runner.run_folder.files import RESULTS_CSV, maker, read_json
 

@@ -155,7 +155,7 @@ def write_and_show(session: Session, run_id: str, *, as_json: bool, remark: str 
     """Write the run folder, show the table, and end the command as the run stands.
 
     Exits with 0 if every point has its value, 1 if none has, 3 if circuits are still pending, 4 if
-    a part failed.
+    a part failed, or readout errors could not be undone.
     """
     from runner.status import cost_line, next_step
 
@@ -179,3 +179,10 @@ def write_and_show(session: Session, run_id: str, *, as_json: bool, remark: str 
             err=True,
         )
         sys.exit(EXIT_FAILED if missing == len(rows) else EXIT_PARTLY_FAILED)
+    if unmitigated := [row.not_mitigated for row in rows if row.not_mitigated]:
+        click.echo(
+            f"{len(unmitigated)} of {len(rows)} points have no mitigated value, beside the value "
+            f"as measured: {unmitigated[0]}",
+            err=True,
+        )
+        sys.exit(EXIT_PARTLY_FAILED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,13 +12,15 @@ from qiskit.primitives import BitArray
 from backends.adapter import CircuitFailure
 from backends.compiling.certificate import Certificate
 from backends.compiling.compile import CompiledPoint, CompiledSetting
-from backends.simulation.readout_mitigation import Mitigated, ReadoutCalibration, mitigated_value
+from backends.simulation.readout_calibration import ReadoutCalibration, UnusableReadout
+from backends.simulation.readout_mitigation import mitigated_value
 from experiments.settings import Check, Setting
-from experiments.statistics.estimators import CONFIDENCE, Counts, Estimate
+from experiments.statistics.estimators import CONFIDENCE, Counts, Estimate, IntervalMethod
 from runner.config.run_config import run_config
 from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import calibrations, is_mitigated
 from runner.planning.points import PlannedPoint, sweep
+from runner.results.formats import FIRST_FORMAT, Methods, methods_of
 from runner.results.rows import ResultRow
 from runner.store.codec import circuit_from_bytes, unpack_shots
 from runner.store.records import CircuitRecord, ProgramRecord
@@ -71,7 +73,9 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
     A point has a value only if each of its circuits has counts and none of their certificates
     failed. A single point is in memory at a time, beside the programs that repeats share.
     """
-    config = run_config(store.run(run_id).document["resolved"])
+    document = store.run(run_id).document
+    config = run_config(document["resolved"])
+    methods = methods_of(document["provenance"].get("format", FIRST_FORMAT))
     sweep_points = sweep(config)
     calibrated = calibrations(store, run_id) if is_mitigated(config) else {}
 
@@ -92,7 +96,7 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
         )
         planned = PlannedPoint(sweep_points[record.index], compiled)
         row = row_from_dict(record.row)
-        yield measured_point(planned, circuits, row, calibrated.get(row.repeat))
+        yield measured_point(planned, circuits, row, calibrated.get(row.repeat), methods)
 
 
 def measured_point(
@@ -100,6 +104,7 @@ def measured_point(
     circuits: tuple[CollectedCircuit, ...],
     row: ResultRow,
     calibration: ReadoutCalibration | None,
+    methods: Methods,
 ) -> CollectedPoint:
     """Compute the result row of a point from its circuits.
 
@@ -108,13 +113,14 @@ def measured_point(
         circuits: its circuits with their shots, one for each setting, in the estimator's order.
         row: its row before it was measured.
         calibration: calibration of the readout; None without readout mitigation.
+        methods: of the format of the run.
     """
     jobs = sorted({c.job for c in circuits if c.job})
-    if (found := estimate(planned, circuits)) is None:
+    if (found := estimate(planned, circuits, methods.intervals)) is None:
         return CollectedPoint(planned, circuits, row.measured(None, jobs))
     strict = found
     if row.witness_confidence != CONFIDENCE:
-        strict = estimate(planned, circuits, row.witness_confidence) or found
+        strict = estimate(planned, circuits, methods.intervals, row.witness_confidence) or found
     row = row.measured(
         found,
         jobs,
@@ -122,12 +128,15 @@ def measured_point(
         assumption_p=_assumption_p(planned, circuits) if row.assumes else None,
     )
     if row.value is not None and calibration is not None:
-        row = row.mitigated_to(_mitigated(planned, circuits, calibration))
+        row = _mitigated(row, planned, circuits, calibration, methods)
     return CollectedPoint(planned, circuits, row)
 
 
 def estimate(
-    planned: PlannedPoint, circuits: Sequence[CollectedCircuit], confidence: float = CONFIDENCE
+    planned: PlannedPoint,
+    circuits: Sequence[CollectedCircuit],
+    method: IntervalMethod,
+    confidence: float = CONFIDENCE,
 ) -> Estimate | None:
     """The estimate of a point; None if a certificate failed or counts are missing."""
     if planned.certificate == "failed":
@@ -138,7 +147,7 @@ def estimate(
             return None
         successes = circuit.compiled.setting.successes(circuit.shots)
         counts.append(Counts(successes, circuit.shots.num_shots))
-    return planned.point.linear_estimator.estimate(counts, confidence)
+    return planned.point.linear_estimator.estimate(counts, confidence, method)
 
 
 def _assumption_p(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> float | None:
@@ -147,14 +156,24 @@ def _assumption_p(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -
 
 
 def _mitigated(
-    planned: PlannedPoint, circuits: Sequence[CollectedCircuit], calibration: ReadoutCalibration
-) -> Mitigated:
+    row: ResultRow,
+    planned: PlannedPoint,
+    circuits: Sequence[CollectedCircuit],
+    calibration: ReadoutCalibration,
+    methods: Methods,
+) -> ResultRow:
     settings = [
         (circuit.compiled.setting, circuit.compiled.circuit, circuit.shots)
         for circuit in circuits
         if isinstance(circuit.shots, BitArray)
     ]
-    return mitigated_value(planned.point.linear_estimator, settings, calibration)
+    estimator = planned.point.linear_estimator
+    try:
+        value = mitigated_value(estimator, settings, calibration, methods.mitigation)
+    except UnusableReadout as error:
+        # What was measured stands for itself; it must not be lost with the mitigated value.
+        return replace(row, not_mitigated=str(error))
+    return replace(row, mitigated=value.value, mitigated_err=value.std_err)
 
 
 def _compiled_setting(program: ProgramRecord) -> CompiledSetting:

@@ -9,7 +9,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.compiling.certificate import Certificate
-from backends.simulation.readout_mitigation import LABELS, ReadoutCalibration, calibration_circuits
+from backends.simulation.readout_calibration import LABELS, ReadoutCalibration, calibration_circuits
 from runner.config.run_config import RunConfig
 from runner.identity import derived_seed, identity
 from runner.planning.identities import circuit_name

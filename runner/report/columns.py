@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from runner.kinds.registry import kind_of
 from runner.results.fields import ResultField, Role, Shown, Table
-from runner.results.rows import NOT_PLANNED, ResultRow, columns_of
+from runner.results.rows import NOT_PLANNED, ResultRow
+from runner.results.tables import columns_of
 
 MISSING = "-"
 

@@ -20,7 +20,8 @@ from experiments.published import DEVICE, SOURCE
 from runner.kinds.contract.drawing import Axis, Dashes
 from runner.kinds.contract.kind import ExperimentKind
 from runner.kinds.registry import kind_of
-from runner.results.rows import NO_STRATEGY, ResultRow, clone_name, to_csv
+from runner.results.rows import NO_STRATEGY, ResultRow, clone_name
+from runner.results.tables import to_csv
 
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "enclone",  # the same bytes on every run

@@ -76,9 +76,13 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
         lines.append(footnote)
     if any(row.mitigated is not None for row in rows):
         lines.append(
-            "mitigated: the same counts with readout errors undone by mthree, by two calibration "
-            "circuits of the run; ± an upper bound; it may leave the physical range"
+            "mitigated: the same counts with readout errors undone by two calibration circuits of "
+            "the run; ± its standard error or more; it may leave the physical range"
         )
+    lines += [
+        f"not mitigated: {reason}"
+        for reason in dict.fromkeys(row.not_mitigated for row in rows if row.not_mitigated)
+    ]
     if any(row.published is not None for row in rows):
         lines.append(
             f"published: measured on {DEVICE} ({SOURCE}, {wording.published_table}), other "

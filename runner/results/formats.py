@@ -1,11 +1,14 @@
-"""The format of run folders, and what rows of older ones said otherwise."""
+"""The format of run folders: by what methods, and with what rows, older ones were made."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from backends.simulation.readout_mitigation import MitigationMethod
 from experiments.kinds.entanglement import CLASSICAL_FIDELITY
+from experiments.statistics.estimators import IntervalMethod
+from runner.errors import RunFolderError
 from runner.results.rows import ResultRow
 
 FIRST_FORMAT = 1
@@ -15,9 +18,41 @@ FORMAT = 2
 """That of folders that are written now.
 
 1. Every row had a witness threshold, no row was corrected for comparisons or named an assumption,
-   and published errors stood as printed, right or wrong. Certificates had fewer checks.
+   and published errors stood as printed, right or wrong. Certificates had fewer checks. Intervals
+   were by MOVER over single settings, mitigated values by mthree, and no error of a draw stated.
 2. As now.
 """
+
+
+@dataclass(frozen=True)
+class Methods:
+    """The methods by which a run is evaluated, now and whenever it is verified.
+
+    Attributes:
+        intervals: how confidence intervals are found.
+        mitigation: how readout errors are undone where that is asked for.
+    """
+
+    intervals: IntervalMethod = "pooled"
+    mitigation: MitigationMethod = "exact"
+
+
+_METHODS: Mapping[int, Methods] = {FIRST_FORMAT: Methods("mover", "mthree"), FORMAT: Methods()}
+
+
+def methods_of(written_in: int) -> Methods:
+    """The methods of runs of a format.
+
+    Raises:
+        RunFolderError: if this version does not know the format.
+    """
+    if written_in not in _METHODS:
+        raise RunFolderError(
+            f"the run has format {written_in}, and this version knows "
+            f"{', '.join(map(str, _METHODS))}; install the version of enclone that its "
+            "provenance.json names, or a newer one"
+        )
+    return _METHODS[written_in]
 
 
 def in_format(row: ResultRow, written_in: int) -> ResultRow:

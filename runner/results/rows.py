@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from backends.simulation.readout_mitigation import Mitigated
 from experiments.statistics.estimators import CONFIDENCE, Estimate, bits_interval, bits_of_bias
 from runner.results.fields import (
     LIBRARY_ROUNDING,
@@ -19,7 +18,6 @@ from runner.results.fields import (
     Shown,
     beside_the_columns,
     column,
-    csv_text,
     declared_fields,
 )
 
@@ -262,7 +260,10 @@ class ResultRow:
         default=None,
     )
     mitigated_err: float | None = column(
-        "outcome", "upper bound of its standard error", tolerance=SOLVER_ROUNDING, default=None
+        "outcome",
+        "its standard error, the calibration's included; an upper bound where mthree is used",
+        tolerance=SOLVER_ROUNDING,
+        default=None,
     )
     refocused: float | None = column(
         "prediction",
@@ -315,6 +316,18 @@ class ResultRow:
         "the same at its optimistic value; from predicted_low to predicted_high is the interval "
         "of the prediction",
         tolerance=LIBRARY_ROUNDING,
+        default=None,
+    )
+    std_err_of_draw: float | None = column(
+        "outcome",
+        "the part of std_err that the random choice of stabilizers brings, shared by all values "
+        "with the same choice; no value where nothing is drawn, and in runs of format 1",
+        tolerance=SUM_ROUNDING,
+        default=None,
+    )
+    not_mitigated: str | None = column(
+        "outcome",
+        "why there is no mitigated value although it was asked for; no value elsewhere",
         default=None,
     )
     extra: Mapping[str, int | float | str | None] = beside_the_columns(
@@ -370,10 +383,6 @@ class ResultRow:
         extra = {name: blank.pop(name, value) for name, value in self.extra.items()}
         return replace(self, **blank, extra=extra)
 
-    def mitigated_to(self, mitigated: Mitigated) -> ResultRow:
-        """The row with the mitigated value beside the measured one."""
-        return replace(self, mitigated=mitigated.value, mitigated_err=mitigated.std_err)
-
     @property
     def witness_confidence(self) -> float:
         """Level of the interval that must lie above the threshold."""
@@ -405,6 +414,7 @@ class ResultRow:
             std_err=estimate.std_err,
             ci_low=estimate.ci_low,
             ci_high=estimate.ci_high,
+            std_err_of_draw=estimate.std_err_of_draw,
             witnessed=self._witnessed(
                 estimate.ci_low if at_least is None else at_least, assumption_p
             ),
@@ -487,16 +497,3 @@ def _information(estimate: Estimate) -> dict[str, float]:
         "information_low": low,
         "information_high": high,
     }
-
-
-def columns_of(rows: Iterable[ResultRow]) -> tuple[ResultField, ...]:
-    """The columns of a table of these rows: those of every row, then all that are declared."""
-    columns = dict.fromkeys(FIELDS)
-    for row in rows:
-        columns.update(dict.fromkeys(row.declared))
-    return tuple(columns)
-
-
-def to_csv(rows: Sequence[ResultRow]) -> str:
-    """CSV with a header; an empty cell is None, jobs are separated by spaces."""
-    return csv_text(columns_of(rows), [row.as_dict() for row in rows])

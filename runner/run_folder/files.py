@@ -39,7 +39,8 @@ from runner.jobs.collected import CollectedCircuit, CollectedPoint
 from runner.kinds import registry as kinds
 from runner.planning.calibration import CalibrationCircuit
 from runner.results.formats import FORMAT
-from runner.results.rows import ResultRow, to_csv
+from runner.results.rows import ResultRow
+from runner.results.tables import to_csv
 from runner.run_folder.checksums import write_checksums
 
 RESULTS = "results.json"

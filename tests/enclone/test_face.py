@@ -137,6 +137,25 @@ def test_settings_of_a_point_have_seeds_of_their_own() -> None:
     assert enclone.sample(compiled, 200, seed=7) == estimate
 
 
+def test_the_intervals_of_the_example_in_the_readme_cover() -> None:
+    """The very lines, each time with another seed; one seed for three settings covered 0.855."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(
+        r"^point = .*\ncompiled = .*\nestimate = .*seed=7\).*$", text, re.MULTILINE
+    )
+    made, sampled = lines.rsplit("\n", 1)
+    known = {"enclone": enclone}
+    exec(made, known)  # noqa: S102
+    compiled, experiments = known["compiled"], 300
+    held = 0
+    for seed in range(experiments):
+        exec(sampled.replace("seed=7", f"seed={seed}"), known)  # noqa: S102
+        estimate = known["estimate"]
+        held += estimate.ci_low <= compiled.predicted <= estimate.ci_high
+    # Three standard errors of the share.
+    assert held / experiments >= 0.95 - 3 * (0.95 * 0.05 / experiments) ** 0.5
+
+
 def test_the_import_is_light() -> None:
     code = (
         "import sys, enclone; print([m for m in ('qiskit', 'numpy', 'runner') if m in sys.modules])"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.statistics.variance import components
+from experiments.statistics.variance import Draw, components
 
 LAYOUT, TIME, SHOTS = 0.04, 0.02, 0.01
 
@@ -74,3 +74,41 @@ def test_a_cause_that_the_data_cannot_tell_is_left_out():
 def test_too_few_values_are_refused(values, errors):
     with pytest.raises(ValueError, match="at least two values"):
         components(values, errors, [("layout", list(range(len(values))))])
+
+
+def test_a_draw_that_all_values_share_is_no_part_of_their_spread():
+    """Repeats of one draw differ by their shots alone."""
+    rng = np.random.default_rng(20260101)
+    shared = 0.7 + 0.05 * rng.standard_normal()
+    y = shared + 0.01 * rng.standard_normal(40)
+    time, draw, shots = components(
+        list(y), [0.01] * 40, [("time", list(range(40)))], draw=Draw([0.05] * 40, ["seed"] * 40)
+    )
+    assert (draw.cause, draw.std_dev, draw.degrees_of_freedom) == ("draw", pytest.approx(0.05), 1)
+    assert (shots.cause, shots.std_dev) == ("shots", pytest.approx(0.01))
+    assert time.ci_low == 0
+    assert time.std_dev < 0.006
+
+
+def test_draws_of_their_own_are_taken_off_the_spread_between_runs():
+    """Runs of several seeds differ by their draws, which is neither layout nor shots."""
+    estimates = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        labels = np.repeat(np.arange(8), 3)
+        y = 0.7 + np.hypot(LAYOUT, 0.03) * rng.standard_normal(8)[labels]
+        y += SHOTS * rng.standard_normal(len(y))
+        found = components(
+            list(y),
+            [SHOTS] * len(y),
+            [("layout", list(labels))],
+            draw=Draw([0.03] * len(y), list(labels)),
+        )
+        estimates.append(found[0].std_dev ** 2)
+    spread = np.std(estimates) / np.sqrt(len(estimates))
+    assert np.mean(estimates) == pytest.approx(LAYOUT**2, abs=4 * spread)
+
+
+def test_a_draw_needs_an_error_and_a_name_for_each_value():
+    with pytest.raises(ValueError, match="2 values, 1 errors of the draw and 2 names"):
+        components([0.5, 0.6], [0.1, 0.1], [("time", "ab")], draw=Draw([0.1], "ab"))

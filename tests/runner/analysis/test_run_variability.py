@@ -93,3 +93,24 @@ def test_one_value_has_no_spread(invoke: Invoke) -> None:
     result = invoke("variability", "latest")
     assert result.exit_code == 1
     assert "no point was measured twice" in result.stderr
+
+
+def test_the_draw_of_stabilizers_stands_apart_from_shots(invoke: Invoke, tmp_path: Path) -> None:
+    drawn = {"experiment": "ghz", "r": 8, "estimator": "stabilizers", "strategy": "unitary"}
+    rows = [
+        row(**drawn, repeat=k, value=0.8 + k / 1000, std_err=0.05, std_err_of_draw=0.04)
+        for k in range(3)
+    ]
+    run_folder(tmp_path / "runs", "a", rows)
+    parts = {part["cause"]: part for part in spread(invoke, "a")["components"]}
+    assert parts["draw"]["std_dev"] == pytest.approx(0.04)
+    assert parts["draw"]["degrees_of_freedom"] == 1
+    assert parts["shots"]["std_dev"] == pytest.approx(0.03)
+    table = invoke("variability", "a").stdout
+    assert "σ draw" in table
+    assert "draw: the random choice of stabilizers" in table
+
+
+def test_without_a_draw_none_is_shown(invoke: Invoke, tmp_path: Path) -> None:
+    run_folder(tmp_path / "runs", "a", [row(repeat=k) for k in range(2)])
+    assert "draw" not in invoke("variability", "a").stdout

@@ -120,6 +120,22 @@ def test_a_run_of_an_older_version_is_compared_as_far_as_can_be(
     assert verified().exit_code == 1
 
 
+def test_intervals_are_those_of_the_format_that_the_run_states(
+    folder: Path, verified: Verified
+) -> None:
+    assert json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["format"] == 2
+    change_json(folder / "provenance.json", lambda provenance: provenance.update(format=1))
+    told = {row["what"].rpartition(": ")[2] for row in verified().about("results.json")}
+    assert told == {"ci_low", "ci_high"}
+
+
+def test_a_run_of_a_format_to_come_is_refused_in_one_line(invoke: Invoke, folder: Path) -> None:
+    change_json(folder / "provenance.json", lambda provenance: provenance.update(format=3))
+    result = invoke("verify", str(folder))
+    assert result.exit_code == 1
+    assert "the run has format 3, and this version knows 1, 2" in result.stderr
+
+
 def test_a_run_of_a_newer_version_is_one_line_that_names_it(invoke: Invoke, folder: Path) -> None:
     change_json(folder / "resolved.json", lambda resolved: resolved.update(warp=9))
     change_json(folder / "provenance.json", lambda p: p.update(enclone="9.9.9"))
