@@ -3,7 +3,7 @@
 Counts are drawn from known probabilities, and the interval of each draw is asked whether it holds
 the truth. Every estimator is looked at from 20 to 10,000 shots, from chances of one half up to one
 failure in five experiments. Printed as the table of docs/statistics.md. A share that lies below
-0.96 is measured again with ten times as many experiments and another seed, and that is what counts:
+0.96 is measured again with eight times as many experiments and another seed, which is what counts:
 otherwise the lowest of many shares would be the unluckiest.
 """
 
@@ -22,10 +22,11 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 from scipy.stats import binom
 
-from backends.simulation.readout_calibration import ReadoutCalibration, calibration_circuits
+from backends.simulation.readout_calibration import ReadoutCalibration
 from backends.simulation.readout_mitigation import mitigated_value
 from experiments.inputs import PureState
 from experiments.settings import Check, Setting
+from experiments.statistics import intervals
 from experiments.statistics.estimators import (
     BELL_MEASUREMENT,
     CHSH,
@@ -39,7 +40,7 @@ from experiments.statistics.variance import components
 
 SHOTS = (20, 200, 2000, 10_000)
 LEAST = 0.94
-DOUBTFUL, MORE = 0.96, 10
+DOUBTFUL, MORE = 0.96, 8
 STATE = PureState(60.0, 45.0)
 
 Measure = Callable[[int, int], float]
@@ -84,7 +85,7 @@ def cases() -> list[Case]:
             "`process`, unequal",
             LinearEstimator(0.0, (1 / 6,) * 6),
             lambda c: [(1 + c**k) / 2 for k in (1, 1, 2, 2, 4, 4)],
-            part=0.1,
+            part=0.2,
         ),
         Case(
             "`tomography`",
@@ -110,7 +111,7 @@ def cases() -> list[Case]:
 
 def chances(shots: int) -> list[float]:
     """From useless to one failure in five experiments of that many shots."""
-    return sorted({0.5, 0.75, 0.9, 0.97, *(1 - failures / shots for failures in (3, 1, 0.5, 0.2))})
+    return sorted({0.5, 0.9, 0.97, *(1 - failures / shots for failures in (1, 0.2))})
 
 
 def exact_coverage(chance: float, shots: int) -> float:
@@ -132,6 +133,9 @@ def covering(case: Case, chance: float, shots: int) -> Measure:
         size = (experiments, len(probabilities))
         drawn = np.random.default_rng(seed).binomial(shots, probabilities, size)
         # Equal counts have equal intervals.
+        if len({*case.estimator.weights}) == 1:
+            # So have those in another order.
+            drawn.sort(axis=1)
         outcomes, numbers = np.unique(drawn, axis=0, return_counts=True)
         held = 0
         for successes, number in zip(outcomes.tolist(), numbers.tolist(), strict=True):
@@ -140,6 +144,25 @@ def covering(case: Case, chance: float, shots: int) -> Measure:
         return float(held / experiments)
 
     return measure
+
+
+@cache
+def _limits(successes: int, shots: int, low: float, high: float) -> tuple[float, float]:
+    below, above = original_limits(np.array([successes]), np.array([shots]), low, high)
+    return float(below[0]), float(above[0])
+
+
+def limits_once(
+    successes: intervals.Integers, shots: intervals.Integers, low: float, high: float
+) -> tuple[intervals.Floats, intervals.Floats]:
+    """The same limits as those of the module, each computed once: several times faster."""
+    pairs = zip(successes.tolist(), shots.tolist(), strict=True)
+    below, above = zip(*(_limits(k, n, low, high) for k, n in pairs), strict=True)
+    return np.array(below), np.array(above)
+
+
+original_limits = intervals.binomial_limits
+intervals.binomial_limits = limits_once
 
 
 @cache
@@ -178,7 +201,6 @@ def covering_mitigated(bits: int, chance: float, shots: int) -> Measure:
     wrong = np.random.default_rng(bits).uniform(0.005, 0.04, (bits, 2))
     circuit = QuantumCircuit(bits, bits)
     circuit.measure(range(bits), range(bits))
-    zeros, _ = calibration_circuits([circuit])
     setting = Setting("s", circuit, (Check(tuple(range(bits)), 0),))
 
     def read(truth: NDArray[np.bool_], rng: np.random.Generator) -> BitArray:
@@ -189,10 +211,9 @@ def covering_mitigated(bits: int, chance: float, shots: int) -> Measure:
         rng = np.random.default_rng(seed)
         held = 0
         for _ in range(experiments):
-            calibration = ReadoutCalibration.of(
-                zeros,
-                read(np.zeros((shots, bits), dtype=bool), rng),
-                read(np.ones((shots, bits), dtype=bool), rng),
+            found_wrong = rng.binomial(shots, wrong) / shots
+            calibration = ReadoutCalibration(
+                {qubit: (float(a), float(b)) for qubit, (a, b) in enumerate(found_wrong)}, shots
             )
             truth = rng.random((shots, bits)) < 0.5
             truth[:, 0] ^= (truth.sum(axis=1) % 2 == 1) ^ (rng.random(shots) >= chance)
@@ -262,7 +283,7 @@ class Table:
 def main() -> int:
     """Print the tables; 1 if something covers less than 94 %."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--experiments", type=int, default=2000)
+    parser.add_argument("--experiments", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     table = Table(given.experiments, given.seed)
@@ -282,7 +303,7 @@ def main() -> int:
         table.line(
             f"`stabilizers`, {number} drawn, skewed",
             (
-                [table.share(covering_drawn(number, r, n), 0.1) for r in (0.0, 0.02, 0.1, 0.3)]
+                [table.share(covering_drawn(number, r, n), 0.2) for r in (0.0, 0.02, 0.1, 0.3)]
                 for n in SHOTS
             ),
         )
@@ -290,7 +311,7 @@ def main() -> int:
         table.line(
             f"mitigated parity of {bits} bits",
             (
-                [table.share(covering_mitigated(bits, p, n), 0.1) for p in chances(n)[::3]]
+                [table.share(covering_mitigated(bits, p, n), 0.2) for p in chances(n)[::2]]
                 for n in SHOTS
             ),
         )

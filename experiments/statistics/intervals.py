@@ -20,8 +20,8 @@ from scipy.optimize import brentq
 from scipy.signal import fftconvolve
 from scipy.special import betaincinv, gammaln, ndtri, xlog1py, xlogy
 
-SHARE_OF_LIMITS = 5e-4
-"""γ: how often the limits of the single settings may miss the truth."""
+SHARE_OF_LIMITS = 0.02
+"""γ, how often the limits of single settings may miss the truth, by the error allowed on a side."""
 
 _SHORT = 500
 """Below this a direct convolution is faster than Fourier transforms."""
@@ -78,7 +78,7 @@ def pooled_interval(successes: Integers, shots: Integers, confidence: float) -> 
 def _lower_limit(x: Integers, n: Integers, tail: float) -> float:
     """Lower limit of the mean chance; integer arrays of shape (K,)."""
     observed, total = int(x.sum()), int(n.sum())
-    gamma = SHARE_OF_LIMITS if len(x) > 1 else 0.0
+    gamma = SHARE_OF_LIMITS * tail if len(x) > 1 else 0.0
     all_shots, _ = binomial_limits(np.array([observed]), np.array([total]), tail - gamma, 0.5)
     pooled = float(all_shots[0])
     if len(x) == 1 or observed == 0:

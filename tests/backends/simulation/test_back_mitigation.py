@@ -274,6 +274,20 @@ def test_many_checks_take_mthree() -> None:
     assert found.value == mitigated_success(setting, circuit, shots, calibration, "mthree").value
 
 
+def test_more_bits_than_an_integer_holds_are_told_apart() -> None:
+    """70 bits of which one is wrong in each fifth shot."""
+    bits = 70
+    circuit = circuit_on(*range(bits), width=bits)
+    setting = Setting("s", circuit, (Check(tuple(range(bits)), 0),))
+    calibration = ReadoutCalibration(dict.fromkeys(range(bits), (0.001, 0.001)), 10**6)
+    rng = np.random.default_rng(11)
+    truth = np.zeros((5000, bits), bool)
+    truth[:1000, 69] = True
+    shots = read(truth, [(0.001, 0.001)] * bits, rng)
+    found = mitigated_success(setting, circuit, shots, calibration)
+    assert found.value == pytest.approx(0.8, abs=4 * found.of_shots)
+
+
 # --- calibrations that tell nothing
 
 USELESS = {"singular": (0.5, 0.5), "inverted": (0.9, 0.8), "nearly": (0.5, 0.49)}

@@ -105,6 +105,17 @@ def test_intervals_are_at_most_5_percent_wider_than_those_of_mover(
     assert widths["pooled"] <= 1.05 * widths["mover"]
 
 
+@pytest.mark.parametrize("comparisons", [1, 10, 100, 10_000])
+def test_many_comparisons_leave_an_interval(comparisons: int) -> None:
+    """Bonferroni divides the error, and every interval holds the one before."""
+    counts = [Counts(190, 200), Counts(120, 200), Counts(150, 200)]
+    for estimator in (THREE_STABILIZERS, LinearEstimator(-1.0, (1.0, 0.5, 0.5), -1.0, 1.0)):
+        plain = estimator.estimate(counts)
+        strict = estimator.estimate(counts, 1 - 0.05 / comparisons)
+        assert estimator.low < strict.ci_low <= plain.ci_low < plain.value
+        assert plain.value < plain.ci_high <= strict.ci_high < estimator.high
+
+
 def test_a_setting_without_weight_does_not_matter() -> None:
     weighed = LinearEstimator(-0.5, (0.5, 0.0, 0.5, 0.5))
     counts = [Counts(90, 100), Counts(85, 100), Counts(97, 100)]
