@@ -153,12 +153,15 @@ def _limits(successes: int, shots: int, low: float, high: float) -> tuple[float,
 
 
 def limits_once(
-    successes: intervals.Integers, shots: intervals.Integers, low: float, high: float
+    successes: intervals.Integers,
+    shots: intervals.Integers,
+    error_low: float,
+    error_high: float,
 ) -> tuple[intervals.Floats, intervals.Floats]:
     """The same limits as those of the module, each computed once: several times faster."""
     pairs = zip(successes.tolist(), shots.tolist(), strict=True)
-    below, above = zip(*(_limits(k, n, low, high) for k, n in pairs), strict=True)
-    return np.array(below), np.array(above)
+    found = [_limits(k, n, error_low, error_high) for k, n in pairs]
+    return np.array([low for low, _ in found]), np.array([high for _, high in found])
 
 
 original_limits = intervals.binomial_limits
