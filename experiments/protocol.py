@@ -269,7 +269,7 @@ def measure_key(
     return key
 
 
-_TO_Z_AND_X: dict[str, tuple[str, ...]] = {
+TO_Z_AND_X: dict[str, tuple[str, ...]] = {
     "ZX": (),
     "XZ": ("h",),
     "YX": ("sx",),
@@ -292,11 +292,11 @@ def diagonalize_key(
     """
     strings = find_recovery_strings(n, path)
     letters = list(zip(strings["Z"], strings["X"], strict=True))
-    append_gates(circuit, _TO_Z_AND_X["".join(letters[0])], clone)
+    append_gates(circuit, TO_Z_AND_X["".join(letters[0])], clone)
     paired = []
     for qubit, (z, x) in zip(key, letters[1:], strict=True):
         if z != x and "I" not in (z, x):
-            append_gates(circuit, _TO_Z_AND_X[z + x], qubit)
+            append_gates(circuit, TO_Z_AND_X[z + x], qubit)
             paired.append(qubit)
         elif (letter := z if z != "I" else x) != "I":
             append_gates(circuit, _ALONE[letter], qubit)

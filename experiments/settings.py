@@ -62,6 +62,23 @@ def success_probability(expectations: Iterable[float], num_checks: int) -> float
     return (1.0 + sum(expectations)) / 2**num_checks
 
 
+def wrong_parities(checks: Sequence[Check], values: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether each check of each shot is wrong.
+
+    Args:
+        checks: k checks.
+        values: outcomes, shape (shots, bits), bool.
+
+    Returns:
+        Shape (shots, k), bool.
+    """
+    out = np.zeros((len(values), len(checks)), dtype=bool)
+    for k, check in enumerate(checks):
+        parity = np.bitwise_xor.reduce(values[:, list(check.bits)], axis=1)
+        out[:, k] = parity != bool(check.parity)
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class Setting:
     """A circuit to run, and the checks by which a shot of it succeeds.
@@ -71,11 +88,15 @@ class Setting:
         circuit: logical circuit with registers R, A, S, N; barriers labelled with the stage
             that ends there.
         checks: a shot succeeds when every check holds.
+        detectors: parities that are certain without noise and hold neither an outcome of R nor
+            one of the clone, in the circuit that runs: there unused qubits are read too, into
+            bits that follow those of :attr:`circuit`. Empty if they are not read.
     """
 
     label: str
     circuit: QuantumCircuit
     checks: tuple[Check, ...]
+    detectors: tuple[Check, ...] = ()
 
     def successes(self, shots: BitArray) -> int:
         """Number of shots in which every check holds.
@@ -84,11 +105,7 @@ class Setting:
             shots: outcomes of :attr:`circuit`; its array has shape (shots, bytes of a shot), uint8.
         """
         values: NDArray[np.bool_] = shots.to_bool_array(order="little")
-        good = np.ones(values.shape[0], dtype=bool)
-        for check in self.checks:
-            parity = np.bitwise_xor.reduce(values[:, list(check.bits)], axis=1)
-            good &= parity == bool(check.parity)
-        return int(good.sum())
+        return int((~wrong_parities(self.checks, values)).all(axis=1).sum())
 
     def ideal_success(self) -> float:
         """Exact probability of success without noise, from the stabilizer formalism."""

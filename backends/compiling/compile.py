@@ -23,9 +23,10 @@ from backends.compiling.decoupling import insert_pulse_trains
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
 from backends.simulation.noise_models import LAYERS, OPTIMISTIC
+from backends.simulation.decoding import Decoder, ErrorModel
 from backends.simulation.prediction import predict_setting
 from backends.simulation.pulse_trains import Decoupling
-from experiments.settings import Setting
+from experiments.settings import Check, Setting
 from experiments.stabilizer.clifford import Step, early_measurements, steps
 
 Compiler = Literal["stock", "protocol"]
@@ -62,6 +63,8 @@ class CompiledSetting:
         refocused_success: the same with perfect decoupling assumed; None without decoupling.
         success_bounds: the same under the pessimistic and the optimistic noise model
             (:mod:`backends.simulation.noise_models`); None where these are not asked for.
+        error_model: what the calibration knows of errors in it; None if unused qubits are not
+            read.
     """
 
     setting: Setting
@@ -70,6 +73,7 @@ class CompiledSetting:
     predicted_success: float
     refocused_success: float | None = None
     success_bounds: tuple[float, float] | None = None
+    error_model: ErrorModel | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,7 @@ class CompiledPoint:
         predicted_high: its upper end.
         lowest_of_layouts: the lower end for the circuits of the transpiler seed that is predicted
             worst; None where the circuits of other seeds are not known.
+        decoder: how its shots are corrected and post-selected; None if unused qubits are not read.
     """
 
     settings: tuple[CompiledSetting, ...]
@@ -106,6 +111,7 @@ class CompiledPoint:
     predicted_low: float | None = None
     predicted_high: float | None = None
     lowest_of_layouts: float | None = None
+    decoder: Decoder | None = None
 
     @property
     def expected(self) -> float:
@@ -401,10 +407,13 @@ def with_predictions(
 
 
 def certified(
-    logical: QuantumCircuit, compiled: QuantumCircuit, snapshot: DeviceSnapshot | None
+    logical: QuantumCircuit,
+    compiled: QuantumCircuit,
+    snapshot: DeviceSnapshot | None,
+    detectors: Sequence[Check] = (),
 ) -> Certificate:
     """The certificate of a compiled circuit; ``unverified`` if the device may recompile it."""
-    certificate = certify(logical, compiled)
+    certificate = certify(logical, compiled, detectors)
     if snapshot is None or not snapshot.recompiles or certificate.status != "proved":
         return certificate
     return replace(

@@ -26,6 +26,7 @@ from qiskit.circuit import QuantumCircuit
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, build_noisy_circuit
 from backends.simulation.noise_models import CALIBRATION, NoiseModel
+from backends.simulation.walsh_hadamard import walsh_hadamard
 from experiments.settings import Check, Setting, products, success_probability
 from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, ideal_outcome_law
 from experiments.stabilizer.clifford import Step, steps
@@ -286,25 +287,10 @@ def product_means(
             # A mechanism that acts half of the time erases the parity: log 0.
             logs[flipped] += np.log(max(abs(kept), 1e-300))
             negative[flipped] += kept < 0
-    means = np.exp((logs.sum() - _walsh_hadamard(logs)) / 2.0)
+    means = np.exp((logs.sum() - walsh_hadamard(logs)) / 2.0)
     if negative.any():
         # Mechanisms that act more often than not turn the sign of each parity that they flip.
-        number = np.rint((negative.sum() - _walsh_hadamard(negative)) / 2.0)
+        number = np.rint((negative.sum() - walsh_hadamard(negative)) / 2.0)
         means *= 1.0 - 2.0 * (number % 2)
     ideal = [int(sum(int(clean[record]) for record in records) & 1) for records in parities]
     return means, ideal
-
-
-def _walsh_hadamard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Σ_m (-1)^(number of common binary ones of m and k) values[m] for every k.
-
-    Args:
-        values: shape (2^n,), float64; so is what is returned.
-    """
-    out = values.copy()
-    step = 1
-    while step < len(out):
-        pairs = out.reshape(-1, 2, step)
-        out = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1).ravel()
-        step *= 2
-    return out

@@ -162,6 +162,11 @@ class OutcomeLaw:
         """The outcome law of ``circuit`` on |0…0>."""
         return cls.of(steps(circuit), circuit.num_qubits, circuit.num_clbits)
 
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[int, int]]) -> OutcomeLaw:
+        """The law in which some parities, given as (mask, parity), are certain."""
+        return cls(_echelon(rows))
+
     def parity(self, mask: int) -> int | None:
         """The certain parity of the bits in ``mask``, 0 or 1; None if it is a fair coin."""
         parity = 0

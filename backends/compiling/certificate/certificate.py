@@ -17,6 +17,10 @@ from typing import Literal
 from qiskit.circuit import QuantumCircuit
 
 from backends.compiling.certificate.channel import channel_checks
+from backends.compiling.certificate.extra_readouts import (
+    extra_readout_checks,
+    has_extra_readouts,
+)
 from backends.compiling.certificate.law import (
     AXIS_TOLERANCE,
     has_non_pauli_readouts,
@@ -28,6 +32,8 @@ from backends.compiling.certificate.law import (
 from backends.compiling.certificate.protocol import LogicalProtocol
 from backends.compiling.certificate.rounding import radians_rounded_away
 from backends.compiling.certificate.stages import Part, in_order, parts_of
+from backends.compiling.checked.sites import without_extra_readouts
+from experiments.settings import Check
 from experiments.stabilizer.arbitrary_input import find_arbitrary_input, replace_input_by_eigenstate
 from experiments.stabilizer.clifford import NotClifford, Step, resources, steps
 
@@ -79,7 +85,9 @@ def two_qubit_layers(operations: Sequence[Step]) -> int:
     return max(depth.values(), default=0)
 
 
-def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
+def certify(
+    logical: QuantumCircuit, compiled: QuantumCircuit, detectors: Sequence[Check] = ()
+) -> Certificate:
     """Prove that ``compiled`` is ``logical``, stage by stage.
 
     Checks, each exact:
@@ -108,15 +116,31 @@ def certify(logical: QuantumCircuit, compiled: QuantumCircuit) -> Certificate:
     - ``angles``: all that was rounded away in angles adds up to nothing.
     - ``outcome law``: all outcomes have the same joint distribution.
 
+    Where the compiled circuit reads unused qubits too, all this is proved of the circuit without
+    these readouts, and:
+
+    - ``only unused qubits are read beside``: nothing that the logical circuit reads, no R, no
+      clone and no lost qubit; and nothing else is done after the readouts of the protocol.
+    - ``detectors hold nothing of R and the clone``: but outcomes of the key and of unused qubits.
+    - ``detectors are certain``: whatever the input is.
+
     Args:
         logical: circuit with labelled barriers, in which the names of noise registers, and of no
             others, begin with N.
-        compiled: the circuit for the device, with the same classical bits.
+        compiled: the circuit for the device, with the same classical bits; unused qubits may be
+            read into a register of their own.
+        detectors: parities of its outcomes that tell of errors.
     """
     wanted = list(steps(logical))
     try:
         found = list(steps(compiled))
-        checks = tuple(_all_checks(logical, wanted, found))
+        plain = compiled
+        if has_extra_readouts(logical, compiled):
+            plain, _ = without_extra_readouts(compiled) or (compiled, compiled)
+        checks = tuple(_all_checks(logical, wanted, list(steps(plain))))
+        if plain is not compiled or detectors:
+            extra = extra_readout_checks(logical, compiled, plain, detectors)
+            checks = (*checks, *extra)
         rounded = radians_rounded_away(compiled) <= _ROUNDED_RADIANS
     except NotClifford as reason:
         flat = [i for i in compiled.data if i.operation.name != "barrier"]
