@@ -22,8 +22,8 @@ from backends.compiling.clifford_passes import clifford_optimization, native_gat
 from backends.compiling.decoupling import insert_pulse_trains
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.noise_models import LAYERS, OPTIMISTIC
 from backends.simulation.decoding import Decoder, ErrorModel
+from backends.simulation.noise_models import LAYERS, OPTIMISTIC
 from backends.simulation.prediction import predict_setting
 from backends.simulation.pulse_trains import Decoupling
 from experiments.settings import Check, Setting

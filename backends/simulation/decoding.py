@@ -20,7 +20,7 @@ used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -51,6 +51,8 @@ _ERASED = 1e-300
 """Stands for the factor 0 of a mechanism that acts half of the time."""
 _EQUAL = 1e-9
 """Trusts that differ by less are equal: they are exact up to rounding."""
+_SURE = 64
+"""Shots in which an outcome that is a coin is the same with a chance of 2^-63."""
 _NEVER = 1e-13
 """Probabilities below are rounding of the transform."""
 
@@ -369,10 +371,11 @@ def build_error_model(
     for index, (check, records) in enumerate(zip(setting.checks, observables, strict=True)):
         ideal = sum(int(clean[record]) for record in records) & 1
         wrong |= (ideal ^ check.parity) << index
+    mechanisms = _mechanisms(found, _replaced_outcomes(noisy, setting))
     return ErrorModel(
         len(setting.detectors),
         len(observables),
-        _mechanisms(found),
+        mechanisms,
         tuple(corrections),
         wrong,
         contrast,
@@ -393,9 +396,28 @@ def _observables(noisy: NoisyCircuit, checks: Sequence[Check]) -> tuple[list[lis
     return [[*found[0], *noisy.joint]], float(np.cos(law.signed_radians[0]))
 
 
-def _mechanisms(model: stim.DetectorErrorModel) -> tuple[Mechanism, ...]:
-    """The errors of a model, those that flip the same merged into one."""
+def _replaced_outcomes(noisy: NoisyCircuit, setting: Setting) -> Iterator[Mechanism]:
+    """Asymmetric readouts as flips: an outcome that is replaced by 0 or 1 is wrong half of the time.
+
+    Where outcomes of several asymmetric readouts have a certain parity, they are wrong together:
+    that is left out, since it goes with the product of their asymmetries.
+    """
+    clean = noisy.circuit.without_noise().compile_sampler(seed=0).sample(_SURE)
+    for bit, asymmetry in sorted(noisy.asymmetries.items()):
+        values = set(clean[:, noisy.record_of[bit]].tolist())
+        wrong = 0.5 if len(values) > 1 else float(values == {asymmetry > 0})
+        detectors = sum(1 << k for k, one in enumerate(setting.detectors) if bit in one.bits)
+        observables = sum(1 << k for k, one in enumerate(setting.checks) if bit in one.bits)
+        yield Mechanism(abs(asymmetry) * wrong, detectors, observables)
+
+
+def _mechanisms(
+    model: stim.DetectorErrorModel, others: Iterable[Mechanism]
+) -> tuple[Mechanism, ...]:
+    """The errors of a model and others, those that flip the same merged into one."""
     found: dict[tuple[int, int], float] = {}
+    for one in others:
+        _merge(found, (one.detectors, one.observables), one.probability)
     for error in model:
         if error.type != "error":
             continue
