@@ -397,7 +397,7 @@ def _observables(noisy: NoisyCircuit, checks: Sequence[Check]) -> tuple[list[lis
 
 
 def _replaced_outcomes(noisy: NoisyCircuit, setting: Setting) -> Iterator[Mechanism]:
-    """Asymmetric readouts as flips: an outcome that is replaced by 0 or 1 is wrong half of the time.
+    """Asymmetric readouts as flips: an outcome that is replaced is wrong half of the time.
 
     Where outcomes of several asymmetric readouts have a certain parity, they are wrong together:
     that is left out, since it goes with the product of their asymmetries.
