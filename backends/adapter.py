@@ -76,8 +76,60 @@ class Doubtful(ProviderError):
     """The call may have had its effect: look by tag before sending again."""
 
 
+class Declined(Doubtful):
+    """The provider answered no, but the call had reached it: look by tag before believing it.
+
+    Services have answered 401, 409 and 429 for jobs that they had made. If no job bears the tag,
+    the answer is believed: nothing was made.
+
+    Attributes:
+        again: whether the same call may be sent again later, as after too many calls.
+        retry_after_seconds: how long the provider asks to wait; None where it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        remedy: str = "",
+        again: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.again = again
+        self.retry_after_seconds = retry_after_seconds
+
+
 class UnknownJob(ProviderError):
-    """The provider has no job of that id."""
+    """The provider has no job of that id.
+
+    Only an answer about the job itself says so. A file that is missing, a listing that cannot be
+    found or an answer that is not for this account is not this: those are :class:`Unavailable`,
+    :class:`Unreadable` and :class:`Unusable`.
+    """
+
+
+class Unreadable(ProviderError):
+    """The results of a finished job came, or should have, but cannot be read.
+
+    Attributes:
+        answer: the answer as it came; None if there was none.
+        where: where the provider keeps it, in words; empty if that is not known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        remedy: str = "",
+        answer: bytes | None = None,
+        where: str = "",
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.answer = answer
+        self.where = where
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +288,17 @@ class Adapter(Protocol):
         """
 
     def limits(self) -> Limits:
-        """What one job may hold. Raises nothing."""
+        """What one job may hold. Raises nothing.
+
+        An adapter that :class:`NeedsDevice` may state usual numbers until the device is there.
+        """
 
     def submit(self, job: Job) -> str:
         """Send a job; return the provider's id of it.
 
         Raises:
-            Refused: no job was made.
+            Refused: no job was made, for certain: the call was not sent, or not read.
+            Declined: the call was sent and answered with a refusal.
             Doubtful: a job may have been made.
         """
 
@@ -268,6 +324,7 @@ class Adapter(Protocol):
 
         Raises:
             UnknownJob: if there is no such job.
+            Unreadable: if they came and cannot be read.
             ProviderError: if the results cannot be had.
         """
 
@@ -302,6 +359,39 @@ class Explains(Protocol):
         """Why a job failed or was cancelled, in the provider's words; empty if it gives none.
 
         Raises:
+            ProviderError: if the provider cannot be asked.
+        """
+
+
+@runtime_checkable
+class NeedsDevice(Protocol):
+    """An adapter that follows jobs without its device, and needs the device to send some.
+
+    Jobs outlive devices: one may be retired, closed or changed while its jobs wait.
+    """
+
+    def require_device(self) -> None:
+        """Reach for the device, so that limits and forecasts are its own.
+
+        Raises:
+            BackendError: if it cannot be had.
+        """
+
+
+@runtime_checkable
+class Compares(Protocol):
+    """An adapter that can tell whether a job is the one that was sent."""
+
+    def differences(self, job_id: str, job: Job) -> Sequence[str]:
+        """How a job at the provider differs from what was sent, in words; empty if it does not.
+
+        Args:
+            job_id: the provider's id of a job.
+            job: what was sent. Its tag, its circuits and their shots are compared, as far as the
+                provider tells.
+
+        Raises:
+            UnknownJob: if there is no such job.
             ProviderError: if the provider cannot be asked.
         """
 

@@ -249,6 +249,10 @@ class Session:
         """Whether nothing is left to send or to fetch."""
         return not self.store.tally(run_id).open and not self.store.submissions(run_id, OPEN)
 
+    def has_lost(self, run_id: str) -> bool:
+        """Whether a job was given up that may be there after all."""
+        return bool(self.store.submissions(run_id, ("lost",)))
+
     def manager(
         self,
         run_id: str,
@@ -260,7 +264,11 @@ class Session:
         from runner.jobs.manager import JobManager
 
         return JobManager(
-            self.store, adapter or self.adapter(run_id), notify=notify, on_tally=on_tally
+            self.store,
+            adapter or self.adapter(run_id),
+            notify=notify,
+            on_tally=on_tally,
+            answers=self.runs / ".unread" / run_id,
         )
 
     def work(

@@ -13,8 +13,10 @@ from qiskit.primitives import BitArray
 from backends.adapter import (
     Adapter,
     Checks,
+    Compares,
     Explains,
     Job,
+    NeedsDevice,
     Pins,
     ProviderError,
     Quote,
@@ -65,12 +67,18 @@ def check_device(subject: Subject) -> None:
         require(getattr(limits, name) >= 1, f"limits().{name} is {getattr(limits, name)}")
     for name in ("listing_lag_seconds", "poll_seconds"):
         require(getattr(limits, name) >= 0, f"limits().{name} is {getattr(limits, name)}")
-    again = subject.reopen(adapter, jobs_sent=False).snapshot()
-    first = adapter.snapshot()
+    reopened = subject.reopen(adapter, jobs_sent=False)
+    again, first = reopened.snapshot(), adapter.snapshot()
     require(
         (first and first.fingerprint) == (again and again.fingerprint),
         "a run that goes on must keep the calibration that it was planned with",
     )
+    if isinstance(reopened, NeedsDevice):
+        reopened.require_device()
+        require(
+            reopened.limits() == limits,
+            f"a run that goes on has limits {reopened.limits()} with its device, not {limits}",
+        )
 
 
 def check_bit_order(subject: Subject) -> None:
@@ -154,6 +162,14 @@ def check_exactly_once(subject: Subject) -> None:
     subject.results(adapter, job_id)
     found = subject.listed(adapter, job.tag, 1)
     require(found == [job_id], f"the job '{job_id}' was sent once, but its tag finds {found}")
+    if isinstance(adapter, Compares):
+        told = list(adapter.differences(job_id, job))
+        require(told == [], f"the job '{job_id}' is what was sent, but differs: {told}")
+        other = Job("elsewhere-9", job.token, job.requests)
+        require(
+            bool(adapter.differences(job_id, other)),
+            f"the job '{job_id}' has tag '{job.tag}' and must differ from one with another",
+        )
     again = adapter.submit(job)
     known = {job_id, again}
     found = subject.listed(adapter, job.tag, len(known))

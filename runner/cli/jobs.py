@@ -76,10 +76,10 @@ def resume(run: str, out: str | None, timeout: float | None, as_json: bool) -> N
     session = _session(out)
     run_id = session.find(run)
     remark = ""
-    if not session.is_over(run_id):
-        adapter = session.adapter(run_id)
-        _work(session, run_id, adapter, until=_until(timeout))
-        remark = _remark(adapter)
+    with _needed(session, run_id) as adapter:
+        if adapter is not None:
+            _work(session, run_id, adapter, until=_until(timeout))
+            remark = _remark(adapter)
     write_and_show(session, run_id, as_json=as_json, remark=remark)
 
 
@@ -93,8 +93,9 @@ def collect(run: str, out: str | None, as_json: bool) -> None:
     session = _session(out)
     run_id = session.find(run)
     try:
-        if not session.is_over(run_id):
-            _work(session, run_id, session.adapter(run_id), wait=False, send=False)
+        with _needed(session, run_id) as adapter:
+            if adapter is not None:
+                _work(session, run_id, adapter, wait=False, send=False)
     except RunIsBusy:
         click.echo("another process works on this run; this is what it has stored", err=True)
     write_and_show(session, run_id, as_json=as_json)
@@ -224,13 +225,17 @@ def _work(
 
 def _follow(session: Session, run_id: str, until: float | None) -> None:
     """Wait for the end of a run that this process or another works on."""
+    with _needed(session, run_id) as adapter:
+        if adapter is not None:
+            _look_on(session, run_id, adapter, until)
+
+
+def _look_on(session: Session, run_id: str, adapter: Adapter, until: float | None) -> None:
     from runner.store.locking import RunIsBusy
 
-    if session.is_over(run_id):
-        return
     store = session.store
     with _resumable(run_id), following() as (tell, show):
-        manager = session.manager(run_id, tell, show)
+        manager = session.manager(run_id, tell, show, adapter)
         told = False
         while True:
             try:
@@ -245,6 +250,27 @@ def _follow(session: Session, run_id: str, until: float | None) -> None:
             if until is not None and time.time() >= until:
                 return
             time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def _needed(session: Session, run_id: str) -> Iterator[Adapter | None]:
+    """The provider of a run, if there is anything to ask of it.
+
+    Where all that could be asked for is a job that was given up, a provider that cannot be reached
+    is said and ends nothing.
+    """
+    from backends.errors import BackendError
+
+    over = session.is_over(run_id)
+    if over and not session.has_lost(run_id):
+        yield None
+        return
+    try:
+        yield session.adapter(run_id)
+    except BackendError as error:
+        if not over:
+            raise
+        click.echo(f"{error}; jobs that were lost are not looked for", err=True)
 
 
 @contextmanager

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
+LONGEST_ASKED_SECONDS = 900.0
+"""Longest wait that a provider may ask for; one that names a day far away is asked sooner."""
+
+LONGEST_POLL_SECONDS = 900.0
+"""Longest pace that a provider may set for questions about a job."""
 
 
 @dataclass
@@ -29,7 +34,7 @@ class Backoff:
         self.failures = 0
         self.not_before = now + self.shortest_seconds
 
-    def failed(self, now: float, asked_to_wait_seconds: float | None = None) -> None:
+    def failed(self, now: float, asked_to_wait_seconds: float | None = None) -> float:
         """Schedule the next query; the wait doubles with each consecutive failure.
 
         Jitter spreads the queries of clients that failed together.
@@ -37,8 +42,14 @@ class Backoff:
         Args:
             now: seconds since 1970.
             asked_to_wait_seconds: shortest wait that the provider demands; None if it names none.
+
+        Returns:
+            How long to wait, in seconds.
         """
         self.failures += 1
-        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (self.failures - 1))
+        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(self.failures - 1, 10))
         wait *= self._random.uniform(0.5, 1.0)
-        self.not_before = now + max(wait, self.shortest_seconds, asked_to_wait_seconds or 0.0)
+        asked = min(asked_to_wait_seconds or 0.0, LONGEST_ASKED_SECONDS)
+        wait = max(wait, self.shortest_seconds, asked)
+        self.not_before = now + wait
+        return wait

@@ -14,8 +14,12 @@ call that pays is never repeated blindly.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from backends.adapter import Adapter
+from backends.errors import BackendError
 from runner.errors import UserError
 from runner.jobs.clock import Clock, SystemClock
 from runner.jobs.context import JobContext
@@ -39,6 +43,7 @@ class JobManager:
         clock: wall time and waiting; the system clock if None.
         notify: progress callback; receives one line of text for each event.
         on_tally: progress callback; receives the tally after every round.
+        answers: folder for answers that cannot be read; None keeps none.
     """
 
     def __init__(
@@ -49,8 +54,9 @@ class JobManager:
         clock: Clock | None = None,
         notify: Callable[[str], object] = lambda _: None,
         on_tally: Callable[[Tally], object] = lambda _: None,
+        answers: Path | None = None,
     ) -> None:
-        self._context = JobContext(store, adapter, clock or SystemClock(), notify)
+        self._context = JobContext(store, adapter, clock or SystemClock(), notify, answers)
         self._follower = JobFollower(self._context)
         self._sender = JobSender(self._context, self._follower)
         self._on_tally = on_tally
@@ -79,10 +85,11 @@ class JobManager:
         self._is_sending = send
         with run_lock(self._context.store.engine, run_id) as self._require_lock:
             run = self._context.store.run(run_id)
+            self._look_again(run_id)
             while True:
                 self._require_lock()
                 cancelled = self._context.store.is_cancelled(run_id)
-                if send and not cancelled:
+                if send and not cancelled and self._sender.refusal is None:
                     self._sender.plan_submissions(run)
                 advanced = self._round(run)
                 self._on_tally(self._context.store.tally(run_id))
@@ -103,6 +110,12 @@ class JobManager:
         self._context.store.cancel_run(run_id)
         return self.work(run_id)
 
+    def _look_again(self, run_id: str) -> None:
+        """Ask once more for what was given up."""
+        may_send = self._is_sending and not self._context.store.is_cancelled(run_id)
+        for submission in self._context.store.submissions(run_id, ("lost",)):
+            self._follower.look_again(submission, may_send=may_send)
+
     def adopt(self, run_id: str, tag: str | None = None, job_id: str | None = None) -> list[str]:
         """Take over jobs that are at the provider but not in the store.
 
@@ -121,7 +134,10 @@ class JobManager:
             run = self._context.store.run(run_id)
             if tag is None and not run.cancelled:
                 # Tags are numbered, so a run that was stored anew gets those of its old jobs.
-                self._sender.plan_submissions(run)
+                with suppress(BackendError):
+                    # Without the device, circuits are shared out by the usual limits.
+                    self._context.calls.require_device()
+                self._sender.plan_submissions(run, needs_device=False)
             known = {s.tag: s for s in self._context.store.submissions(run_id)}
             orphans = [s for s in known.values() if not _has_job(s)]
             if tag is not None:
@@ -133,17 +149,27 @@ class JobManager:
                 )
             adopted = []
             for submission in orphans:
-                job_ids = [job_id] if job_id else list(self._context.adapter.find(submission.tag))
-                if not job_ids:
-                    continue
-                self._context.adapter.state(job_ids[0])
-                self._context.store.reopen(submission, job_ids[0])
-                adopted.append(job_ids[0])
+                found = [_bare_id(job_id)] if job_id else self._context.calls.find(submission.tag)
+                if found and self._is_its_job(submission, found[0], by_hand=tag is not None):
+                    self._context.store.reopen(submission, found[0])
+                    adopted.append(found[0])
             if tag is not None and not adopted:
                 raise UserError(
                     f"the provider lists no job with tag '{tag}'; give its id by hand, with --job"
                 )
             return adopted
+
+    def _is_its_job(self, submission: Submission, job_id: str, *, by_hand: bool) -> bool:
+        """Whether a job is the one that a submission sent, as far as the provider tells."""
+        self._context.calls.state(job_id)
+        differences = self._context.calls.differences(job_id, lambda: self._context.job(submission))
+        if not differences:
+            return True
+        problem = f"job '{job_id}' is not that of '{submission.tag}': {'; '.join(differences)}"
+        if by_hand:
+            raise UserError(problem)
+        self._context.notify(problem)
+        return False
 
     def _orphan(self, run_id: str, tag: str, known: dict[str, Submission]) -> Submission:
         if tag not in known:
@@ -163,6 +189,7 @@ class JobManager:
             current: Submission | None = submission
             while (
                 current is not None
+                and current.tag not in self._context.set_aside
                 and self._context.backoff(current).not_before <= self._context.clock.now()
                 and self._step(run, current)
             ):
@@ -180,6 +207,8 @@ class JobManager:
         """Time of the next query about each open submission, seconds since 1970."""
         waiting = []
         for submission in self._context.store.submissions(run_id, OPEN):
+            if submission.tag in self._context.set_aside:
+                continue
             if submission.state in ("planned", "intent") and not self._may_send():
                 continue
             waiting.append(self._context.backoff(submission).not_before)
@@ -207,6 +236,20 @@ class JobManager:
         if submission.state == "done":
             return self._follower.collect(submission)
         return self._follower.poll(submission)
+
+
+def _bare_id(text: str) -> str:
+    """A job's id as it was pasted: without blanks and quotes, or out of a page's address.
+
+    >>> _bare_id(" 'd79abc' ")
+    'd79abc'
+    >>> _bare_id("https://quantum.cloud.ibm.com/jobs/d79abc?user=me")
+    'd79abc'
+    """
+    bare = text.strip().strip("'\"").strip()
+    if bare.startswith(("https://", "http://")):
+        return urlsplit(bare).path.rstrip("/").rsplit("/", 1)[-1]
+    return bare
 
 
 def _has_job(submission: Submission) -> bool:

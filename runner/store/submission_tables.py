@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, update
 
 from backends.adapter import Usage
 from runner.store.circuit_rows import circuit_record
@@ -46,7 +46,11 @@ class StoredSubmissions(StoreConnection):
         billed = submissions.c.billed_qpu_seconds.is_not(None)
         awaited = and_(
             submissions.c.billed_qpu_seconds.is_(None),
-            submissions.c.state.in_(("sent", *AT_PROVIDER)),
+            or_(
+                submissions.c.state.in_(("sent", *AT_PROVIDER)),
+                # A job that the provider had, and denies, may have to be paid for.
+                and_(submissions.c.state == "lost", submissions.c.provider_id.is_not(None)),
+            ),
         )
 
         def total(column: Any, condition: Any) -> Any:
@@ -244,11 +248,15 @@ class StoredSubmissions(StoreConnection):
                     )
                 )
 
-    def reopen(self, submission: Submission, provider_id: str) -> Submission:
-        """Move an ended submission back to ``accepted``, with a job that was found for it."""
+    def reopen(self, submission: Submission, provider_id: str | None) -> Submission:
+        """Move an ended submission back to ``accepted``, with a job that was found for it.
+
+        Without a job it goes back to ``intent``, to be sent again.
+        """
+        target: SubmissionState = "intent" if provider_id is None else "accepted"
         with self._transaction() as connection:
-            note = f"adopted job {provider_id}"
-            self._move(connection, submission, "accepted", note, {"provider_id": provider_id})
+            note = "no job bears the tag" if provider_id is None else f"adopted job {provider_id}"
+            self._move(connection, submission, target, note, {"provider_id": provider_id})
             connection.execute(
                 update(circuits)
                 .where(

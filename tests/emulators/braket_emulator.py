@@ -33,6 +33,22 @@ GOOD_KEY, EXPIRED_KEY = "AKIAEXAMPLEGOODKEY00", "ASIAEXAMPLEEXPIRED00"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105 - of the AWS documentation
 
 _WITHOUT_EFFECT = ("refused", "rate_limited", "rate_limited_retry_after", "unavailable_503")
+_DECLINED = {
+    "400": "ValidationException",
+    "401": "UnauthorizedException",
+    "403": "AccessDeniedException",
+    "409": "ConflictException",
+    "429": "ThrottlingException",
+}
+JSON_OF = {
+    "json_list": "[]",
+    "json_null": "null",
+    "json_text": '"yes"',
+    "json_number": "7",
+    "json_empty": "{}",
+}
+"""Fault → an answer of the wrong type."""
+
 _CALLS = {
     ("GET", "device"): "GetDevice",
     ("POST", "devices"): "SearchDevices",
@@ -184,6 +200,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang()
         elif fault in ("accepted_500", "accepted_502"):
             self._send_fault(fault)
+        elif fault == "drips":
+            self._drip(status, text)
+        elif fault and fault.startswith("declined_"):
+            self._send_error(ServiceError(int(fault[-3:]), _DECLINED[fault[-3:]], "not like this"))
+        elif fault and fault.startswith("json_"):
+            self._send(status, JSON_OF[fault].encode())
         elif fault == "truncated":
             self._send(status, text[: len(text) // 2])
         elif fault == "malformed":
@@ -238,6 +260,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(content)
+
+    def _drip(self, status: int, content: bytes) -> None:
+        """Answer a byte at a time, for longer than anybody should wait."""
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content) + 4000))
+        self.end_headers()
+        with suppress(OSError):
+            for byte in content.ljust(len(content) + 4000):
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.05)
+        self.close_connection = True
 
     def _drop(self) -> None:
         self.close_connection = True

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -25,17 +26,19 @@ from backends.adapter import (
     Refused,
     Request,
     Terms,
+    Unreadable,
     Usage,
     require_within,
 )
 from backends.devices.braket_capabilities import Capabilities
 from backends.devices.snapshot import DeviceSnapshot
-from backends.errors import BackendError, UnusableDevice
-from backends.providers.braket.calls import no_answer
+from backends.errors import BackendError, UnknownDevice, UnusableDevice
+from backends.providers.braket.calls import MISREAD, no_answer
+from backends.providers.braket.device import OpenedDevice, ask_device
 from backends.providers.braket.options import BraketOptions
 from backends.providers.braket.prices import Bill
-from backends.providers.braket.programs import Dialect, program
-from backends.providers.braket.results import read_results
+from backends.providers.braket.programs import program
+from backends.providers.braket.results import is_program_of, read_results
 from backends.providers.braket.session import (
     TAG,
     Connection,
@@ -63,6 +66,10 @@ _STATUS_SECONDS = 60.0
 _LISTING_SECONDS = 5.0
 """How long a listing of tasks is believed; sending makes a new one."""
 
+_USUAL_SHOTS = 1000
+"""Shots that every device takes, before its own limit is known."""
+
+_NOT_THERE = ("NoSuchKey", "NoSuchBucket", "404")
 _STARTED = re.compile(r"^(\d{8}T\d{6})Z-")
 _WITHOUT_FEEDBACK = (
     "if the device objects to its conditional gates, strategy 'frame' gives the same clone up to a "
@@ -90,10 +97,11 @@ class BraketAdapter:
     """A device of Amazon Braket.
 
     Args:
-        arn: the device.
+        arn: the device; None where its name is known no more, so that nothing can be sent.
         connection: the account, in the device's region.
         options: how it is used.
-        planned_with: the calibration that a run was planned with; None for today's.
+        planned_with: the calibration that a run was planned with; the device is then asked for
+            when something is sent. None for today's, which is asked for at once.
         clock: seconds since 1970.
 
     Raises:
@@ -103,7 +111,7 @@ class BraketAdapter:
 
     def __init__(
         self,
-        arn: str,
+        arn: str | None,
         connection: Connection,
         options: BraketOptions,
         planned_with: DeviceSnapshot | None = None,
@@ -111,43 +119,44 @@ class BraketAdapter:
     ) -> None:
         self.provider = "braket"
         self.ephemeral = False
-        self.name = short_name(arn)
+        self.name = short_name(arn) if arn else "unknown"
         self._arn = arn
         self._connection = connection
+        self._elsewhere: dict[str, Connection] = {}
         self._options = options
         self._clock = clock
         self._planned_with = planned_with
         self._listed: _Listing | None = None
-        self._ask()
-        if planned_with is None and self._device["deviceStatus"] == "RETIRED":
+        self._sources: dict[str, tuple[str, ...]] = {}
+        self._opened: OpenedDevice | None = None
+        if planned_with is None and self._device.status == "RETIRED":
             raise UnusableDevice(
                 f"device '{self.name}' is retired; choose one that is in service: see "
                 "'enclone devices --braket'"
             )
-        if options.conditional_gates and not self._capabilities.is_iqm:
-            raise ProviderError(
-                f"'backend.braket.conditional_gates' is true, but device '{self.name}' has none: "
-                "only IQM's processors do",
-                remedy="leave it out; strategy 'frame' needs none",
-            )
-        self._dialect = Dialect.of(self._capabilities)
 
-    def _ask(self) -> None:
-        """What the service says of the device now."""
-        device = self._connection.device(self._arn)
-        what = f"asking for device '{self._arn}'"
-        try:
-            capabilities = Capabilities(json.loads(device["deviceCapabilities"]))
-            if device["deviceType"] == "QPU" and not capabilities.has_gates:
-                raise UnusableDevice(
-                    f"device '{self.name}' runs no gates, so no circuits either; see 'enclone "
-                    "devices --braket' for those that do"
+    def require_device(self) -> None:
+        """Ask for the device that tasks are sent to.
+
+        Raises:
+            BackendError: if it cannot be had.
+        """
+        _ = self._device
+
+    @property
+    def _device(self) -> OpenedDevice:
+        if self._opened is None:
+            if self._arn is None:
+                raise UnknownDevice(
+                    "the device of this run is no device of Amazon Braket any more; what was sent "
+                    "to it is followed, but nothing can be sent"
                 )
-            _ = capabilities.shots_range
-        except (KeyError, TypeError, ValueError) as error:
-            raise no_answer(what, f"{type(error).__name__}: {error}") from error
-        self._device, self._capabilities = device, capabilities
-        self._asked_at = self._clock()
+            self._opened = ask_device(self._connection, self._arn, self._options, self._clock())
+        return self._opened
+
+    @property
+    def _capabilities(self) -> Capabilities:
+        return self._device.capabilities
 
     @cached_property
     def _snapshot(self) -> DeviceSnapshot | None:
@@ -155,9 +164,15 @@ class BraketAdapter:
             return self._planned_with
         if self._capabilities.is_simulator:
             return None
-        return self._capabilities.snapshot(
-            self.name, conditional_gates=self._options.conditional_gates
-        )
+        try:
+            return self._capabilities.snapshot(
+                self.name, conditional_gates=self._options.conditional_gates
+            )
+        except BackendError:
+            raise
+        except MISREAD as error:
+            why = f"{type(error).__name__}: {error}"
+            raise no_answer(f"reading the calibration of '{self.name}'", why) from error
 
     def snapshot(self) -> DeviceSnapshot | None:
         """The device's calibration; that of the plan where a run goes on."""
@@ -165,6 +180,14 @@ class BraketAdapter:
 
     def limits(self) -> Limits:
         """One circuit a task, or as many as a program set may hold."""
+        if self._opened is None:
+            return Limits(
+                circuits_per_job=1,
+                shots_per_circuit=_USUAL_SHOTS,
+                shots_per_job=_USUAL_SHOTS,
+                listing_lag_seconds=self._options.listing_lag_seconds,
+                poll_seconds=1.0,
+            )
         _, most = self._capabilities.shots_range
         together = self._capabilities.program_set
         return Limits(
@@ -179,6 +202,10 @@ class BraketAdapter:
 
     def submit(self, job: Job) -> str:
         """Send a task, if the device takes it now."""
+        try:
+            self.require_device()
+        except BackendError as error:
+            raise _unsent(job.tag, str(error), getattr(error, "remedy", "")) from error
         action, shots = self._action(job)
         require_within(self.limits(), job)
         self._require_open(job.tag)
@@ -214,7 +241,7 @@ class BraketAdapter:
         sources = []
         for request in job.requests:
             try:
-                sources.append(program(request.circuit, self._dialect))
+                sources.append(program(request.circuit, self._device.dialect))
             except (BackendError, NotClifford) as error:
                 raise _unsent(job.tag, str(error)) from error
         (shots, *others) = {request.shots for request in job.requests}
@@ -233,12 +260,13 @@ class BraketAdapter:
         return together.json(), shots * len(sources)
 
     def _require_open(self, tag: str) -> None:
-        if self._clock() > self._asked_at + _STATUS_SECONDS:
+        if self._clock() > self._device.asked_at + _STATUS_SECONDS:
+            self._opened = None
             try:
-                self._ask()
+                self.require_device()
             except ProviderError as error:
                 raise _unsent(tag, str(error), error.remedy) from error
-        status = self._device["deviceStatus"]
+        status = self._device.status
         later = "go on with 'enclone resume' when it is back"
         if status != "ONLINE":
             remedy = "choose another device" if status == "RETIRED" else later
@@ -287,40 +315,82 @@ class BraketAdapter:
     def state(self, job_id: str) -> JobState:
         """Where a task stands."""
         what = f"asking where task '{job_id}' stands"
-        status = self._connection.task(what, job_id)["status"]
-        if status not in _STATES:
+        status = self._task(what, job_id)["status"]
+        if not isinstance(status, str) or status not in _STATES:
             raise no_answer(what, f"its status is '{status}'")
         return _STATES[status]
 
     def results(self, job_id: str) -> Sequence[BitArray | CircuitFailure]:
         """Shots of every circuit of a task, or why it failed."""
         what = f"fetching the results of task '{job_id}'"
-        task = self._connection.task(what, job_id)
-        count = int((task.get("actionMetadata") or {}).get("executableCount") or 1)
+        connection, task = self._at(job_id), self._task(what, job_id)
+        count = _executables(task)
         if task["status"] == "FAILED":
             reason = task.get("failureReason") or "the service gives no reason"
             return [CircuitFailure(f"the task failed: {reason}", "FAILED")] * count
         bucket, folder = task["outputS3Bucket"], task["outputS3Directory"]
+        where, text = f"s3://{bucket}/{folder}/results.json", None
         try:
-            text = self._connection.read(what, bucket, f"{folder}/results.json")
+            text = connection.read(what, bucket, f"{folder}/results.json")
             document = json.loads(text)
             # Large program sets are split into files, at a place that they name.
             bucket, folder = document.get("s3Location") or (bucket, folder)
-            return read_results(
+            outcomes, sources = read_results(
                 document,
                 int(task["shots"]) // count,
-                lambda path: self._connection.read(what, bucket, f"{folder}/{path}"),
+                lambda path: connection.read(what, bucket, f"{folder}/{path}"),
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise no_answer(what, f"{type(error).__name__}: {error}") from error
+        except MISREAD as error:
+            message = f"{what} got no usable answer: {type(error).__name__}: {error}"
+            answer = None if text is None else text.encode()
+            raise Unreadable(message, answer=answer, where=where) from error
+        except ProviderError as error:
+            if error.code not in _NOT_THERE:
+                raise
+            # The task is there, so this is about its results alone.
+            raise Unreadable(str(error), code=error.code, where=where) from error
+        self._sources[job_id] = tuple(sources)
+        return outcomes
+
+    def differences(self, job_id: str, job: Job) -> Sequence[str]:
+        """How a task differs from what was sent: device, tag, circuits, shots, programs."""
+        task = self._task(f"comparing task '{job_id}' with what was sent", job_id)
+        found = []
+        ran_on, tag = task.get("deviceArn"), (task.get("tags") or {}).get(TAG)
+        if self._arn is not None and ran_on is not None and ran_on != self._arn:
+            found.append(f"it ran on '{ran_on}', not '{self._arn}'")
+        run = job.tag.rpartition("-")[0]
+        if tag is not None and tag != job.tag and tag.rpartition("-")[0] != run:
+            found.append(f"its tag is '{tag}', not '{job.tag}'")
+        count, shots = _executables(task), sum(request.shots for request in job.requests)
+        if count != len(job.requests):
+            found.append(f"it has {count} circuits, not {len(job.requests)}")
+        if int(task["shots"]) != shots:
+            found.append(f"it has {task['shots']} shots, not {shots}")
+        sources = self._sources.get(job_id, ())
+        if len(sources) == len(job.requests) and not all(map(is_program_of, sources, job.requests)):
+            found.append("it ran another program")
+        return found
+
+    def _task(self, what: str, job_id: str) -> Mapping[str, Any]:
+        return self._at(job_id).task(what, job_id)
+
+    def _at(self, job_id: str) -> Connection:
+        """The account in the region of a task."""
+        region = region_of(job_id) if job_id.startswith("arn:") else None
+        if region is None or region == self._connection.region:
+            return self._connection
+        if region not in self._elsewhere:
+            self._elsewhere[region] = Connection(region, self._options.profile)
+        return self._elsewhere[region]
 
     def cancel(self, job_id: str) -> None:
         """Ask for a task to be cancelled; ProviderError with ConflictException if it has ended."""
-        self._connection.cancel(f"cancelling task '{job_id}'", job_id)
+        self._at(job_id).cancel(f"cancelling task '{job_id}'", job_id)
 
     def reason(self, job_id: str) -> str:
         """Why a task ended without results, in the service's words; empty if it gives none."""
-        task = self._connection.task(f"asking why task '{job_id}' ended", job_id)
+        task = self._task(f"asking why task '{job_id}' ended", job_id)
         return str(task.get("failureReason") or "")
 
     # Money
@@ -331,7 +401,7 @@ class BraketAdapter:
 
     def usage(self, job_id: str) -> Usage:
         """What a task costs by the price list; failed and cancelled ones are not billed."""
-        task = self._connection.task(f"asking what task '{job_id}' cost", job_id)
+        task = self._task(f"asking what task '{job_id}' cost", job_id)
         if task["status"] in ("FAILED", "CANCELLED"):
             return Usage()
         return self._bill.quote(int(task["shots"])).usage
@@ -343,9 +413,9 @@ class BraketAdapter:
     def _assumptions(self) -> Iterator[str]:
         yield self._bill.described
         waiting = [
-            f"{q['queueSize']} in queue {q.get('queuePriority', q['queue'])}"
-            for q in self._device.get("deviceQueueInfo", ())
-            if q["queue"] == "QUANTUM_TASKS_QUEUE"
+            f"{q.get('queueSize')} in queue {q.get('queuePriority', q['queue'])}"
+            for q in self._device.document.get("deviceQueueInfo") or ()
+            if isinstance(q, Mapping) and q.get("queue") == "QUANTUM_TASKS_QUEUE"
         ]
         if waiting:
             yield f"tasks that wait at the device now: {', '.join(waiting)}"
@@ -363,7 +433,16 @@ class BraketAdapter:
     @cached_property
     def _bill(self) -> Bill:
         """What tasks cost; asked for once, when it is first needed."""
-        return Bill.of(self._arn, self._capabilities)
+        with suppress(BackendError):
+            self.require_device()
+        return Bill.of(self._arn or "", self._opened.capabilities if self._opened else None)
+
+
+def _executables(task: Mapping[str, Any]) -> int:
+    """How many circuits a task has."""
+    metadata = task.get("actionMetadata")
+    count = metadata.get("executableCount") if isinstance(metadata, Mapping) else None
+    return count if isinstance(count, int) and count > 0 else 1
 
 
 def _unsent(tag: str, why: str, remedy: str = "") -> Refused:
@@ -407,6 +486,11 @@ def open_braket(
         ) from error
     if wanted.s3 is not None:
         Place.of(wanted.s3)
-    arn = device_arn(device, wanted.region, wanted.profile)
-    connection = Connection(region_of(arn) or wanted.region, wanted.profile)
+    arn: str | None = None
+    try:
+        arn = device_arn(device, wanted.region, wanted.profile)
+    except BackendError:
+        if planned_with is None:
+            raise
+    connection = Connection((region_of(arn) if arn else None) or wanted.region, wanted.profile)
     return BraketAdapter(arn, connection, wanted, planned_with, clock)

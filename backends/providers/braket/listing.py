@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from backends.adapter import ProviderError
 from backends.devices.braket_capabilities import Capabilities
 from backends.errors import BackendError
+from backends.providers.braket.calls import MISREAD
 from backends.providers.braket.session import Connection, known_regions, region_of, short_name
 
 
 @dataclass(frozen=True, slots=True)
 class ReachableDevice:
-    """A processor that the service lists.
+    """A processor that the service lists, or a region that cannot be asked.
 
     Attributes:
-        arn: its ARN.
+        arn: its ARN; empty for a region that cannot be asked.
         name: ``vendor/name``.
         region: where it is reached.
         status: the service's word, such as ``ONLINE``.
@@ -41,14 +43,25 @@ def reachable_devices(save: Path | None = None) -> Iterator[ReachableDevice]:
         save: folder that takes the capabilities of each as a file, to be simulated later.
 
     Raises:
-        ProviderError: if a region cannot be asked.
+        ProviderError: if no region can be asked.
         OSError: if the folder cannot be written.
     """
+    denied = []
     for region in known_regions():
-        connection = Connection(region)
-        for device in connection.devices():
+        try:
+            connection = Connection(region)
+            devices = connection.devices()
+        except ProviderError as error:
+            denied.append((region, error))
+            continue
+        for device in devices:
             if device["deviceType"] == "QPU" and device["deviceStatus"] != "RETIRED":
                 yield _asked(connection, device["deviceArn"], device["deviceStatus"], save)
+    if len(denied) == len(known_regions()):
+        raise denied[0][1]
+    for region, reason in denied:
+        # The other regions are no worse for it.
+        yield ReachableDevice("", "(none seen)", region, "UNKNOWN", remark=str(reason))
 
 
 def _asked(connection: Connection, arn: str, status: str, save: Path | None) -> ReachableDevice:
@@ -56,7 +69,7 @@ def _asked(connection: Connection, arn: str, status: str, save: Path | None) -> 
     try:
         text = connection.device(arn)["deviceCapabilities"]
         snapshot = Capabilities.parse(text).snapshot(name)
-    except (BackendError, KeyError, ValueError) as error:
+    except (BackendError, *MISREAD) as error:
         return ReachableDevice(arn, name, region, status, remark=str(error))
     if save is not None:
         save.mkdir(parents=True, exist_ok=True)

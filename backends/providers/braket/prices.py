@@ -13,6 +13,8 @@ from braket.tracking.pricing import _http_client
 
 from backends.adapter import ProviderError, Quote
 from backends.devices.braket_capabilities import Capabilities
+from backends.providers.bounded import within_bound
+from backends.providers.braket.calls import MISREAD
 from backends.providers.braket.session import region_of, short_name
 
 PRICE_LIST = (
@@ -22,7 +24,10 @@ PRICE_LIST = (
 
 _METADATA_ROWS = 5
 _TASK, _SHOT = "Quantum Task", "Quantum Task-Shot"
-_SECONDS = 20.0
+_SECONDS, _LONGEST_SECONDS = 20.0, 60.0
+_RETRIES = urllib3.Retry(2, backoff_factor=0.2, respect_retry_after_header=False)
+"""A service may name any day for the next call; nobody waits for it here."""
+
 _LEAST_SECONDS = 3.0
 """Braket bills its simulators by the time they take, this long at least."""
 
@@ -61,10 +66,16 @@ class Bill:
     described: str
 
     @classmethod
-    def of(cls, arn: str, capabilities: Capabilities) -> Bill:
-        """Find the prices of a device: processors by the price list, simulators by the minute."""
-        cost = capabilities.document["service"].get("deviceCost") or {}
-        if capabilities.is_simulator and cost.get("unit") == "minute":
+    def of(cls, arn: str, capabilities: Capabilities | None) -> Bill:
+        """Find the prices of a device: processors by the price list, simulators by the minute.
+
+        Args:
+            arn: the device.
+            capabilities: its capabilities; None where it cannot be asked.
+        """
+        service = capabilities.document["service"] if capabilities else {}
+        cost = service.get("deviceCost") or {}
+        if capabilities and capabilities.is_simulator and cost.get("unit") == "minute":
             least = float(cost["price"]) * _LEAST_SECONDS / 60
             words = (
                 f"money: simulators are billed by the minute; {_LEAST_SECONDS:g} s a task, the "
@@ -94,12 +105,20 @@ def fetch_prices(arn: str) -> Prices:
     """
     url = os.environ.get("BRAKET_PRICE_OFFERS_URL", PRICE_LIST)
     try:
-        answer = _http_client(url).request("GET", url, timeout=_SECONDS, retries=2)
-    except urllib3.exceptions.HTTPError as error:
+        answer = within_bound(
+            lambda: _http_client(url).request("GET", url, timeout=_SECONDS, retries=_RETRIES),
+            lambda: None,
+            _LONGEST_SECONDS,
+        )
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise _unknown(arn, f"the price list cannot be had: {type(error).__name__}") from error
     if answer.status != 200:
         raise _unknown(arn, f"the price list cannot be had: HTTP {answer.status}")
-    return read_prices(answer.data.decode("utf-8", "replace"), arn)
+    try:
+        return read_prices(answer.data.decode("utf-8", "replace"), arn)
+    except (csv.Error, *MISREAD) as error:
+        why = f"the price list cannot be read: {type(error).__name__}"
+        raise _unknown(arn, why) from error
 
 
 def read_prices(text: str, arn: str) -> Prices:

@@ -22,6 +22,7 @@ from backends.providers.record import (
 if TYPE_CHECKING:
     from backends.devices.snapshot import DeviceSnapshot
     from backends.providers.braket.adapter import BraketAdapter
+    from backends.providers.braket.session import Connection
 
 _LONGEST_NAME = 80
 """Longer names of a bucket are cut off in a message."""
@@ -87,14 +88,33 @@ def _diagnose() -> Iterable[Finding]:
         if found is None:
             detail = "no AWS credentials: provider braket cannot be used ('aws configure' sets up)"
             return [Finding(subject, True, detail)]
-        usable = sum(
-            device["deviceType"] == "QPU" and device["deviceStatus"] != "RETIRED"
-            for device in connection.devices()
-        )
+        usable, connection = _first_region(connection)
     except ProviderError as error:
         return [Finding(subject, False, str(error), error.remedy)]
     detail = f"credentials from '{found}', {usable} processors in {connection.region}"
     return [Finding(subject, True, detail)]
+
+
+def _first_region(connection: Connection) -> tuple[int, Connection]:
+    """Usable processors in the first region that this account may look into, and that region."""
+    from backends.adapter import ProviderError, Unavailable, Unusable
+    from backends.providers.braket.session import Connection, known_regions
+
+    regions = known_regions()
+    for number, region in enumerate(regions, start=1):
+        if number > 1:
+            connection = Connection(region)
+        try:
+            devices = connection.devices()
+        except (Unavailable, Unusable):
+            raise
+        except ProviderError:
+            if number == len(regions):
+                raise
+            continue
+        usable = (d["deviceType"] == "QPU" and d["deviceStatus"] != "RETIRED" for d in devices)
+        return sum(usable), connection
+    raise ValueError("the SDK knows no region")
 
 
 def _devices(save: Path | None) -> ReachableDevices:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.primitives import BitArray
 
-from backends.adapter import CircuitFailure
+from backends.adapter import CircuitFailure, Request
 from backends.providers.braket.executed_program import ran_two_qubit_gates
 from backends.providers.braket.programs import Readout, two_qubit_gates
 
@@ -20,7 +20,7 @@ Read = Callable[[str], str]
 
 def read_results(
     document: Mapping[str, Any], shots: int, read: Read
-) -> list[BitArray | CircuitFailure]:
+) -> tuple[list[BitArray | CircuitFailure], list[str]]:
     """The outcome of every circuit of a task, in the order in which they were sent.
 
     Args:
@@ -28,27 +28,34 @@ def read_results(
         shots: shots of each circuit that were asked for.
         read: fetches further files, which a program set may be split into.
 
+    Returns:
+        The outcomes, and the program of each as it was sent.
+
     Raises:
         ValueError: if the document is none, or lacks something.
         KeyError: if it lacks something.
     """
     if "programResults" in document:
-        return [
-            outcome
+        pairs = [
+            pair
             for program in document["programResults"]
-            for outcome in _program(_whole(program, read), shots, read)
+            for pair in _program(_whole(program, read), shots, read)
         ]
+        return [outcome for outcome, _ in pairs], [source for _, source in pairs]
     metadata = document["additionalMetadata"]
-    return [_executable(document, metadata["action"]["source"], metadata, shots)]
+    source = metadata["action"]["source"]
+    return [_executable(document, source, metadata, shots)], [source]
 
 
-def _program(result: Mapping[str, Any], shots: int, read: Read) -> list[BitArray | CircuitFailure]:
+def _program(
+    result: Mapping[str, Any], shots: int, read: Read
+) -> list[tuple[BitArray | CircuitFailure, str]]:
     source = result["source"]
     if isinstance(source, str):
         source = json.loads(read(source))
     metadata = result.get("additionalMetadata") or {}
     return [
-        _executable(_whole(one, read), source["source"], metadata, shots)
+        (_executable(_whole(one, read), source["source"], metadata, shots), source["source"])
         for one in result["executableResults"]
     ]
 
@@ -74,7 +81,10 @@ def _executable(
     if changed is not None:
         return changed
     if result.get("measurements"):
-        measured = np.asarray(result["measurements"], dtype=bool)
+        outcomes = np.asarray(result["measurements"])
+        if outcomes.dtype.kind not in "biu" or not np.isin(outcomes, (0, 1)).all():
+            raise ValueError("the measurements are not all 0 or 1")
+        measured = outcomes.astype(bool)
     elif result.get("measurementProbabilities"):
         measured = outcomes_of(result["measurementProbabilities"], shots)
     else:
@@ -110,9 +120,13 @@ def outcomes_of(probabilities: Mapping[str, float], shots: int) -> NDArray[np.bo
     Raises:
         ValueError: if the frequencies do not add up to one.
     """
-    if abs(sum(probabilities.values()) - 1.0) > 1e-3:
-        raise ValueError(f"the probabilities add up to {sum(probabilities.values()):.6f}")
-    exact = {outcome: p * shots for outcome, p in sorted(probabilities.items())}
+    total = float(sum(probabilities.values()))
+    if not abs(total - 1.0) <= 1e-3 or min(probabilities.values()) < 0:
+        raise ValueError(f"the probabilities add up to {total:.6f}, or one is negative")
+    if not all(set(outcome) <= {"0", "1"} for outcome in probabilities):
+        raise ValueError("an outcome is no string of bits")
+    # Rounded frequencies may add up to a little more than one.
+    exact = {outcome: p / total * shots for outcome, p in sorted(probabilities.items())}
     counts = {outcome: int(value) for outcome, value in exact.items()}
     by_remainder = sorted(exact, key=lambda outcome: counts[outcome] - exact[outcome])
     for outcome in by_remainder[: shots - sum(counts.values())]:
@@ -122,6 +136,24 @@ def outcomes_of(probabilities: Mapping[str, float], shots: int) -> NDArray[np.bo
 
 
 # What ran
+
+
+def is_program_of(source: str, request: Request) -> bool:
+    """Whether a program can be that of a circuit: its bits and its two-qubit gates are the same."""
+    circuit = request.circuit
+    if any(instruction.name == "if_else" for instruction in circuit.data):
+        return True  # Its gates are written otherwise.
+    entanglers = sum(
+        len(instruction.qubits) == 2 and instruction.name != "barrier"
+        for instruction in circuit.data
+    )
+    try:
+        return (Readout.of(source).num_bits, two_qubit_gates(source)) == (
+            circuit.num_clbits,
+            entanglers,
+        )
+    except ValueError:
+        return False
 
 
 def _recompiled(source: str, metadata: Mapping[str, Any]) -> CircuitFailure | None:

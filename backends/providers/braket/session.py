@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -15,6 +15,7 @@ from braket.devices import Devices
 
 from backends.adapter import ProviderError
 from backends.errors import UnknownDevice
+from backends.providers.bounded import TooSlow, within_bound
 from backends.providers.braket.calls import aws_call
 from backends.providers.braket.options import BUCKET_PREFIX
 
@@ -25,6 +26,7 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _ATTEMPTS = 3
 _PAGE = 100
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,24 @@ class Place:
         return cls(bucket, prefix or TAG)
 
 
+class _Gate:
+    """Keeps a call that was left behind from sending anything more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+
+    def pass_on(self, **_: object) -> None:
+        """Let a request pass; called by the client before each."""
+        with self._lock:
+            if self._is_closed:
+                raise TooSlow("the call was given up before it was sent")
+
+
 class Connection:
     """One account in one region.
 
@@ -69,11 +89,28 @@ class Connection:
     """
 
     def __init__(self, region: str | None = None, profile: str | None = None) -> None:
+        self._wanted = region, profile
+        self._open()
+
+    def _open(self) -> None:
+        region, profile = self._wanted
         with aws_call("opening an AWS session"):
+            self._gate = _Gate()
             self._boto = boto3.Session(profile_name=profile, region_name=region)
             # A session of its own for the call that pays: it is never repeated unasked.
             self._paying = AwsSession(self._boto, config=_config(attempts=1))
             self._asking = AwsSession(self._boto, config=_config(attempts=_ATTEMPTS))
+            self._paying.braket_client.meta.events.register("before-send", self._gate.pass_on)
+            self._s3: Any = None
+
+    def _bounded(self, call: Callable[[], _T]) -> _T:
+        """The result of a call that may take as long as calls may."""
+        return within_bound(call, self._give_up)
+
+    def _give_up(self) -> None:
+        """Go on with new sessions: a call was left behind in the old ones."""
+        self._gate.close()
+        self._open()
 
     @property
     def region(self) -> str:
@@ -90,22 +127,25 @@ class Connection:
     def device(self, arn: str) -> Mapping[str, Any]:
         """The service's description of a device."""
         with aws_call(f"asking for device '{arn}'"):
-            answer: Mapping[str, Any] = self._asking.braket_client.get_device(deviceArn=arn)
-            return answer
+            client = self._asking.braket_client
+            answer = self._bounded(lambda: client.get_device(deviceArn=arn))
+            return _with(answer, "deviceCapabilities", "deviceStatus", "deviceType")
 
     def devices(self) -> list[Mapping[str, Any]]:
         """All devices that this region offers, retired ones included."""
-        found: list[Mapping[str, Any]] = []
         with aws_call(f"listing the devices of region {self.region}"):
             pages = self._asking.braket_client.get_paginator("search_devices")
-            for page in pages.paginate(filters=[], PaginationConfig={"PageSize": _PAGE}):
-                found += page["devices"]
-        return found
+            listed = pages.paginate(filters=[], PaginationConfig={"PageSize": _PAGE})
+            return [
+                _with(device, "deviceArn", "deviceStatus", "deviceType")
+                for page in self._bounded(lambda: list(listed))
+                for device in page["devices"]
+            ]
 
     def default_place(self) -> Place:
         """The account's default bucket, made if there is none."""
         with aws_call("finding the default S3 bucket"):
-            return Place(self._asking.default_bucket(), TAG)
+            return Place(self._bounded(self._asking.default_bucket), TAG)
 
     def create(self, what: str, **arguments: Any) -> str:
         """Make a task; return its ARN. This is the one call that pays.
@@ -115,48 +155,66 @@ class Connection:
             Doubtful: a task may have been made.
         """
         with aws_call(what, pays=True):
-            return str(self._paying.create_quantum_task(**arguments))
+            paying = self._paying
+            arn = self._bounded(lambda: paying.create_quantum_task(**arguments))
+            if not isinstance(arn, str):
+                raise TypeError(f"the ARN is {arn!r}")
+            return arn
 
     def task(self, what: str, arn: str) -> Mapping[str, Any]:
         """The service's description of a task."""
-        with aws_call(what):
-            answer: Mapping[str, Any] = self._asking.braket_client.get_quantum_task(
-                quantumTaskArn=arn
-            )
+        with aws_call(what, of_a_job=True):
+            client = self._asking.braket_client
+            answer = self._bounded(lambda: client.get_quantum_task(quantumTaskArn=arn))
             return _with(answer, "status", "shots", "outputS3Bucket", "outputS3Directory")
 
     def tasks(
-        self, what: str, device_arn: str, since: datetime | None
-    ) -> Iterator[Mapping[str, Any]]:
-        """Summaries of all tasks of a device, tags included; the service cannot filter by tag."""
-        filters = [{"name": "deviceArn", "operator": "EQUAL", "values": [device_arn]}]
+        self, what: str, device_arn: str | None, since: datetime | None
+    ) -> list[Mapping[str, Any]]:
+        """Summaries of all tasks of a device, tags included; the service cannot filter by tag.
+
+        Args:
+            what: the question in words.
+            device_arn: the device; None for all devices of the region.
+            since: no older tasks are asked for; None for all.
+        """
+        filters = []
+        if device_arn is not None:
+            filters = [{"name": "deviceArn", "operator": "EQUAL", "values": [device_arn]}]
         if since is not None:
             moment = f"{since:%Y-%m-%dT%H:%M:%SZ}"
             filters.append({"name": "createdAt", "operator": "GTE", "values": [moment]})
         with aws_call(what):
             pages = self._asking.braket_client.get_paginator("search_quantum_tasks")
-            for page in pages.paginate(filters=filters, PaginationConfig={"PageSize": _PAGE}):
-                for task in page["quantumTasks"]:
-                    yield _with(task, "quantumTaskArn", "createdAt")
+            listed = pages.paginate(filters=filters, PaginationConfig={"PageSize": _PAGE})
+            return [
+                _with(task, "quantumTaskArn", "createdAt")
+                for page in self._bounded(lambda: list(listed))
+                for task in page["quantumTasks"]
+            ]
 
     def cancel(self, what: str, arn: str) -> None:
         """Ask for a task to be cancelled."""
-        with aws_call(what):
-            self._asking.braket_client.cancel_quantum_task(quantumTaskArn=arn)
+        with aws_call(what, of_a_job=True):
+            client = self._asking.braket_client
+            self._bounded(lambda: client.cancel_quantum_task(quantumTaskArn=arn))
 
     def read(self, what: str, bucket: str, key: str) -> str:
         """A result file."""
         with aws_call(what):
-            body = self._s3.get_object(Bucket=bucket, Key=key)["Body"]
-            return str(body.read().decode("utf-8"))
-
-    @cached_property
-    def _s3(self) -> Any:
-        return self._boto.client("s3", config=_config(attempts=_ATTEMPTS))
+            if self._s3 is None:
+                self._s3 = self._boto.client("s3", config=_config(attempts=_ATTEMPTS))
+            storage = self._s3
+            content = self._bounded(
+                lambda: bytes(storage.get_object(Bucket=bucket, Key=key)["Body"].read())
+            )
+            return content.decode("utf-8", "replace")
 
 
 def _with(answer: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
-    """The answer, if it holds what is needed of it; KeyError otherwise."""
+    """The answer, if it holds what is needed of it; KeyError or TypeError otherwise."""
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"the answer is {answer!r}, no object")
     for key in keys:
         _ = answer[key]
     return answer

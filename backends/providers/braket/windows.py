@@ -14,6 +14,9 @@ _SETS = {
     "weekends": _DAYS[5:],
 }
 
+_LAST_SECOND = time(23, 59, 59)
+"""An end at the last second of a day means the end of the day."""
+
 
 def is_open(windows: Iterable[Mapping[str, Any]], now: datetime) -> bool:
     """Whether a device runs tasks now; one without windows always does.
@@ -45,6 +48,8 @@ def _around(
             day = today + timedelta(days=offset)
             if _DAYS[day.weekday()] in days:
                 start, end = _at(day, begins), _at(day, ends)
+                if ends == _LAST_SECOND:
+                    end += timedelta(seconds=1)
                 yield start, end if end > start else end + timedelta(days=1)
 
 

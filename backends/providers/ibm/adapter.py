@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qiskit.primitives import BitArray, PrimitiveResult
+from qiskit.primitives import BitArray
 
 from backends.adapter import (
     CircuitFailure,
@@ -24,15 +24,16 @@ from backends.adapter import (
     Request,
     Terms,
     Unavailable,
+    UnknownJob,
     Usage,
     require_within,
 )
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.providers.ibm import billing
+from backends.providers.bounded import within_bound
+from backends.providers.ibm import billing, reading
 from backends.providers.ibm.accounts import Connection, connect, used
 from backends.providers.ibm.circuits import (
-    REGISTER,
     for_the_wire,
     prepared,
     require_same_entanglers,
@@ -48,21 +49,14 @@ from experiments.stabilizer.clifford import NotClifford
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
     from qiskit.transpiler import Target
-    from qiskit_ibm_runtime import IBMBackend, RuntimeJobV2, Session
+    from qiskit_ibm_runtime import IBMBackend, Session
+    from qiskit_ibm_runtime.api.client import RuntimeClient
 
 MOST_EXECUTIONS = 10_000_000
 """Shots of all circuits of one job, by the service's documentation."""
 
-_FEW_SHOTS = 100_000
+_FEW_SHOTS, _FEW_CIRCUITS = 100_000, 300
 _USUAL_REP_DELAY_SECONDS = 250e-6
-_STATES: dict[str, JobState] = {
-    "INITIALIZING": "queued",
-    "QUEUED": "queued",
-    "RUNNING": "running",
-    "DONE": "done",
-    "ERROR": "failed",
-    "CANCELLED": "cancelled",
-}
 _T = TypeVar("_T")
 
 
@@ -71,7 +65,8 @@ class IbmAdapter:
 
     Args:
         connection: the opened service.
-        backend: the device, as the client has it.
+        backend: the device, as the client has it; None if it is to be asked for when something is
+            sent: jobs are followed without it.
         snapshot: its calibration, by which circuits were compiled.
         config: how jobs are sent.
         suppression: what the client does to circuits as it sends them.
@@ -80,19 +75,19 @@ class IbmAdapter:
     def __init__(
         self,
         connection: Connection,
-        backend: IBMBackend,
+        backend: IBMBackend | None,
         snapshot: DeviceSnapshot,
         config: IbmConfig,
         suppression: Suppression,
     ) -> None:
         self.provider = "ibm"
         self.ephemeral = False
-        self._connection = connection
-        self._backend = backend
+        self._held = connection
+        self._opened = backend
         self._snapshot = snapshot
         self._config = config
         self._suppression = suppression
-        self._jobs: dict[str, RuntimeJobV2] = {}
+        self._ended: dict[str, Mapping[str, Any]] = {}
         self._session: Session | None = None
 
     def snapshot(self) -> DeviceSnapshot:
@@ -100,10 +95,10 @@ class IbmAdapter:
         return self._snapshot
 
     def limits(self) -> Limits:
-        """What the device's configuration says."""
-        configuration = self._backend.configuration()
-        most_shots = int(getattr(configuration, "max_shots", None) or _FEW_SHOTS)
-        most_circuits = int(getattr(configuration, "max_experiments", None) or 300)
+        """What the device's configuration says; usual numbers before it is there."""
+        configuration = self._opened.configuration() if self._opened else None
+        most_shots = int(_number(configuration, "max_shots", _FEW_SHOTS))
+        most_circuits = int(_number(configuration, "max_experiments", _FEW_CIRCUITS))
         return Limits(
             circuits_per_job=self._config.circuits_per_job or most_circuits,
             shots_per_circuit=most_shots,
@@ -114,13 +109,53 @@ class IbmAdapter:
 
     # Sending
 
+    def require_device(self) -> None:
+        """Open the device that jobs are sent to.
+
+        Raises:
+            ProviderError: if it cannot be had, or cannot pause so long between shots.
+        """
+        _ = self._backend
+
+    @property
+    def _connection(self) -> Connection:
+        """The opened service; a new one where a call was left behind in the old."""
+        if self._held.wire.is_cut:
+            self._held = connect(self._config)
+            self._opened = self._session = None
+        return self._held
+
+    @property
+    def _backend(self) -> IBMBackend:
+        connection = self._connection
+        if self._opened is None:
+            opened = open_device(connection, self._snapshot.name)
+            require_rep_delay(opened, self._config.rep_delay_seconds)
+            self._opened = opened
+        return self._opened
+
+    @property
+    def _instance(self) -> str:
+        """CRN of the instance that has the jobs."""
+        if self._opened is not None and self._opened._instance:
+            return str(self._opened._instance)
+        return self._connection.active_instance
+
+    @property
+    def _client(self) -> RuntimeClient:
+        opened = self._opened._instance if self._opened else None
+        return client_of(self._connection.service, opened)
+
     def submit(self, job: Job) -> str:
         """Send a job, if the service can run it now."""
-        require_within(self.limits(), job)
         try:
-            target = self._asked(
-                f"reading what '{self._backend.name}' can run", lambda: self._backend.target
-            )
+            self.require_device()
+        except ProviderError as error:
+            raise before_it(job.tag, error) from error
+        require_within(self.limits(), job)
+        device = self._backend
+        try:
+            target = self._asked(f"reading what '{device.name}' can run", lambda: device.target)
         except ProviderError as error:
             raise before_it(job.tag, error) from error
         circuits = self._circuits(job, target)
@@ -143,16 +178,19 @@ class IbmAdapter:
         with quiet():
             try:
                 mount(self._connection.service, wire)
-                sampler, shots = self._sampler(job.tag), job.requests[0].shots
-                if self._suppression != Suppression():
-                    require_same_entanglers(circuits, prepared(circuits, sampler, shots))
-                sent = sampler.run(circuits, shots=shots)
+                sent = within_bound(lambda: self._send(job, circuits), wire.cut)
             except DoesNotFit as error:
                 raise Refused(f"job '{job.tag}' was not sent: {error}") from error
             except Exception as error:
                 raise unsent(job.tag, wire.posted, error) from None
-        self._jobs[sent.job_id()] = sent
-        return str(sent.job_id())
+        return sent
+
+    def _send(self, job: Job, circuits: list[QuantumCircuit]) -> str:
+        """Hand circuits to the client, which makes the call that pays; return the job's id."""
+        sampler, shots = self._sampler(job.tag), job.requests[0].shots
+        if self._suppression != Suppression():
+            require_same_entanglers(circuits, prepared(circuits, sampler, shots))
+        return str(sampler.run(circuits, shots=shots).job_id())
 
     def _circuits(self, job: Job, target: Target) -> list[QuantumCircuit]:
         try:
@@ -192,7 +230,7 @@ class IbmAdapter:
 
     def pins(self) -> Mapping[str, Any]:
         """The instance: another one would not know this one's jobs."""
-        return {"instance": str(self._backend._instance)}
+        return {"instance": self._instance}
 
     def require_ready(self, qpu_seconds: float = 0.0) -> None:
         """Whether jobs that are sent now and take so long would run.
@@ -232,7 +270,7 @@ class IbmAdapter:
 
     def allowance(self) -> str:
         """What the instance has used, and what its plan has left."""
-        plan = self._connection.plan(self._backend._instance)
+        plan = self._connection.plan(self._instance)
         return f"{plan}: {used(self._connection.usage())}"
 
     def close(self) -> None:
@@ -250,10 +288,9 @@ class IbmAdapter:
     def find(self, tag: str) -> Sequence[str]:
         """Ids of all jobs that bear the tag, oldest first."""
         what = f"listing the jobs with tag '{tag}'"
-        client = client_of(self._connection.service, self._backend._instance)
         # Not service.jobs(), which asks for every job's device and for ever for a wrong count.
         listed = self._asked(
-            what, lambda: client.jobs_get(job_tags=[tag], limit=100, descending=False)
+            what, lambda: self._client.jobs_get(job_tags=[tag], limit=100, descending=False)
         )
         try:
             return [str(one["id"]) for one in listed["jobs"] if tag in one["tags"]]
@@ -265,11 +302,7 @@ class IbmAdapter:
     def state(self, job_id: str) -> JobState:
         """Where a job stands."""
         what = f"asking where job '{job_id}' stands"
-        state = self._asked(what, lambda: self._job(job_id).status())
-        try:
-            return _STATES[state]
-        except KeyError:
-            raise Unavailable(f"{what}: unknown state '{shown(state)}'") from None
+        return reading.state_of(what, self._job(what, job_id))
 
     def reason(self, job_id: str) -> str:
         """Why a job failed or was cancelled, in the service's words; empty if it gives none.
@@ -278,31 +311,72 @@ class IbmAdapter:
             ProviderError: if the service cannot be asked.
         """
         what = f"asking why job '{job_id}' ended"
-        return shown(self._asked(what, lambda: self._job(job_id).error_message()) or "")
+        document = self._job(what, job_id)
+        return shown(reading.reason_of(document, lambda: self._text(what, job_id)))
 
     def results(self, job_id: str) -> Sequence[BitArray | CircuitFailure]:
         """Shots of every circuit of a finished job."""
         what = f"fetching the results of job '{job_id}'"
-        result = self._asked(what, lambda: self._job(job_id).result())
-        if not isinstance(result, PrimitiveResult):
-            raise Unavailable(
-                f"{what} got no usable answer: it is {type(result).__name__}, no result of a "
-                "sampler",
-                remedy="ask again",
+        document = self._job(what, job_id)
+        if (state := reading.state_of(what, document)) != "done":
+            raise Unavailable(f"{what}: it is {state}", remedy="ask where the job stands")
+        try:
+            text = self._text(what, job_id)
+        except UnknownJob as error:
+            # The job is there, so this is about its results alone.
+            raise reading.unreadable(what, job_id, None, str(error)) from error
+        return reading.shots_of(what, job_id, document, text)
+
+    def differences(self, job_id: str, job: Job) -> Sequence[str]:
+        """How a job differs from what was sent: program, device, tag, number of circuits."""
+        what = f"comparing job '{job_id}' with what was sent"
+        document = self._job(what, job_id)
+
+        def params() -> Any:
+            client = self._client
+            return self._asked(what, lambda: client.job_get(job_id, exclude_params=False)).get(
+                "params"
             )
-        return [_shots(one.data) for one in result]
+
+        return reading.differences(document, job, self._snapshot.name, params)
 
     def usage(self, job_id: str) -> Usage:
         """What a finished job cost; the service bills time."""
         what = f"asking what job '{job_id}' cost"
-        used = self._asked(what, lambda: self._job(job_id).metrics()).get("usage") or {}
-        if used.get("status", "pending") == "pending":
+        client = self._client
+        metrics = self._asked(what, lambda: client.job_metadata(job_id), of_a_job=True)
+        try:
+            used = metrics.get("usage") or {}
+            pending = used.get("status", "pending") == "pending"
+            seconds = float(used.get("qpu_charge_time_seconds") or 0.0)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise Unavailable(
+                f"{what} got no usable answer: {shown(repr(metrics))}", remedy="ask again"
+            ) from error
+        if pending:
             raise Unavailable(f"{what}: the bill is not made up yet", remedy="ask again later")
-        return Usage(qpu_seconds=float(used.get("qpu_charge_time_seconds") or 0.0))
+        return Usage(qpu_seconds=seconds)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job that is not finished."""
-        self._asked(f"cancelling job '{job_id}'", lambda: self._job(job_id).cancel())
+        client = self._client
+        self._asked(f"cancelling job '{job_id}'", lambda: client.job_cancel(job_id), of_a_job=True)
+
+    def _job(self, what: str, job_id: str) -> Mapping[str, Any]:
+        """The service's description of a job; of one that has ended it is asked once."""
+        if job_id in self._ended:
+            return self._ended[job_id]
+        client = self._client
+        document = reading.require_job(
+            what, self._asked(what, lambda: client.job_get(job_id), of_a_job=True)
+        )
+        if reading.state_of(what, document) in ("done", "failed", "cancelled"):
+            self._ended[job_id] = document
+        return document
+
+    def _text(self, what: str, job_id: str) -> str:
+        client = self._client
+        return str(self._asked(what, lambda: client.job_results(job_id), of_a_job=True))
 
     # Costs
 
@@ -337,32 +411,26 @@ class IbmAdapter:
         )
 
     def _rep_delay_seconds(self) -> float:
-        configuration = self._backend.configuration()
+        configuration = self._opened.configuration() if self._opened else None
         # The client turns the service's microseconds into seconds when it reads them.
-        seconds = getattr(configuration, "default_rep_delay", None)
-        return float(seconds) if seconds else _USUAL_REP_DELAY_SECONDS
+        return _number(configuration, "default_rep_delay", _USUAL_REP_DELAY_SECONDS)
 
-    def _job(self, job_id: str) -> RuntimeJobV2:
-        if job_id not in self._jobs:
-            self._jobs[job_id] = self._connection.service.job(job_id)
-        return self._jobs[job_id]
-
-    def _asked(self, what: str, question: Callable[[], _T]) -> _T:
+    def _asked(self, what: str, question: Callable[[], _T], *, of_a_job: bool = False) -> _T:
         wire = self._connection.wire
         with quiet():
             try:
-                return question()
+                return within_bound(question, wire.cut)
             except Exception as error:
                 # Safe whatever it was: the question changed nothing.
                 last = wire.asked
-                raise asked(what, error, last.retry_after_seconds if last else None) from None
+                wait = last.retry_after_seconds if last else None
+                raise asked(what, error, wait, of_a_job=of_a_job) from None
 
 
-def _shots(data: Any) -> BitArray | CircuitFailure:
-    shots = getattr(data, REGISTER, None)
-    if not isinstance(shots, BitArray):
-        return CircuitFailure(f"the result has no register '{REGISTER}': {shown(data)}")
-    return shots.reshape(()) if shots.shape else shots
+def _number(configuration: Any, name: str, usual: float) -> float:
+    """A positive number of a device's configuration; the usual one where it states none."""
+    value = getattr(configuration, name, None)
+    return float(value) if isinstance(value, int | float) and value > 0 else usual
 
 
 def open_ibm(device: str | DeviceSnapshot, options: Mapping[str, Any]) -> IbmAdapter:
@@ -370,7 +438,8 @@ def open_ibm(device: str | DeviceSnapshot, options: Mapping[str, Any]) -> IbmAda
 
     Args:
         device: its name or ``least_busy``; or the snapshot that a run was planned with, whose
-            name then says which device it is, so that a run never moves to another.
+            name then says which device it is, so that a run never moves to another. The device
+            itself is asked for when something is sent.
         options: fields of :class:`~backends.providers.ibm.options.IbmConfig`, and ``suppression``.
 
     Raises:
@@ -381,9 +450,7 @@ def open_ibm(device: str | DeviceSnapshot, options: Mapping[str, Any]) -> IbmAda
     config, suppression = parsed(options)
     connection = connect(config)
     if isinstance(device, DeviceSnapshot):
-        backend, snapshot = open_device(connection, device.name), device
-    else:
-        backend = open_device(connection, device, config.least_busy)
-        snapshot = read_snapshot(backend)
+        return IbmAdapter(connection, None, device, config, suppression)
+    backend = open_device(connection, device, config.least_busy)
     require_rep_delay(backend, config.rep_delay_seconds)
-    return IbmAdapter(connection, backend, snapshot, config, suppression)
+    return IbmAdapter(connection, backend, read_snapshot(backend), config, suppression)

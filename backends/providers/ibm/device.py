@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from backends.devices.snapshot import DeviceSnapshot
+from backends.errors import BackendError
+from backends.providers.bounded import within_bound
 from backends.providers.ibm.accounts import Connection
 from backends.providers.ibm.errors import NotConnected, asked, quiet, shown
 from backends.providers.ibm.options import LEAST_BUSY, LeastBusyConfig
@@ -57,7 +60,7 @@ def list_devices(connection: Connection) -> list[DeviceLine]:
     """
     with quiet():
         try:
-            listed = client_of(connection.service).list_backends()
+            listed = within_bound(client_of(connection.service).list_backends, connection.wire.cut)
             lines = [_line(one) for one in listed if one.get("class") != "mock"]
         except Exception as error:
             raise asked("listing the devices", error) from None
@@ -88,20 +91,45 @@ def open_device(
     with quiet():
         try:
             if name == LEAST_BUSY:
-                wanted = constraints or LeastBusyConfig()
-                filters: dict[str, Any] = {}
-                if wanted.dynamic_circuits:
-                    filters["dynamic_circuits"] = True
-                if wanted.fractional_gates:
-                    filters["use_fractional_gates"] = True
-                backend = service.least_busy(min_num_qubits=wanted.min_qubits, **filters)
+                backend = _least_busy(connection, constraints or LeastBusyConfig())
             else:
-                backend = service.backend(name)
+                backend = within_bound(lambda: service.backend(name), connection.wire.cut)
             # Choosing may have opened connections to other instances.
             mount(service, connection.wire)
         except Exception as error:
             raise _missing(connection, name, constraints, error) from None
     return backend
+
+
+def _least_busy(connection: Connection, wanted: LeastBusyConfig) -> IBMBackend:
+    """The device with the shortest queue among those that run jobs and fit.
+
+    The client's own choice takes devices in maintenance, whose queues are empty.
+    """
+    from qiskit.providers import QiskitBackendNotFoundError
+
+    lines = [one for one in list_devices(connection) if one.runs]
+    for line in sorted(lines, key=lambda one: one.queue_length):
+        if line.qubits < (wanted.min_qubits or 0):
+            continue
+        try:
+            backend = within_bound(
+                partial(
+                    connection.service.backend,
+                    line.name,
+                    use_fractional_gates=wanted.fractional_gates,
+                ),
+                connection.wire.cut,
+            )
+        except QiskitBackendNotFoundError:
+            continue  # Its configuration cannot be read.
+        offered = backend.target.operation_names
+        if wanted.dynamic_circuits and "if_else" not in offered:
+            continue
+        if wanted.fractional_gates and "rzz" not in offered:
+            continue
+        return backend
+    raise QiskitBackendNotFoundError("no device fits")
 
 
 def _missing(
@@ -121,6 +149,8 @@ def _missing(
             subject="device",
             remedy="ease backend.ibm.least_busy, or try again later",
         )
+    if name in names:
+        return _unreadable(connection, name)
     near = get_close_matches(name, names, n=1)
     return NotConnected(
         f"the instance has no device '{shown(name)}'; its devices: {there}",
@@ -128,6 +158,21 @@ def _missing(
         remedy=f"did you mean '{near[0]}'?"
         if near
         else "name one of them as backend.device, or 'least_busy'",
+    )
+
+
+def _unreadable(connection: Connection, name: str) -> Exception:
+    """Why a device that is listed cannot be opened: the client does not say."""
+    what = f"reading the configuration of '{name}'"
+    with quiet():
+        try:
+            client_of(connection.service).backend_configuration(name)
+        except Exception as error:
+            return asked(what, error)
+    return NotConnected(
+        f"{what}: IBM's client cannot use it",
+        subject="device",
+        remedy="choose another device, or try again later",
     )
 
 
@@ -140,17 +185,23 @@ def read_snapshot(backend: IBMBackend) -> DeviceSnapshot:
     """
     with quiet():
         try:
-            properties = backend.properties(refresh=True)
+            properties = within_bound(lambda: backend.properties(refresh=True), lambda: None)
             target = backend.target
+            snapshot = (
+                None
+                if properties is None
+                else DeviceSnapshot.from_ibm_properties(properties.to_dict())
+            )
+        except BackendError:
+            raise
         except Exception as error:
             raise asked(f"reading the calibration of '{backend.name}'", error) from None
-    if properties is None:
+    if snapshot is None:
         raise NotConnected(
             f"device '{backend.name}' has no calibration data today",
             subject="device",
             remedy="choose another device",
         )
-    snapshot = DeviceSnapshot.from_ibm_properties(properties.to_dict())
     return replace(
         snapshot, name=backend.name, dynamic_circuits="if_else" in target.operation_names
     )
@@ -160,7 +211,11 @@ def require_rep_delay(backend: IBMBackend, wanted: float | None) -> None:
     """Raise :class:`NotConnected` if a device cannot pause so many seconds between shots."""
     if wanted is None:
         return
-    shortest, longest = getattr(backend.configuration(), "rep_delay_range", None) or (0.0, 0.0)
+    stated = getattr(backend.configuration(), "rep_delay_range", None)
+    try:
+        shortest, longest = (float(seconds) for seconds in stated or (0.0, 0.0))
+    except (TypeError, ValueError):
+        shortest, longest = 0.0, 0.0
     if not shortest <= wanted <= longest:
         raise NotConnected(
             f"backend.ibm.rep_delay_seconds is {wanted:g}, but device '{backend.name}' waits "

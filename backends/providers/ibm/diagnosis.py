@@ -18,8 +18,9 @@ def has_credentials() -> bool:
     if os.environ.get("QISKIT_IBM_TOKEN"):
         return True
     try:
-        # The client makes an empty file when it looks for one.
-        return _saved_accounts_file().read_text(encoding="utf-8").strip() not in ("", "{}")
+        # The client makes a file without accounts when it looks for one. An empty file it cannot
+        # read, which is told.
+        return _saved_accounts_file().read_text(encoding="utf-8").strip() != "{}"
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -70,12 +70,27 @@ def quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def asked(what: str, error: Exception, retry_after_seconds: float | None = None) -> ProviderError:
-    """What a question that failed means; it had no effect in any case."""
+def asked(
+    what: str,
+    error: Exception,
+    retry_after_seconds: float | None = None,
+    *,
+    of_a_job: bool = False,
+) -> ProviderError:
+    """What a question that failed means; it had no effect in any case.
+
+    Args:
+        what: the question in words.
+        error: what the client raised.
+        retry_after_seconds: how long the service asks to wait; None where it does not say.
+        of_a_job: whether the question was about one job, so that 404 says that there is none.
+    """
+    if isinstance(error, ProviderError):
+        return error
     status = status_of(error)
     code = str(status) if status else ""
     detail = shown(error)
-    if status == 404:
+    if status == 404 and of_a_job:
         return UnknownJob(
             f"{what}: the service knows no such job: {detail}",
             code=code,
@@ -88,7 +103,7 @@ def asked(what: str, error: Exception, retry_after_seconds: float | None = None)
             retry_after_seconds=retry_after_seconds,
         )
     if status in (401, 403):
-        return unauthorized(what, status)
+        return unauthorized(what, status, detail)
     if status == 409:
         return ProviderError(
             f"{what} was refused: {detail}", code=code, remedy="ask where the job stands"
@@ -100,20 +115,28 @@ def asked(what: str, error: Exception, retry_after_seconds: float | None = None)
     )
 
 
-def unauthorized(what: str, status: int) -> NotConnected:
-    """The service does not let this account do it."""
+def unauthorized(what: str, status: int, detail: str = "") -> NotConnected:
+    """The service does not let this account do it.
+
+    Args:
+        what: the question in words.
+        status: 401 or 403.
+        detail: the service's own words; empty if it has none.
+    """
+    said = f"HTTP {status}: {detail}" if detail else f"HTTP {status}"
     if status == 401:
         return NotConnected(
-            f"{what} was refused: the service does not accept the API key (HTTP 401)",
+            f"{what} was refused: the service does not accept the API key ({said})",
             subject="token",
             code="401",
             remedy=f"make a new key on {PLATFORM}, then save it: {SAVE_ACCOUNT}",
         )
     return NotConnected(
-        f"{what} was refused: the account has no access to this service instance (HTTP 403)",
+        f"{what} was refused: the account may not do this in this service instance ({said})",
         subject="instance",
         code="403",
-        remedy="set backend.ibm.instance or QISKIT_IBM_INSTANCE to one that 'enclone doctor' shows",
+        remedy="if the reason is the instance, set backend.ibm.instance or QISKIT_IBM_INSTANCE to "
+        "one that 'enclone doctor' shows",
     )
 
 

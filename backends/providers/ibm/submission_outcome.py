@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.adapter import Doubtful, ProviderError, RateLimited, Refused, Unavailable
+from backends.adapter import Declined, Doubtful, ProviderError, RateLimited, Refused, Unavailable
 from backends.providers.ibm.errors import asked, is_unanswered, shown, status_of, unauthorized
 from backends.providers.ibm.transport import Posted
 
@@ -29,18 +29,19 @@ def unsent(tag: str, posted: Posted | None, error: Exception) -> ProviderError:
     status, detail = posted.status, shown(posted.message or error)
     code = posted.code or str(status or "")
     if status == 429:
-        return RateLimited(
-            f"{what} was refused because there were too many calls, nothing was made: {detail}",
+        return Declined(
+            f"{what} was refused because there were too many calls: {detail}",
             code=code,
             remedy="send it again later",
+            again=True,
             retry_after_seconds=posted.retry_after_seconds,
         )
     if status in (401, 403):
-        denied = unauthorized(what, status)
-        return Refused(str(denied), code=denied.code, remedy=denied.remedy)
+        denied = unauthorized(what, status, detail)
+        return Declined(str(denied), code=denied.code, remedy=denied.remedy)
     if status is not None and 400 <= status < 500 and status not in _MAY_HAVE_BEEN_DONE:
-        return Refused(
-            f"{what} was refused, nothing was made: HTTP {status}: {detail}",
+        return Declined(
+            f"{what} was refused: HTTP {status}: {detail}",
             code=code,
             remedy="mend what the service objects to, then 'enclone resume'",
         )

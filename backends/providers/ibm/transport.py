@@ -7,6 +7,8 @@ and remembers what became of each submission: the client's own exceptions forget
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as RequestsConnectionError
 from urllib3.util.retry import Retry
 
 from backends.adapter import ProviderError
@@ -56,9 +59,12 @@ class Wire(HTTPAdapter):
     Attributes:
         posted: the submission that was sent last; None if none was.
         asked: the last answer to anything.
+        is_cut: whether nothing more may be sent: a call was left behind that took too long.
     """
 
     def __init__(self) -> None:
+        self.is_cut = False
+        self._lock = threading.Lock()
         self.posted: Posted | None = None
         self.asked: Posted | None = None
         # Retries of connections that never opened repeat nothing that reached the service.
@@ -73,15 +79,25 @@ class Wire(HTTPAdapter):
             )
         )
 
+    def cut(self) -> None:
+        """Let nothing more be sent by what was left behind."""
+        with self._lock:
+            self.is_cut = True
+
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send one request."""
         paying = request.method == "POST" and urlsplit(request.url or "").path.endswith("/jobs")
         connecting, answering = _timeouts(kwargs.get("timeout"))
         kwargs["timeout"] = (connecting, answering or ANSWER_SECONDS)
-        self.asked = None
-        if paying:
-            self.posted = Posted()
+        with self._lock:
+            if self.is_cut:
+                raise RequestsConnectionError("the call was given up before this was sent")
+            self.asked = None
+            if paying:
+                self.posted = Posted()
         response = super().send(request, *args, **kwargs)
+        if not kwargs.get("stream"):
+            _ = response.content
         self.asked = _answer(response)
         if paying:
             self.posted = self.asked
@@ -108,9 +124,10 @@ def _answer(response: Response) -> Posted:
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
     try:
-        return max(0.0, float(headers["Retry-After"]))
+        seconds = float(headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def mount(service: QiskitRuntimeService, wire: Wire) -> None:

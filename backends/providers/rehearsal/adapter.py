@@ -22,6 +22,7 @@ from qiskit.primitives import BitArray
 
 from backends.adapter import (
     CircuitFailure,
+    Declined,
     Doubtful,
     Job,
     JobState,
@@ -34,7 +35,9 @@ from backends.adapter import (
     Terms,
     Unavailable,
     UnknownJob,
+    Unreadable,
     Usage,
+    require_within,
 )
 from backends.devices.catalog import as_snapshot
 from backends.devices.snapshot import DeviceSnapshot
@@ -149,6 +152,7 @@ class RehearsalAdapter:
 
     def submit(self, job: Job) -> str:
         """Send a job, if the cloud can simulate it."""
+        require_within(self.limits(), job)
         sent = []
         for request in job.requests:
             self._check(request.circuit)
@@ -210,6 +214,12 @@ class RehearsalAdapter:
         except ValueError as error:
             raise _no_answer("results", _ABOUT["results"].format(job_id), str(error)) from error
 
+    def differences(self, job_id: str, job: Job) -> Sequence[str]:
+        """How a job differs from what was sent, by its tag."""
+        tag = self._ask(_JobAnswer, "state", job_id).tag
+        same_run = tag.rpartition("-")[0] == job.tag.rpartition("-")[0]
+        return [] if same_run else [f"its tag is '{tag}', not '{job.tag}'"]
+
     def forecast(self, requests: Sequence[Request]) -> Quote:
         """What one job of these circuits costs by the cloud's price list."""
         prices, shots = self._settings, sum(request.shots for request in requests)
@@ -261,22 +271,22 @@ class RehearsalAdapter:
 
 
 def _refusal(call: Call, what: str, error: HttpError) -> ProviderError:
-    """What an HTTP error means; only a 4xx says for certain that nothing happened."""
+    """What an HTTP error means; a submission that was refused may have been taken all the same."""
     code = str(error.status)
     if error.status == 429:
         wait = error.retry_after_seconds
-        return RateLimited(
-            f"{what} was refused because there were too many calls, nothing was done: {error}",
-            remedy="call again later" if wait is None else f"call again after {wait:g} s",
-            retry_after_seconds=wait,
-        )
+        message = f"{what} was refused because there were too many calls: {error}"
+        remedy = "call again later" if wait is None else f"call again after {wait:g} s"
+        if call == "submit":
+            return Declined(message, code=code, remedy=remedy, again=True, retry_after_seconds=wait)
+        return RateLimited(message, remedy=remedy, retry_after_seconds=wait)
     if not 400 <= error.status < 500:
         return _no_answer(call, what, str(error), code)
-    message = f"{what} was refused, nothing was done: {error}"
+    message = f"{what} was refused: {error}"
     if call == "submit":
         remedy = "change what the cloud objects to, then send the job again"
-        return Refused(message, code=code, remedy=remedy)
-    if error.status == 404:
+        return Declined(message, code=code, remedy=remedy)
+    if error.status == 404 and call != "find":
         remedy = "check the id, and that this is the cloud that made the job"
         return UnknownJob(message, code=code, remedy=remedy)
     if error.status == 409:
@@ -286,6 +296,8 @@ def _refusal(call: Call, what: str, error: HttpError) -> ProviderError:
 
 def _no_answer(call: Call, what: str, why: str, code: str = "") -> ProviderError:
     message = f"{what} got no usable answer: {why}"
+    if call == "results" and not code:
+        return Unreadable(message, remedy="ask again: asking twice does no harm")
     if call == "submit":
         remedy = "the job may have been made: look for its tag before sending it again"
         return Doubtful(message, code=code, remedy=remedy)

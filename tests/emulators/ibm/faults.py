@@ -29,6 +29,9 @@ Kind = Literal[
     "accepted_truncated",
     "accepted_malformed",
     "accepted_hangs",
+    "accepted_drips",
+    "accepted_refused",
+    "answered",
     "dropped",
     "unavailable_503",
     "rate_limited",
@@ -47,8 +50,9 @@ class Fault:
         kind: what happens; with ``accepted…`` after the service did what it was asked.
         first: the first call of that name, counted from 1, to fail.
         times: how many fail from there on.
-        status: of ``refused``.
-        retry_after_seconds: of ``rate_limited``; None names no time.
+        status: of ``refused`` and ``accepted_refused``.
+        retry_after_seconds: of ``rate_limited``, or the text of the header; None names no time.
+        body: of ``answered``: what stands in place of the answer.
     """
 
     call: Call
@@ -56,4 +60,5 @@ class Fault:
     first: int = 1
     times: int = 1
     status: int = 400
-    retry_after_seconds: int | None = None
+    retry_after_seconds: int | str | None = None
+    body: str = ""

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import traceback
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +22,7 @@ from tests.emulators.ibm.settings import Refusal
 _SIGNING_KEY = "signs the emulator's access tokens, which open nothing"
 _TOKEN_SECONDS = 3600
 _HANGING_SECONDS = 20.0
+_DRIPPED, _DRIP_SECONDS = 4000, 0.05
 _API = "/api/v1"
 
 _ROUTES: tuple[tuple[str, str, Call], ...] = (
@@ -132,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         call, match = found
         fault = self.service.fault(call)
-        if fault is not None and not fault.kind.startswith("accepted"):
+        if fault is not None and not fault.kind.startswith(("accepted", "answered")):
             self._fail(fault)
             return
         try:
@@ -184,6 +186,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "accepted_hangs":
             time.sleep(_HANGING_SECONDS)
             self._drop()
+        elif fault.kind == "accepted_drips":
+            self._drip(answer if isinstance(answer, str) else json.dumps(answer))
+        elif fault.kind == "accepted_refused":
+            self._answer(fault.status, _error(fault.status, "not like this", 1000 + fault.status))
+        elif fault.kind == "answered":
+            self._answer(200, fault.body)
         elif fault.kind == "accepted_malformed":
             self._answer(200, "<html>oops")
         elif fault.kind == "accepted_truncated":
@@ -192,6 +200,19 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             answer.pop("backend")
             self._answer(status, answer)
+
+    def _drip(self, text: str) -> None:
+        """Answer a byte at a time, for longer than anybody should wait."""
+        content = text.encode().ljust(_DRIPPED)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        with suppress(OSError):
+            for k in range(len(content)):
+                self.wfile.write(content[k : k + 1])
+                time.sleep(_DRIP_SECONDS)
+        self.close_connection = True
 
     def _drop(self) -> None:
         self.close_connection = True

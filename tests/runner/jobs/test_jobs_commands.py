@@ -216,7 +216,7 @@ def test_a_refusal_says_what_to_do_and_keeps_what_ran(shell):
     refused = shell("run", "c.yaml")
     assert refused.code == 1
     last = refused.stderr.splitlines()[-1]
-    assert "was refused, nothing was done: HTTP 403" in last
+    assert "was refused: HTTP 403" in last
     assert "then send the job again" in last
     assert len(shell.counts()) == 2
     assert shell("status").code == 3

@@ -57,13 +57,13 @@ DOING = {
     "cancel": "cancelling job",
 }
 WORDS = {
-    "refused": "was refused, nothing was done: HTTP 403: not allowed",
+    "refused": "was refused: HTTP 403: not allowed",
     "timeout_before": "no answer in time",
     "timeout_after": "no answer in time",
     "accepted_500": "HTTP 500: internal server error",
     "dropped": "connection reset by peer",
-    "rate_limited": "too many calls, nothing was done: HTTP 429",
-    "rate_limited_retry_after": "too many calls, nothing was done: HTTP 429",
+    "rate_limited": "too many calls: HTTP 429",
+    "rate_limited_retry_after": "too many calls: HTTP 429",
     "truncated": "Invalid JSON",
     "malformed": "Invalid JSON",
     "wrong_schema": "Field required",
@@ -72,12 +72,7 @@ WORDS = {
 """What happened; a skewed clock and calls that a client repeats unasked look like success."""
 
 LOOK_FIRST = "asking the provider for its tag before anything else"
-SUBMITTING = {
-    **dict.fromkeys(WORDS, LOOK_FIRST),
-    "refused": "change what the cloud objects to, then send the job again",
-    "rate_limited": "trying again later",
-    "rate_limited_retry_after": "trying again later",
-}
+SUBMITTING = dict.fromkeys(WORDS, LOOK_FIRST)
 ASKING = {
     **dict.fromkeys(WORDS, "asking again|is not cancelled"),
     "refused": "asking again|is not cancelled.*; check your access to the cloud",

@@ -272,3 +272,22 @@ def test_terms_say_prices_queue_and_what_predictions_assume(quick):
     assert "13 in queue Normal" in told
     assert "two-qubit gates as 80 ns" in told
     assert "80 ns" not in " ".join(opened(devices.FORTE).terms().assumptions)
+
+
+# Answers are checked when they are taken in
+@pytest.mark.parametrize(
+    "frequencies",
+    [{"0": 0.5003, "1": 0.5002}, {"0": 0.4998, "1": 0.4999}, {"0": 1.0004}],
+    ids=["too much", "too little", "one"],
+)
+def test_rounded_frequencies_give_exactly_the_shots(frequencies):
+    """qiskit-ionq#19: .5003 and .5002 of 10,000 gave 10,005 rows."""
+    assert len(outcomes_of(frequencies, 10_000)) == 10_000
+
+
+@pytest.mark.parametrize(
+    "frequencies", [{"0": math.nan, "1": 0.5}, {"0": 1.5, "1": -0.5}, {"2": 1.0}, {"0": "1"}, {}]
+)
+def test_frequencies_that_are_none_are_no_outcomes(frequencies):
+    with pytest.raises((TypeError, ValueError)):
+        outcomes_of(frequencies, 10)

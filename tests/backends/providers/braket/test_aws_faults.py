@@ -1,14 +1,16 @@
 """Every call of the real client × everything that can happen to it: one task survives."""
 
+import json
+import re
 import signal
 
 import pytest
 from aws_harness import RUN, AwsScene, adapter
-from braket_service import FAULTS, Fault, ServiceError
+from braket_service import FAULTS, Fault, Service, ServiceError
 from harness import Killer, in_a_process_of_its_own
 
 from backends.adapter import Unusable
-from runner.errors import OverBudget
+from runner.errors import OverBudget, UserError
 from runner.jobs.manager import JobManager
 from runner.jobs.sender import MOST_SENDS, ProviderRefused
 from runner.store.store import Store
@@ -53,9 +55,9 @@ def test_exactly_one_task_survives_each_fault(place, emulator, call, kind):
 
 
 WORDS = {
-    "refused": "AccessDeniedException: not allowed; have the IAM policy",
-    "rate_limited": "too many calls, nothing was done: slow down",
-    "rate_limited_retry_after": "too many calls, nothing was done: slow down",
+    "refused": "AccessDeniedException: not allowed",
+    "rate_limited": "too many calls: slow down",
+    "rate_limited_retry_after": "too many calls: slow down",
     "unavailable_503": "HTTP 503",
     "timeout_before": "Read timeout",
     "timeout_after": "Read timeout",
@@ -235,3 +237,115 @@ def test_orphans_are_adopted_by_their_tag(place, emulator):
     assert scene.manager().adopt(RUN, lost.tag) == [first.provider_id]
     scene.work()
     scene.assert_exactly_once()
+
+
+# --- a paid task is never given up on one answer, and its answer is checked
+
+
+def _rewritten(scene, change):
+    """Change the results of all tasks where they lie."""
+    scene.clock.sleep(1000)
+    scene.service._advance()
+    for task in scene.service.made():
+        key = {"Bucket": task.request["outputS3Bucket"], "Key": f"{task.folder}/results.json"}
+        before = scene.emulator.s3.get_object(**key)["Body"].read().decode()
+        scene.emulator.s3.put_object(**key, Body=change(before).encode())
+        yield key, before
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "7", '"done"', "{}", "<html>"])
+def test_results_that_cannot_be_read_are_kept_with_their_bill(place, emulator, text):
+    """RT#885, PR#567 (akin): a completed task whose results are no results."""
+    scene = AwsScene(place, emulator, run={"repeats": 1}, queue_seconds=10.0)
+    scene.manager().work(RUN, wait=False)
+    kept = list(_rewritten(scene, lambda _: text))
+    scene.work()
+    (submission,) = scene.store.submissions(RUN)
+    assert submission.state == "done"
+    assert "results.json" in submission.message
+    assert submission.billed.usd > 0
+    for key, before in kept:
+        scene.emulator.s3.put_object(**key, Body=before.encode())
+    scene.work()
+    scene.assert_exactly_once(1)
+
+
+def test_results_that_are_missing_lose_no_task(place, emulator):
+    """PR#837 (akin): 'no such file' is not 'no such task'."""
+    scene = AwsScene(place, emulator, run={"repeats": 1}, queue_seconds=10.0)
+    scene.manager().work(RUN, wait=False)
+    kept = list(_rewritten(scene, str))
+    for key, _ in kept:
+        scene.emulator.s3.delete_object(**key)
+    scene.work()
+    assert [s.state for s in scene.store.submissions(RUN)] == ["done"]
+    for key, before in kept:
+        scene.emulator.s3.put_object(**key, Body=before.encode())
+    scene.work()
+    scene.assert_exactly_once(1)
+
+
+def _half(text):
+    document = json.loads(text)
+    document["measurements"] = document["measurements"][::2]
+    return json.dumps(document)
+
+
+def _other_program(text):
+    document = json.loads(text)
+    source = document["additionalMetadata"]["action"]["source"]
+    gate = next(line for line in source.splitlines() if "iswap" in line)
+    document["additionalMetadata"]["action"]["source"] = source.replace(f"{gate}\n", "")
+    document["additionalMetadata"] = {
+        k: v for k, v in document["additionalMetadata"].items() if not k.endswith("Metadata")
+    }
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(_half, "10 shots of .* 20 shots"), (_other_program, "another program")]
+)
+def test_what_does_not_fit_is_a_failure_with_its_reason(place, emulator, change, words):
+    """RT#336, qiskit-ionq#19, qBraid#1308: half the shots, another circuit."""
+    scene = AwsScene(place, emulator, run={"repeats": 1}, queue_seconds=10.0)
+    scene.manager().work(RUN, wait=False)
+    assert len(list(_rewritten(scene, change))) == 1
+    scene.work()
+    assert scene.store.tally(RUN).by_state == {"failed": 1}
+    assert any(re.search(words, line) for line in scene.told), scene.told
+    assert scene.store.account(RUN).billed.usd > 0
+
+
+def test_a_task_of_another_run_is_not_adopted(place, emulator):
+    """qBraid#1308 (akin): the id of another job."""
+    scene = AwsScene(place, emulator, queue_seconds=10.0)
+    scene.manager().work(RUN, wait=False)
+    (first, second, _) = scene.store.submissions(RUN)
+    scene.service.tasks[second.provider_id].request["tags"] = {"enclone": "another-run-7"}
+    lost = scene.store.move(first, "lost", "given up", provider_id=None)
+    with pytest.raises(UserError, match="its tag is 'another-run-7'"):
+        scene.manager().adopt(RUN, lost.tag, f" {second.provider_id}\n")
+    assert scene.store.submission(lost.tag).state == "lost"
+
+
+def test_a_closed_region_hides_no_other(quick, monkeypatch):
+    """QBP#114: AccessDenied in one region empties the list of all."""
+    from backends.providers.braket.listing import reachable_devices
+
+    monkeypatch.setattr(
+        "braket_service.Service.search_devices", _denied_in("us-east-1", Service.search_devices)
+    )
+    found = list(reachable_devices())
+    assert {one.region for one in found if one.arn} >= {"us-west-1", "eu-north-1"}
+    (denied,) = [one for one in found if not one.arn]
+    assert denied.region == "us-east-1"
+    assert "not for you" in denied.remark
+
+
+def _denied_in(closed, search):
+    def search_devices(self, request, region):
+        if region == closed:
+            raise ServiceError(403, "AccessDeniedException", "not for you")
+        return search(self, request, region)
+
+    return search_devices

@@ -108,15 +108,31 @@ class Scene:
             planned,
         )
         self.told: list[str] = []
+        self.answers: Path | None = None
 
     def adapter(self) -> Any:
         return open_ibm(snapshot(), stored_options(self.config, RUN, Path("runs")))
 
+    def manager(self) -> JobManager:
+        return JobManager(
+            self.store,
+            self.adapter(),
+            clock=self.clock,
+            notify=self.told.append,
+            answers=self.answers,
+        )
+
+    def retire(self) -> None:
+        """Take the device out of the listing; what it has already taken still runs."""
+        for job in self.service.jobs():
+            self.clock.sleep(100)
+            self.service.job(job.id)
+        del self.service.devices[SMALL.name]
+
     def work(self, **how: Any) -> None:
         """One process that works on the run, as far as it gets."""
-        manager = JobManager(self.store, self.adapter(), clock=self.clock, notify=self.told.append)
         try:
-            manager.work(RUN, **how)
+            self.manager().work(RUN, **how)
         except ProviderRefused as error:
             self.told.append(str(error))
 

@@ -273,3 +273,56 @@ def test_the_emulator_starts_by_hand():
         server.terminate()
         server.wait(10)
         server.stdout.close()
+
+
+# --- reading needs only what reading needs
+
+
+def _retired(user):
+    """A run that was submitted, whose device has run it and left."""
+    user("submit", "c.yaml", "-o", "backend.ibm.poll_seconds=0")
+    for job in user.service.jobs():
+        user.service.job(job.id)
+    del user.service.devices[SMALL.name]
+
+
+@pytest.mark.parametrize("command", ["collect", "resume", "watch"])
+def test_results_of_a_retired_device_are_fetched(user, command):
+    """RT#3012, RT#3020, PR#837: 'the instance has no device', although the client gives counts."""
+    me = user()
+    _retired(me)
+    done = me(command)
+    assert "no device" not in done.stderr
+
+
+def test_a_run_on_a_retired_device_is_cancelled_and_adopted(user):
+    """RT#3012."""
+    me = user()
+    _retired(me)
+    me("adopt", "latest")
+    me("cancel", "latest")
+
+
+def test_a_configuration_that_cannot_be_read_is_told_as_such(user):
+    """RT#1924, RT#190: "no device 'ibm_x'; its devices: ibm_x"."""
+    me = user(faults=[Fault("configuration", "refused", times=99, status=404)])
+    done = me("plan", "c.yaml", code=1)
+    assert "reading the configuration of 'ibm_lagos'" in done.stderr
+    assert "did you mean" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["resume", "collect", "watch"])
+def test_a_run_that_is_over_needs_no_network(user, command):
+    me = user()
+    me("run", "c.yaml")
+    me.environment.setenv("QISKIT_IBM_URL", "http://experimental@127.0.0.1:9/api/v1")
+    me.environment.setenv("IAM_URL", "http://127.0.0.1:9")
+    me(command)
+
+
+def test_a_device_in_maintenance_with_an_empty_queue_is_not_chosen(user):
+    """RT#2411, PQ#886."""
+    quiet = replace(SMALL, status="maintenance", queue_length=0)
+    me = user(devices=(quiet, FEZ))
+    planned = me("plan", "c.yaml", "-o", "backend.device=least_busy", "--json")
+    assert json.loads(planned.stdout)["rows"][0]["device"] != SMALL.name

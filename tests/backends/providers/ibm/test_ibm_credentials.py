@@ -273,3 +273,64 @@ def test_devices_of_the_instance(bench):
         ["ibm_fez", "156", "9", "runs"],
         ["ibm_lagos", "7", "3", "maintenance"],
     ]
+
+
+# --- remedies that work
+
+
+@pytest.fixture
+def accounts(monkeypatch, tmp_path):
+    """The file of saved accounts, and no account in the environment."""
+    file = tmp_path / "qiskit-ibm.json"
+
+    def write(text):
+        file.write_text(text)
+        for name in ("TOKEN", "INSTANCE", "CHANNEL"):
+            monkeypatch.delenv(f"QISKIT_IBM_{name}", raising=False)
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\x00"])
+def test_a_broken_account_file_is_named_and_the_remedy_helps(bench, accounts, text):
+    """RT#551 (akin): an empty file; saving an account again failed on it."""
+    from qiskit_ibm_runtime import QiskitRuntimeService
+
+    user = bench()
+    file = accounts(text)
+    one_line(user("run", "c.yaml"), re.escape(str(file)), "move it away", "save_account")
+    file.rename(f"{file}.broken")
+    QiskitRuntimeService.save_account(
+        token=KEY, instance=INSTANCE, set_as_default=True, overwrite=True, filename=str(file)
+    )
+    assert KEY in file.read_text()
+    file.unlink()
+
+
+def test_an_account_of_the_closed_channel_is_told(bench, accounts):
+    """RT#2205, RT#2421: saved for channel ibm_quantum."""
+    user = bench()
+    old = {"default-ibm-quantum": {"channel": "ibm_quantum", "token": "x" * 20, "url": "u"}}
+    accounts(json.dumps(old))
+    one_line(user("run", "c.yaml"), "'ibm_quantum', which IBM has closed", "save_account")
+
+
+@pytest.mark.parametrize("key", [f" {KEY}", f"{KEY} ", f"{KEY[:9]} {KEY[9:]}"])
+def test_a_key_with_blanks_is_told(bench, key):
+    """PR#660, RT#1737, RT#2409."""
+    one_line(bench(key=key)("run", "c.yaml"), "holds blanks or line breaks")
+
+
+@pytest.mark.parametrize(
+    ("instance", "word"), [("a/b/c", "hub/group/project"), (f"'{INSTANCE}'", "quotes around it")]
+)
+def test_an_instance_of_the_wrong_form_is_shown(bench, instance, word):
+    """RT#2382, PR#564."""
+    one_line(bench(instance=instance)("run", "c.yaml"), word)
+
+
+def test_the_services_own_words_for_403_are_kept(bench):
+    """PR#564: a 403 with a reason."""
+    user = bench(faults=[Fault("usage", "refused", times=9, status=403)])
+    one_line(user("run", "c.yaml"), "HTTP 403", "not like this")

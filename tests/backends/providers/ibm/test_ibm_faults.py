@@ -78,7 +78,7 @@ def test_too_many_calls_wait_as_long_as_the_service_asks(scene, wait):
     faulty.work()
     faulty.assert_exactly_once()
     assert faulty.clock.now() >= before + (wait or 1)
-    assert any("too many calls, nothing was made" in line for line in faulty.told)
+    assert any("too many calls" in line for line in faulty.told)
 
 
 def test_five_jobs_a_minute_are_kept_to(scene):
@@ -92,7 +92,7 @@ def test_a_refused_job_stops_the_run_which_goes_on_later(scene, status):
     faulty = scene(faults=[Fault("submit", "refused", status=status)])
     faulty.work()
     assert faulty.service.jobs() == []
-    assert f"nothing was made: HTTP {status}" in faulty.told[-1]
+    assert f"was refused: HTTP {status}" in faulty.told[-1]
     faulty.work()
     faulty.assert_exactly_once()
 
