@@ -23,8 +23,8 @@ from backends.compiling.decoupling import insert_pulse_trains
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
 from backends.simulation.decoding import Decoder, ErrorModel
-from backends.simulation.noise_models import LAYERS, OPTIMISTIC
-from backends.simulation.prediction import predict_setting
+from backends.simulation.noise_models import LAYERS
+from backends.simulation.prediction import predict_bounds, predict_setting
 from backends.simulation.pulse_trains import Decoupling
 from experiments.settings import Check, Setting
 from experiments.stabilizer.clifford import Step, early_measurements, steps
@@ -360,7 +360,7 @@ def _evaluate(
             None
             if decoupling == "none"
             else predict_setting(setting, circuit, snapshot, refocusing=True),
-            success_bounds(setting, circuit, snapshot),
+            predict_bounds(setting, circuit, snapshot),
         )
         for setting, circuit in zip(settings, circuits, strict=True)
     )
@@ -368,14 +368,6 @@ def _evaluate(
     return with_predictions(
         CompiledPoint(compiled, predicted, transpiler_seed, (predicted,)), value
     )
-
-
-def success_bounds(
-    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot | None
-) -> tuple[float, float]:
-    """Probability that a shot succeeds under the pessimistic and the optimistic noise model."""
-    low, high = (predict_setting(setting, circuit, snapshot, model=m) for m in (LAYERS, OPTIMISTIC))
-    return low, high
 
 
 def with_predictions(

@@ -25,7 +25,7 @@ from qiskit.circuit import QuantumCircuit
 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, build_noisy_circuit
-from backends.simulation.noise_models import CALIBRATION, NoiseModel
+from backends.simulation.noise_models import CALIBRATION, LAYERS, OPTIMISTIC, NoiseModel
 from backends.simulation.walsh_hadamard import walsh_hadamard
 from experiments.settings import Check, Setting, products, success_probability
 from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, ideal_outcome_law
@@ -52,10 +52,32 @@ def predict_setting(
     Raises:
         ValueError: if its checks cannot be predicted.
     """
+    return _predict(setting, tuple(steps(circuit)), snapshot, model, refocusing=refocusing)
+
+
+def predict_bounds(
+    setting: Setting, circuit: QuantumCircuit, snapshot: DeviceSnapshot | None
+) -> tuple[float, float]:
+    """:func:`predict_setting` under the pessimistic and under the optimistic noise model."""
     operations = tuple(steps(circuit))
+    low, high = (
+        _predict(setting, operations, snapshot, model, refocusing=False)
+        for model in (LAYERS, OPTIMISTIC)
+    )
+    return low, high
+
+
+def _predict(
+    setting: Setting,
+    operations: tuple[Step, ...],
+    snapshot: DeviceSnapshot | None,
+    model: NoiseModel,
+    *,
+    refocusing: bool,
+) -> float:
     if len(setting.checks) == 1 and _ideal_success(setting) == _COIN:
         # Pauli noise and symmetric readout errors leave a fair coin fair.
-        read = {s.qubits[0] for s in operations if s.name == "measure"} if snapshot else set()
+        read = {s.qubits[0] for s in operations if s.name == "measure"}
         if not snapshot or not any(snapshot.qubits[q].readout_asymmetry for q in read):
             return _COIN
     try:

@@ -17,12 +17,11 @@ from backends.compiling.compile import (
     CompiledPoint,
     CompiledSetting,
     certified,
-    success_bounds,
     with_elementary_gates,
     with_predictions,
 )
 from backends.qpy_bytes import from_qpy, to_qpy
-from backends.simulation.prediction import predict_setting
+from backends.simulation.prediction import predict_bounds, predict_setting
 from backends.simulation.readout_calibration import LABELS, ReadoutCalibration, calibration_circuits
 from experiments.point import Point
 from experiments.settings import Setting
@@ -174,7 +173,7 @@ class _Rebuilding:
             refocused = None
             if self.run.config.compile.decoupling != "none":
                 refocused = predict_setting(setting, compiled, self.run.snapshot, refocusing=True)
-            bounds = success_bounds(setting, compiled, self.run.snapshot)
+            bounds = predict_bounds(setting, compiled, self.run.snapshot)
         except Exception as error:
             self._note("prediction", path, _told(error), "a probability of success")
             predicted, refocused, bounds = self._stored_prediction(stem), None, None

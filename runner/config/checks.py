@@ -67,9 +67,10 @@ def _request(
 
 def _unused_sections(backend: BackendConfig) -> Problems:
     """Sections of providers that are not used."""
-    others = {r.section: r for r in providers().values() if r.section != backend.record.section}
-    for record in others.values():
-        if backend.given(record) is not None:
+    seen = {backend.record.section}
+    for record in providers().values():
+        if record.section not in seen and backend.given(record) is not None:
+            seen.add(record.section)
             yield (
                 ("backend", record.section),
                 f"'backend.{record.section}' {record.purpose}, but the provider is "
