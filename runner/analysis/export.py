@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.compiling.compile import with_elementary_gates
-from backends.qpy_bytes import TICK_SECONDS, to_qpy
+from backends.qpy_bytes import to_qpy
 from runner.analysis.export_formats import CIRCUITS, TABLES
 from runner.analysis.exported_tables import (
     as_json,
@@ -271,8 +271,6 @@ def _qpy(
                 **about,
                 **program.described(),
                 "stage": stage,
-                # QPY keeps no unit of a delay.
-                "dt_seconds": TICK_SECONDS,
             }
             circuits.append(circuit)
     return ExportedFile(

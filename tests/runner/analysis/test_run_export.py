@@ -170,9 +170,11 @@ def test_qpy_holds_all_circuits_in_one_file(invoke: Invoke, folder: Path) -> Non
         assert circuit.decompose(["encrypt", "decrypt"]) == kept.decompose(["encrypt", "decrypt"])
         assert len(about["runs"]) == 2
         waits = {
-            one.operation.duration * about["dt_seconds"] for one in circuit if one.name == "delay"
+            (one.operation.duration.value.value(), one.operation.duration.value.unit())
+            for one in circuit
+            if one.name == "delay"
         }
-        assert waits == ({12.5e-6} if "12.5us" in about["circuit"] else set())
+        assert waits == ({(12.5, "us")} if "12.5us" in about["circuit"] else set())
 
 
 def test_the_same_bytes_twice_and_nothing_is_overwritten_unasked(
