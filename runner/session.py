@@ -54,8 +54,12 @@ class Session:
     @property
     def has_store(self) -> bool:
         """Whether there is a store; a database on a server is taken to be there."""
-        url = make_url(self.url)
-        return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+        return not self.store_is_a_file or Path(make_url(self.url).database or "").is_file()
+
+    @property
+    def store_is_a_file(self) -> bool:
+        """Whether the store is a file on this machine, and no database on a server."""
+        return make_url(self.url).get_backend_name() == "sqlite"
 
     @property
     def shown_url(self) -> str:
@@ -143,13 +147,17 @@ class Session:
         """
         from backends.adapter import PerRun
         from runner.jobs.storing import store_run
+        from runner.planning.circuits import planned_circuits
         from runner.planning.points import stored_options
         from runner.run_folder import files as folders
         from runner.store.records import RunRecord
 
         now = folders.utc_now()
         config = plan.config
-        document = folders.describe(config, plan.source, plan.snapshot, plan.overrides, now)
+        document = {
+            **folders.describe(config, plan.source, plan.snapshot, plan.overrides, now),
+            "planned": planned_circuits(config, plan.snapshot, plan.points),
+        }
         while True:
             folder = folders.create(self.runs, config, now)
             document = folders.named(document, folder.name)
@@ -193,7 +201,7 @@ class Session:
         from runner.jobs.storing import store_run
         from runner.planning.compilation import compile_sweep
         from runner.planning.points import stored_options
-        from runner.run_folder.files import read_json
+        from runner.run_folder.files import read_json, read_planned
         from runner.store.records import RunRecord
 
         run_id = folder.resolve().name
@@ -212,6 +220,7 @@ class Session:
             "device": device,
             "provenance": provenance,
             "options": stored_options(config, run_id, self.runs),
+            **({} if (planned := read_planned(folder)) is None else {"planned": planned}),
         }
         run = RunRecord(
             run_id,

@@ -177,6 +177,8 @@ class Provider:
         keeps_delays: whether a delay in a circuit takes the time that it states.
         suppresses: whether it applies error suppression to circuits.
         costs_money: whether a job may be billed in real money.
+        redraws: whether it simulates on this machine, and draws the same shots from the same
+            circuit and seed: ``enclone verify`` then draws them again.
     """
 
     name: str
@@ -197,6 +199,7 @@ class Provider:
     keeps_delays: bool = True
     suppresses: bool = False
     costs_money: bool = False
+    redraws: bool = False
 
     def __post_init__(self) -> None:
         taken = self.section in _RESERVED or hasattr(BaseModel, self.section)

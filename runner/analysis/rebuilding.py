@@ -26,11 +26,17 @@ from backends.simulation.readout_calibration import LABELS, ReadoutCalibration, 
 from experiments.point import Point
 from experiments.settings import Setting
 from runner.analysis.differences import Difference, agree, mapping_differences, tolerances
+from runner.analysis.origins import Origins
 from runner.config.sweep import Choice
 from runner.errors import DamagedFile, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint, measured_point
 from runner.kinds.registry import row_from_dict
-from runner.planning.calibration import CalibrationCircuit, calibrations_of, is_mitigated
+from runner.planning.calibration import (
+    CalibrationCircuit,
+    calibrations_of,
+    circuit_records,
+    is_mitigated,
+)
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
 from runner.planning.points import PlannedPoint, planned_row, sweep
 from runner.results.formats import Methods, checks_in_format, in_format, methods_of
@@ -45,7 +51,14 @@ from runner.run_folder.archive import (
     read_shots,
 )
 from runner.run_folder.checksums import hashed_files
-from runner.run_folder.files import INDEX, INPUTS, RESULTS, index_entry, maker
+from runner.run_folder.files import (
+    INDEX,
+    INPUTS,
+    PLANNED,
+    RESULTS,
+    index_entry,
+    maker,
+)
 
 STAGES = ("logical", "compiled")
 
@@ -60,35 +73,43 @@ class Rebuilt:
             not be recomputed; None where there is neither.
         differences: of ``circuits/``, ``counts/`` and ``results.json`` to what they should be.
         checked: what was compared → how many of it.
+        remarks: what could not be compared, and why.
     """
 
     names: Sequence[str]
     rows: Sequence[ResultRow | None]
     differences: Sequence[Difference]
     checked: Mapping[str, int]
+    remarks: Sequence[str] = ()
 
 
 def rebuild(
-    run: ArchivedRun, finished: Callable[[int, int], object] = lambda _done, _all: None
+    run: ArchivedRun,
+    finished: Callable[[int, int], object] = lambda _done, _all: None,
+    *,
+    redraw: bool = True,
 ) -> Rebuilt:
     """Certify, predict and estimate everything again, one point in memory at a time.
 
     Args:
         run: the run.
         finished: told how many points are done, and of how many, at first and after each.
+        redraw: whether shots of a simulator are drawn again from their seeds.
 
     Raises:
         RunFolderError: if the run has a format that this version does not know.
     """
-    return _Rebuilding(run, methods_of(run.format)).rebuilt(finished)
+    origins = Origins(run, redraw=redraw)
+    return _Rebuilding(run, methods_of(run.format), origins).rebuilt(finished)
 
 
 @dataclass(eq=False)
 class _Rebuilding:
     run: ArchivedRun
     methods: Methods
+    origins: Origins
     found: list[Difference] = field(default_factory=list)
-    expected: set[str] = field(default_factory=lambda: {*INPUTS, INDEX})
+    expected: set[str] = field(default_factory=lambda: {*INPUTS, INDEX, PLANNED})
     circuits: set[str] = field(default_factory=set)
     proved: int = 0
     counted: int = 0
@@ -117,6 +138,8 @@ class _Rebuilding:
             finished(index + 1, len(points))
         self._look_for_strangers()
         self._compare_tally()
+        self.found += self.origins.left_over()
+        remarks = self.origins.remarks()
         checked = {
             "points": len(rows),
             "circuits": len(self.circuits),
@@ -124,9 +147,11 @@ class _Rebuilding:
             "counts": self.counted,
             "shots": self.shots,
         }
+        if self.origins.drawn:
+            checked["counts_drawn_again"] = self.origins.drawn
         if self.uncounted:
             checked["circuits_without_counts"] = self.uncounted
-        return Rebuilt(names, rows, self.found, checked)
+        return Rebuilt(names, rows, self.found, checked, remarks)
 
     def _compare_choice(self, index: int, planned: PlannedPoint) -> None:
         """Whether ``auto`` took the best of what it had, at the value that the circuits have."""
@@ -237,6 +262,7 @@ class _Rebuilding:
             identity = circuit_identity(
                 self.run.config, point, setting.label, repeat, self.run.fingerprint
             )
+            self.found += self.origins.compare(name, stem, compiled.circuit, identity, shots)
             seed = entry.get("transpiler_seed")
             job = str(entry.get("job") or "")
             circuits.append(CollectedCircuit(name, stem, identity, compiled, shots, job))
@@ -298,6 +324,11 @@ class _Rebuilding:
         if not compiled:
             return {}
         found = []
+        identities = {
+            one.name: one.identity
+            for repeat in range(self.run.config.repeats)
+            for one in circuit_records(self.run.config, self.run.fingerprint, repeat, 0)
+        }
         for stem, wanted in zip(LABELS, calibration_circuits(compiled), strict=True):
             circuit = self._circuit("compiled", stem)
             if circuit is None:
@@ -307,7 +338,10 @@ class _Rebuilding:
                 self._note("calibration circuit", path, "another circuit", "for the others' qubits")
             for repeat in range(self.run.config.repeats):
                 name = circuit_name(stem, repeat)
-                found.append(CalibrationCircuit(name, stem, circuit, self._calibrating(name)))
+                shots = self._calibrating(name)
+                identity = identities[name]
+                self.found += self.origins.compare(name, stem, circuit, identity, shots)
+                found.append(CalibrationCircuit(name, stem, circuit, shots))
         return calibrations_of(found)
 
     def _calibrating(self, name: str) -> BitArray | None:
@@ -370,7 +404,7 @@ class _Rebuilding:
         return _row({**wanted, **right}) or row
 
     def _look_for_strangers(self) -> None:
-        for name in hashed_files(self.run.folder):
+        for name in hashed_files(self.run.folder, with_provenance=False):
             if name not in self.expected:
                 self._note("file", name, "is there", "belongs to no circuit that has counts")
         for name in self.run.index:

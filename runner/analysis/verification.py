@@ -14,9 +14,11 @@ from typing import Any
 
 from runner.analysis.differences import Difference, table_differences, tolerances
 from runner.analysis.rebuilding import Rebuilt, rebuild
+from runner.analysis.report_numbers import report_differences
+from runner.analysis.signature import SIGNATURE, PublicKey, signature_problem
 from runner.analysis.verified_inputs import input_differences
 from runner.errors import DamagedFile, RunFolderError, printable
-from runner.report.report import presentation
+from runner.report.report import REPORT, presentation
 from runner.results.tables import columns_of, to_csv
 from runner.run_folder.archive import MISSING, PROVENANCE, ArchivedRun, read_archive
 from runner.run_folder.files import RESULTS_CSV, maker, read_json
@@ -34,6 +36,7 @@ class Verification:
         checked: what was compared → how many of it.
         remarks: what could not be compared, and why.
         differences: all that were found.
+        other_runs: ids of other runs of the same configuration; None where none were looked for.
     """
 
     run: str
@@ -43,6 +46,7 @@ class Verification:
     checked: Mapping[str, int]
     remarks: Sequence[str]
     differences: Sequence[Difference]
+    other_runs: Sequence[str] | None = None
 
     @property
     def agrees(self) -> bool:
@@ -55,13 +59,19 @@ class Verification:
 
 
 def verify(
-    folder: Path, finished: Callable[[int, int], object] = lambda _done, _all: None
+    folder: Path,
+    finished: Callable[[int, int], object] = lambda _done, _all: None,
+    *,
+    redraw: bool = True,
+    key: PublicKey | None = None,
 ) -> Verification:
     """Make a run again from its folder and compare; nothing is written.
 
     Args:
         folder: the run folder; nothing else is looked at.
         finished: told how many points are done, and of how many, at first and after each.
+        redraw: whether shots of a simulator are drawn again from their seeds.
+        key: whose signature the folder must have; None for anybody's, or none.
 
     Raises:
         RunFolderError: if the run has no results yet, or is one of a version that this one does not
@@ -80,9 +90,11 @@ def verify(
     except RunFolderError as error:
         raise RunFolderError(f"{error}; the run was made by {version_text(provenance)}") from error
     else:
+        found += _signature(folder, key, remarks)
         found += input_differences(run, remarks)
-        rebuilt = rebuild(run, finished)
+        rebuilt = rebuild(run, finished, redraw=redraw)
         found += rebuilt.differences
+        remarks += rebuilt.remarks
         found += _results_table(folder, rebuilt)
         found += _presented(run, rebuilt, remarks)
         checked = rebuilt.checked
@@ -102,11 +114,25 @@ def verification_text(found: Verification) -> str:
     compared = ", ".join(
         f"{number:,} {what.replace('_', ' ')}" for what, number in found.checked.items()
     )
+    if found.other_runs:
+        count = len(found.other_runs)
+        lines.append(
+            f"{count} other {'run' if count == 1 else 'runs'} of this configuration: "
+            f"{', '.join(found.other_runs)}"
+        )
     number = len(found.differences)
     outcome = {0: "no difference", 1: "1 difference"}.get(number, f"{number:,} differences")
     lines.append(f"run {found.run}, made by {version_text(found.made_by)}: {compared or 'unread'}")
     lines.append(outcome)
     return "\n".join(lines) + "\n"
+
+
+def _signature(folder: Path, key: PublicKey | None, remarks: list[str]) -> Iterator[Difference]:
+    if key is None:
+        if (folder / SIGNATURE).exists():
+            remarks.append(f"{SIGNATURE} was not checked: give the signer's public key with --key")
+    elif problem := signature_problem(folder, key):
+        yield Difference("signature", SIGNATURE, problem, "a signature with the given key")
 
 
 def version_text(provenance: Mapping[str, Any]) -> str:
@@ -153,8 +179,8 @@ def _presented(run: ArchivedRun, rebuilt: Rebuilt, remarks: list[str]) -> Iterat
     if other:
         remarks.append(
             f"made by {version_text(run.provenance)}, verified by {version_text(maker())} "
-            f"({other}): pictures and report.html may differ in bytes and were not compared, the "
-            "data behind them were"
+            f"({other}): pictures may differ in bytes and were not compared, the data behind them "
+            "and the numbers in report.html were"
         )
     for name, wanted in files.items():
         content = _content(run.folder, name)
@@ -164,6 +190,9 @@ def _presented(run: ArchivedRun, rebuilt: Rebuilt, remarks: list[str]) -> Iterat
             yield from table_differences(
                 None, name, content, wanted, exact=False, tolerance=tolerance
             )
+        elif other and name == REPORT:
+            svgs = [one for one in files if one.endswith(".svg")]
+            yield from report_differences(run.folder, content, wanted, svgs)
         elif not other and content != wanted:
             yield Difference("content", name, _digest(content), _digest(wanted))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.analysis.differences import Difference, mapping_differences
@@ -11,6 +13,7 @@ from runner.errors import ConfigError, printable
 from runner.planning.points import pinned_to
 from runner.run_folder.archive import DEVICE, MISSING, PROVENANCE, ArchivedRun
 from runner.run_folder.checksums import CHECKSUMS, hashed_files, read_checksums, sha256_of
+from runner.run_folder.files import lists_provenance
 
 CONFIG = "config.yaml"
 RESOLVED = "resolved.json"
@@ -25,6 +28,7 @@ def input_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Differen
     """
     yield from _checksum_differences(run, remarks)
     yield from _stated_hashes(run)
+    yield from _start_difference(run)
     yield from _config_differences(run)
     if run.snapshot is not None:
         stated = run.provenance["device"]
@@ -33,8 +37,9 @@ def input_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Differen
 
 
 def _checksum_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Difference]:
+    listed_too = lists_provenance(run.provenance)
     stated = run.provenance.get("checksums_sha256")
-    if stated is None:
+    if stated is None and not listed_too:
         remarks.append(
             f"this run was written before there were hashes of circuits and counts ({CHECKSUMS}): "
             "a change of a shot that changes no result is not seen"
@@ -43,7 +48,8 @@ def _checksum_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Diff
     if not (run.folder / CHECKSUMS).is_file():
         yield Difference("file", CHECKSUMS, MISSING, "a file")
         return
-    yield from _hash_difference(run.folder, CHECKSUMS, stated)
+    if not listed_too:
+        yield from _hash_difference(run.folder, CHECKSUMS, str(stated))
     try:
         listed = read_checksums(run.folder)
     except (OSError, ValueError) as error:
@@ -51,9 +57,26 @@ def _checksum_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Diff
         return
     for name, digest in listed.items():
         yield from _hash_difference(run.folder, name, digest)
-    for name in hashed_files(run.folder):
+    for name in hashed_files(run.folder, with_provenance=listed_too):
         if name not in listed:
             yield Difference("file", name, "is there", f"not in {CHECKSUMS}")
+
+
+def _start_difference(run: ArchivedRun) -> Iterator[Difference]:
+    """The id of a run begins with the time of its start."""
+    stated = run.provenance.get("started_at")
+    begun = _BEGUN.match(run.run_id)
+    if begun is None or stated is None:
+        return
+    try:
+        written = f"{datetime.fromisoformat(str(stated)).astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    except ValueError:
+        written = str(stated)
+    if written != begun[0]:
+        yield Difference("started_at", PROVENANCE, str(stated), f"{begun[0]}, by the run's id")
+
+
+_BEGUN = re.compile(r"\d{8}T\d{6}Z")
 
 
 def _stated_hashes(run: ArchivedRun) -> Iterator[Difference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,29 +12,67 @@ from runner.analysis.export_formats import FORMATS, TABLES
 from runner.cli.output import json_option, out_option, shared, told_progress
 from runner.errors import EXIT_FAILED
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @click.command()
 @click.argument("run", default="latest")
+@click.option(
+    "--key",
+    metavar="FILE|KEY",
+    help="Public key of minisign that SHA256SUMS must be signed with.",
+)
+@click.option(
+    "--skip-redraw", is_flag=True, help="Do not draw the shots of a simulator again; it takes time."
+)
 @shared(out_option, json_option)
-def verify(run: str, out: str | None, as_json: bool) -> None:
+def verify(run: str, key: str | None, skip_redraw: bool, out: str | None, as_json: bool) -> None:
     """Recompute RUN from its raw counts and report every difference to what is written.
 
     Hashes, configuration, circuits and their certificates, counts, results, figures and report are
-    compared. Exits with 1 if anything differs. Nothing is written, and nobody is asked.
+    compared, and other runs of the same configuration are named. Exits with 1 if anything differs.
+    Nothing is written, and no provider is asked.
     """
+    from dataclasses import replace
+
+    from runner.analysis.signature import PublicKey
     from runner.analysis.verification import verification_text
     from runner.analysis.verification import verify as verify_folder
     from runner.run_folder.locations import find_folder, runs_folder
 
     place = find_folder(runs_folder(out), run)
+    signer = None if key is None else PublicKey.read(key)
     with told_progress("verifying") as tell:
-        found = verify_folder(place, tell)
+        found = verify_folder(place, tell, redraw=not skip_redraw, key=signer)
+    found = replace(found, other_runs=_other_runs(place, run, out))
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=1))
     else:
         click.echo(verification_text(found), nl=False)
     if not found.agrees:
         sys.exit(EXIT_FAILED)
+
+
+def _other_runs(place: Path, run: str, out: str | None) -> list[str] | None:
+    """Other runs of the configuration, beside the run and in the store; None if unread."""
+    from pathlib import Path
+
+    from runner.analysis.other_runs import other_runs
+    from runner.errors import RunFolderError
+    from runner.run_folder.locations import runs_folder
+    from runner.session import Session
+    from runner.store.database import StoreError
+
+    session = Session(runs_folder(out))
+    # A folder on its own is checked without asking a server.
+    asked = session.has_store and (session.store_is_a_file or not Path(run).is_dir())
+    try:
+        return other_runs(place, session.store if asked else None)
+    except StoreError:
+        return other_runs(place, None)
+    except RunFolderError:
+        return None
 
 
 @click.command()

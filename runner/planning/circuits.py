@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from backends.adapter import Request
+from backends.circuit_digest import circuit_digest
 from backends.compiling.compile import CompiledSetting
 from backends.devices.snapshot import DeviceSnapshot
 from runner.config.run_config import RunConfig
@@ -54,6 +56,26 @@ def requests_of(config: RunConfig, planned: Sequence[PlannedPoint]) -> dict[str,
     }
     programs |= calibration_programs(config, planned)
     return {stem: Request(circuit, config.shots, 0) for stem, circuit in programs.items()}
+
+
+def planned_circuits(
+    config: RunConfig, snapshot: DeviceSnapshot | None, planned: Sequence[PlannedPoint]
+) -> list[dict[str, Any]]:
+    """What will be sent, fixed before anything is: ``circuits/planned.json``."""
+    programs = requests_of(config, planned)
+    digests = {stem: circuit_digest(request.circuit) for stem, request in programs.items()}
+    return [
+        {
+            "name": one.name,
+            "circuit": one.stem,
+            "circuit_sha256": digests[one.stem],
+            "identity": one.identity,
+            "shots": one.shots,
+            # As text: no number of JSON is sure to be that large.
+            "seed": str(one.seed),
+        }
+        for one in circuits_of(config, snapshot, planned)
+    ]
 
 
 def stem_of(planned: PlannedPoint, compiled: CompiledSetting) -> str:

@@ -20,6 +20,7 @@ FORMAT = 2
 1. Every row had a witness threshold, no row was corrected for comparisons or named an assumption,
    and published errors stood as printed, right or wrong. Certificates had fewer checks. Intervals
    were by MOVER over single settings, mitigated values by mthree, and no error of a draw stated.
+   Predictions had no interval.
 2. As now.
 """
 
@@ -70,6 +71,8 @@ def in_format(row: ResultRow, written_in: int) -> ResultRow:
         assumes=None,
         published_shot_err=None,
         published_note=None,
+        predicted_low=None,
+        predicted_high=None,
     )
 
 

@@ -150,6 +150,36 @@ def read_shots(folder: Path, name: str) -> BitArray:
     raise DamagedFile(folder.name, path, f"is damaged: {problem}")
 
 
+@dataclass(frozen=True)
+class CountsOrigin:
+    """The circuit that shots say they are of.
+
+    Attributes:
+        name: of the circuit.
+        circuit_sha256: its hash, see :mod:`backends.circuit_digest`.
+    """
+
+    name: str
+    circuit_sha256: str
+
+
+def read_origin(folder: Path, name: str) -> CountsOrigin | None:
+    """What the shots of a circuit say that they are of; None where they do not tell.
+
+    Raises:
+        DamagedFile: if the file cannot be read.
+    """
+    path = counts_path(name)
+    try:
+        with np.load(folder / path) as stored:
+            if not {"circuit", "circuit_sha256"} <= set(stored.files):
+                return None
+            return CountsOrigin(str(stored["circuit"]), str(stored["circuit_sha256"]))
+    except Exception as error:
+        # A damaged file may raise any exception in the reader.
+        raise _unreadable(folder, path, error) from error
+
+
 def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
     """Read ``circuits/index.json``: name of each circuit → its entry.
 

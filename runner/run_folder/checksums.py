@@ -1,7 +1,7 @@
 """``SHA256SUMS``: hashes of the inputs of a run folder, in the format of ``sha256sum --check``.
 
-Results, figures and report have no entry: they are recomputed from the inputs. The hash of
-``SHA256SUMS`` itself is in ``provenance.json``.
+Results, figures and report have no entry: they are recomputed from the inputs. ``provenance.json``
+has one; in folders of the first format it holds the hash of ``SHA256SUMS`` instead.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ _FOLDERS = ("circuits", "counts")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
-def write_checksums(folder: Path) -> str:
+def write_checksums(folder: Path, *, with_provenance: bool) -> str:
     """Write ``SHA256SUMS`` of a run folder.
+
+    Args:
+        folder: the run folder.
+        with_provenance: whether ``provenance.json`` has an entry.
 
     Returns:
         SHA-256 of that file, in hexadecimal.
@@ -25,15 +29,18 @@ def write_checksums(folder: Path) -> str:
     Raises:
         OSError: if a file cannot be read or the list cannot be written.
     """
-    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in hashed_files(folder)]
+    names = hashed_files(folder, with_provenance=with_provenance)
+    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in names]
     content = "".join(lines).encode()
     (folder / CHECKSUMS).write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 
-def hashed_files(folder: Path) -> list[str]:
+def hashed_files(folder: Path, *, with_provenance: bool) -> list[str]:
     """Files with an entry in ``SHA256SUMS``, as paths within the folder, sorted."""
     found = [folder / name for name in _FILES]
+    if with_provenance:
+        found.append(folder / "provenance.json")
     for subfolder in _FOLDERS:
         found += (folder / subfolder).rglob("*")
     return sorted(

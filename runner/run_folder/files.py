@@ -28,6 +28,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
+from backends.circuit_digest import circuit_digest
 from backends.devices.snapshot import DeviceSnapshot
 from backends.providers import registry as providers
 from backends.qpy_bytes import from_qpy, to_qpy
@@ -38,7 +39,7 @@ from runner.errors import DamagedFile, RunFolderError, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint
 from runner.kinds import registry as kinds
 from runner.planning.calibration import CalibrationCircuit
-from runner.results.formats import FORMAT
+from runner.results.formats import FIRST_FORMAT, FORMAT
 from runner.results.rows import ResultRow
 from runner.results.tables import to_csv
 from runner.run_folder.checksums import write_checksums
@@ -46,6 +47,8 @@ from runner.run_folder.checksums import write_checksums
 RESULTS = "results.json"
 RESULTS_CSV = "results.csv"
 INDEX = "circuits/index.json"
+PLANNED = "circuits/planned.json"
+_OF_A_PLAN = frozenset(("name", "circuit", "circuit_sha256", "identity", "shots", "seed"))
 INPUTS = ("config.yaml", "resolved.json", "device.json")
 _PACKAGES = (
     *("qiskit", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy"),
@@ -125,6 +128,7 @@ def maker(packages: Sequence[str] = ()) -> dict[str, Any]:
         "enclone": __version__,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
+        "machine": _machine(),
         "packages": {name: _version(name) for name in (*_PACKAGES, *packages)},
     }
 
@@ -146,6 +150,9 @@ def write_inputs(folder: Path, document: Mapping[str, Any]) -> None:
         _write_json(folder / "provenance.json", document["provenance"])
         if document["device"] is not None:
             _write(folder / "device.json", document["device"])
+        if "planned" in document:
+            (folder / PLANNED).parent.mkdir(exist_ok=True)
+            _write_json(folder / PLANNED, document["planned"])
         # Last: it is what makes the folder that of a run.
         _write_json(folder / "resolved.json", document["resolved"])
 
@@ -169,27 +176,32 @@ def write_results(
     """
     index: list[dict[str, Any]] = []
     rows: list[ResultRow] = []
-    written: set[str] = set()
+    written: dict[str, str] = {}
     with _writing(folder):
         for point in collected:
             rows.append(point.row)
             for circuit in point.circuits:
                 if circuit.stem not in written:
-                    written.add(circuit.stem)
+                    written[circuit.stem] = circuit_digest(circuit.compiled.circuit)
                     logical, compiled = circuit.compiled.setting.circuit, circuit.compiled.circuit
                     _write_circuit(folder / "circuits" / "logical", circuit.stem, logical)
                     _write_circuit(folder / "circuits" / "compiled", circuit.stem, compiled)
                 if not isinstance(circuit.shots, CircuitFailure):
-                    _write_counts(folder / "counts" / f"{circuit.name}.npz", circuit.shots)
+                    _write_counts(folder, circuit.name, circuit.shots, written[circuit.stem])
                 index.append(index_entry(point, circuit))
         for one in calibration:
             _write_circuit(folder / "circuits" / "compiled", one.stem, one.circuit)
             if one.shots is not None:
-                _write_counts(folder / "counts" / f"{one.name}.npz", one.shots)
+                _write_counts(folder, one.name, one.shots, circuit_digest(one.circuit))
         _write_json(folder / INDEX, index)
-        provenance = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        sums = {"checksums_sha256": write_checksums(folder)}
-        _write_json(folder / "provenance.json", {**provenance, **outcome, **sums})
+        stored = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+        provenance = {**stored, **outcome}
+        if lists_provenance(provenance):
+            _write_json(folder / "provenance.json", provenance)
+            write_checksums(folder, with_provenance=True)
+        else:
+            sums = {"checksums_sha256": write_checksums(folder, with_provenance=False)}
+            _write_json(folder / "provenance.json", {**provenance, **sums})
         _write(folder / RESULTS_CSV, to_csv(rows))
         _write_json(folder / RESULTS, [row.as_dict() for row in rows])
 
@@ -223,10 +235,23 @@ def index_entry(point: CollectedPoint, circuit: CollectedCircuit) -> dict[str, A
     return entry
 
 
-def _write_counts(path: Path, shots: BitArray) -> None:
+def lists_provenance(provenance: Mapping[str, Any]) -> bool:
+    """Whether ``SHA256SUMS`` has the hash of ``provenance.json``, and not the other way around."""
+    return bool(provenance.get("format", FIRST_FORMAT) > FIRST_FORMAT)
+
+
+def _write_counts(folder: Path, name: str, shots: BitArray, circuit_sha256: str) -> None:
+    """The shots, with the circuit that they are of."""
+    path = folder / "counts" / f"{name}.npz"
     path.parent.mkdir(exist_ok=True)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, shots=shots.array, num_bits=np.array(shots.num_bits))
+    np.savez_compressed(
+        buffer,
+        shots=shots.array,
+        num_bits=np.array(shots.num_bits),
+        circuit=np.array(name),
+        circuit_sha256=np.array(circuit_sha256),
+    )
     path.write_bytes(buffer.getvalue())
 
 
@@ -263,6 +288,25 @@ def read_rows(folder: Path) -> list[ResultRow]:
     if not rows:
         raise RunFolderError(f"the results of run '{folder.name}' are damaged: there is no row")
     return rows
+
+
+def read_planned(folder: Path) -> list[dict[str, Any]] | None:
+    """What was planned before anything was sent; None in a folder that does not tell.
+
+    Raises:
+        DamagedFile: if it cannot be read.
+    """
+    if not (folder / PLANNED).exists():
+        return None
+    try:
+        document = json.loads((folder / PLANNED).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedFile(folder.name, PLANNED, f"cannot be read: {error}") from None
+    if not isinstance(document, list) or not all(
+        isinstance(one, dict) and one.keys() >= _OF_A_PLAN for one in document
+    ):
+        raise DamagedFile(folder.name, PLANNED, "is damaged: it lists no circuits")
+    return document
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -311,6 +355,16 @@ def _write(path: Path, text: str) -> None:
 
 def _write_json(path: Path, document: Any) -> None:
     _write(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+@cache
+def _machine() -> str:
+    """The kind of processor: samplers draw other shots from a seed where its words are wider."""
+    try:
+        from stim._detect_machine_architecture import _UNSTABLE_detect_march as words_of
+    except ImportError:
+        return platform.machine()
+    return f"{platform.machine()} {words_of()}"
 
 
 @cache

@@ -83,6 +83,19 @@ class StoredRuns(StoreConnection):
                 connection.scalars(select(runs.c.id).order_by(runs.c.created_at, runs.c.id))
             )
 
+    def runs_on(self, provider: str, device: str) -> list[RunRecord]:
+        """The runs of a provider on a device of that name, oldest first."""
+        wanted = select(runs).where(runs.c.provider == provider, runs.c.device == device)
+        with self._reading() as connection:
+            found = connection.execute(wanted.order_by(runs.c.created_at, runs.c.id)).all()
+        return [
+            RunRecord(
+                *(r.id, r.created_at, r.provider, bool(r.cancelled), json.loads(r.document)),
+                device=r.device,
+            )
+            for r in found
+        ]
+
     def overview(self) -> list[tuple[RunRecord, Tally]]:
         """All runs without their documents, oldest first, each with its tally."""
         found: dict[str, dict[str, int]] = {}

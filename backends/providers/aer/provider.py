@@ -45,4 +45,5 @@ PROVIDER = Provider(
     problems=noise_problems,
     run_options=noise_options,
     packages=("qiskit-aer",),
+    redraws=True,
 )

@@ -39,4 +39,5 @@ PROVIDER = Provider(
     run_options=_run_options,
     packages=("amazon-braket-sdk",),
     keeps_delays=False,
+    redraws=True,
 )

@@ -41,4 +41,5 @@ PROVIDER = Provider(
     purpose=PURPOSE,
     problems=noise_problems,
     run_options=noise_options,
+    redraws=True,
 )

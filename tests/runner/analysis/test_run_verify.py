@@ -17,9 +17,8 @@ pytestmark = pytest.mark.usefixtures("drawn_once")
 
 
 def change_shots(path: Path, change: Callable[[Any], Any]) -> None:
-    with np.load(path) as stored:
-        shots, bits = stored["shots"].copy(), stored["num_bits"]
-    np.savez_compressed(path, shots=change(shots), num_bits=bits)
+    stored = dict(np.load(path))
+    np.savez_compressed(path, **{**stored, "shots": change(stored["shots"])})
 
 
 def flip(shots: Any) -> Any:
@@ -47,7 +46,7 @@ def test_a_run_agrees_with_itself_wherever_it_lies(
     assert found.document["agrees"] is True
     assert found.document["checked"] == {
         **{"points": 4, "circuits": 8, "certificates_proved": 4},
-        **{"counts": 8, "shots": 1600},
+        **{"counts": 8, "shots": 1600, "counts_drawn_again": 8},
     }
     assert found.document["run"] == read_json(folder / "provenance.json")["run"]
     assert found.document["made_by"]["enclone"] == runner.__version__
@@ -64,6 +63,7 @@ def test_the_hashes_are_read_by_the_usual_tool(folder: Path) -> None:
     named = {line.split("  ")[1] for line in lines}
     inputs = {"config.yaml", "resolved.json", "device.json"}
     raw = [p for place in ("circuits", "counts") for p in (folder / place).rglob("*")]
+    inputs |= {"provenance.json"}
     assert named == inputs | {p.relative_to(folder).as_posix() for p in raw if p.is_file()}
 
 
@@ -75,7 +75,8 @@ def test_a_changed_count_is_found(folder: Path, verified: Verified, knowing: boo
         hashed_again(folder)
     found = verified()
     assert found.exit_code == 1
-    assert [row["what"] for row in found.about(name)] == ([] if knowing else ["sha256"])
+    whats = [row["what"] for row in found.about(name)]
+    assert whats == [*([] if knowing else ["sha256"]), "shots"]
     row = read_json(folder / "results.json")[0]
     (value,) = (r for r in found.about("results.json") if r["what"] == f"{STEM}-bsm-r0: value")
     assert float(value["stored"]) == row["value"]
@@ -91,7 +92,10 @@ def test_shots_in_another_order_are_found_by_their_hash(folder: Path, verified: 
     name = f"counts/{ZZ}-r1.npz"
     change_shots(folder / name, lambda shots: shots[::-1])
     found = verified()
-    assert [(row["what"], row["file"]) for row in found.rows] == [("sha256", name)]
+    assert [(row["what"], row["file"]) for row in found.rows] == [
+        ("sha256", name),
+        ("shots", name),
+    ]
 
 
 def test_counts_of_another_circuit_are_found(folder: Path, verified: Verified) -> None:
@@ -110,7 +114,7 @@ def test_missing_shots_are_found(folder: Path, verified: Verified) -> None:
     change_shots(folder / "counts" / f"{BELL}-r0.npz", lambda shots: shots[:-5])
     hashed_again(folder)
     found = verified()
-    (row,) = found.about(f"counts/{BELL}-r0.npz")
+    row = found.about(f"counts/{BELL}-r0.npz")[0]
     assert (row["what"], row["stored"], row["recomputed"]) == ("shots", "195", "200")
     assert f"{BELL}-r0: shots" in {row["what"] for row in found.about("circuits/index.json")}
 
@@ -166,6 +170,7 @@ def test_rounding_is_no_difference(folder: Path, verified: Verified) -> None:
     [
         *["results.csv", "results.json", "SHA256SUMS", "report.html", "config.yaml"],
         *["resolved.json", "provenance.json", "device.json", "circuits/index.json"],
+        "circuits/planned.json",
         *[f"figures/entanglement_fidelity.{s}" for s in ("csv", "png", "svg")],
         *[
             f"circuits/{stage}/{XX}.{s}"
@@ -190,7 +195,10 @@ def test_a_missing_file_is_named(folder: Path, verified: Verified, name: str) ->
     [
         *[
             (name, b"[{}]")
-            for name in ("provenance.json", "results.json", "resolved.json", "circuits/index.json")
+            for name in (
+                *("provenance.json", "results.json", "resolved.json"),
+                *("circuits/index.json", "circuits/planned.json"),
+            )
         ],
         *[("results.csv", b"\xff"), ("config.yaml", b"[{}]"), ("device.json", b"{}")],
         *[("circuits/index.json", b'[{"failure": 3}]'), ("circuits/index.json", b"[3]")],

@@ -1,6 +1,7 @@
 """Verification of other calibrations, files too many, and runs of other versions."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ def test_another_calibration_is_found(folder: Path, verified: Verified) -> None:
     hashed_again(folder)
     found = verified()
     assert [r["what"] for r in found.about("device.json")] == ["sha256 by provenance.json"]
+    assert "shots" in {r["what"] for r in found.about(f"counts/{BELL}-r0.npz")}
     assert f"{STEM}-bsm-r0: predicted" in {r["what"] for r in found.about("results.json")}
 
 
@@ -81,7 +83,7 @@ def test_a_changed_provenance_is_found(folder: Path, verified: Verified) -> None
     change_json(folder / "provenance.json", change)
     found = verified()
     assert {row["what"] for row in found.about("provenance.json")} == {
-        *("device: calibrated_at", "circuits that have counts")
+        *("sha256", "started_at", "device: calibrated_at", "circuits that have counts")
     }
     assert found.about("report.html")
 
@@ -95,12 +97,21 @@ def test_differences_are_lines_of_text(invoke: Invoke, folder: Path) -> None:
     assert last == "1 difference"
 
 
+def older_words(report: Path, run: str) -> None:
+    """The report in other words, of a version that knew no name of a run."""
+    text = report.read_text(encoding="utf-8")
+    text = re.sub("run [^ ]+, started", f"run {run}, started", text)
+    text = re.sub("<dt>enclone</dt><dd>[^<]+", "<dt>enclone</dt><dd>0.0.9", text)
+    text = re.sub("<dt>matplotlib</dt><dd>[^<]+</dd>", "", text)
+    report.write_text(text.replace("nothing fitted", "as it was then"), encoding="utf-8")
+
+
 def test_a_run_of_an_older_version_is_compared_as_far_as_can_be(
     folder: Path, verified: Verified
 ) -> None:
     def older(provenance: Any) -> None:
-        del provenance["run"], provenance["checksums_sha256"], provenance["packages"]["matplotlib"]
-        provenance.update(enclone="0.0.9", git_commit=None)
+        del provenance["run"], provenance["packages"]["matplotlib"]
+        provenance.update(enclone="0.0.9", git_commit=None, format=1)
 
     change_json(folder / "provenance.json", older)
     (folder / "SHA256SUMS").unlink()
@@ -109,7 +120,8 @@ def test_a_run_of_an_older_version_is_compared_as_far_as_can_be(
     shorter = "".join(line.rpartition(",")[0] + "\n" for line in lines)
     (folder / "results.csv").write_text(shorter, encoding="utf-8")
     change_json(folder / "resolved.json", lambda resolved: resolved["compile"].pop("moves"))
-    (folder / "report.html").write_text("as it was then", encoding="utf-8")
+    (folder / "circuits" / "planned.json").unlink()
+    older_words(folder / "report.html", run=folder.name)
     found = verified()
     assert (found.exit_code, found.rows) == (0, [])
     assert found.document["made_by"]["enclone"] == "0.0.9"
