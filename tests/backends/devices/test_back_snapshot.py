@@ -1,6 +1,7 @@
 """Calibration snapshots: what is read, what counts as broken, what survives a round trip."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -87,6 +88,24 @@ def test_a_snapshot_survives_json_and_keeps_its_fingerprint(tmp_path):
     assert again == device
     assert again.fingerprint == device.fingerprint
     assert again.fingerprint != load_device("fake_kingston").fingerprint
+
+
+def test_kingston_holds_asymmetric_readouts_layers_and_interactions():
+    device = load_device("fake_kingston")
+    assert device.qubits[0].readout_asymmetry == pytest.approx(0.01318359375)
+    assert all(
+        abs(q.readout_asymmetry) <= 2 * min(q.readout_error, 1 - q.readout_error) + 1e-12
+        for q in device.qubits
+    )
+    assert [len(layer.qubits) for layer in device.layers] == list(range(4, 101))
+    assert device.parallel_error_ratio == pytest.approx(1.308, abs=1e-3)
+    assert len(device.interactions) == 9
+    assert max(one.hertz for one in device.interactions) == pytest.approx(6252.9, abs=0.1)
+
+
+def test_what_snapshots_hold_since_later_changes_no_fingerprint_of_older_ones():
+    older = replace(load_device("fake_kingston").with_mean_readout(), layers=(), interactions=())
+    assert older.fingerprint == ("b3d85d25fad0c7035f54abecf238e59696ee467563faf61f9854e79c0ffbdcb9")
 
 
 def test_the_properties_document_of_any_ibm_backend_is_a_device(tmp_path):
