@@ -283,7 +283,7 @@ def test_intervals_of_three_stabilizers_cover(fidelity: float, shots: int) -> No
     """Equal chances; unequal ones are summed exactly in test_exp_intervals.py."""
     probabilities = [fidelity + (1 - fidelity) / 3] * 3
     assert THREE_STABILIZERS.value(probabilities) == pytest.approx(fidelity)
-    found = coverage(simulated(THREE_STABILIZERS, probabilities, shots, EXPERIMENTS), fidelity)
+    found = coverage(simulated(THREE_STABILIZERS, probabilities, shots, 4000), fidelity)
     assert 0.94 <= found <= 0.985
 
 
