@@ -37,7 +37,7 @@ format: $(STAMP) ## format the code and mend what the linter can
 
 soak: $(STAMP)   ## the job manager, killed and resumed 1000 times; every fault × call of both clouds
 	$(BIN)/python tests/shared/soak.py 1000
-	$(BIN)/python tests/shared/fault_matrix.py
+	$(BIN)/python tests/backends/providers/fault_matrix.py
 
 test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_SMOKE says so
 	$(BIN)/pytest tests/backends/providers/ibm

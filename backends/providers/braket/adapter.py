@@ -18,6 +18,7 @@ from qiskit.primitives import BitArray
 
 from backends.adapter import (
     CircuitFailure,
+    Declined,
     Job,
     JobState,
     Limits,
@@ -230,10 +231,10 @@ class BraketAdapter:
             arguments["experimentalCapabilities"] = {"enabled": "ALL"}
         try:
             return self._connection.create(f"submitting the task with tag '{job.tag}'", **arguments)
-        except Refused as error:
+        except Declined as error:
             if "measure_ff" in action and error.code == "ValidationException":
                 # Which qubits may listen to which is nowhere stated in the capabilities.
-                raise Refused(str(error), code=error.code, remedy=_WITHOUT_FEEDBACK) from error
+                raise Declined(str(error), code=error.code, remedy=_WITHOUT_FEEDBACK) from error
             raise
 
     def _action(self, job: Job) -> tuple[str, int]:

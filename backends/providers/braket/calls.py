@@ -133,8 +133,9 @@ def _refusal(what: str, error: aws.ClientError, *, pays: bool, of_a_job: bool) -
         return RateLimited(message, code=code, remedy=remedy, retry_after_seconds=wait)
     if not 400 <= status < 500:
         return no_answer(what, f"HTTP {status}: {said}", code, pays=pays)
-    reason = f"{_BAD_CREDENTIALS[code]}: {code}" if code in _BAD_CREDENTIALS else code
-    message = f"{what} was refused: {reason}: {said}"
+    message = f"{what} was refused: {code}: {said}"
+    if code in _BAD_CREDENTIALS:
+        message = f"{what} was refused ({code}: {said}): {_BAD_CREDENTIALS[code]}"
     remedy = _LOG_IN if code in _BAD_CREDENTIALS else _REMEDIES.get(code, "")
     if pays:
         return Declined(message, code=code, remedy=remedy or "change what the service objects to")

@@ -37,7 +37,6 @@ from backends.adapter import (
     UnknownJob,
     Unreadable,
     Usage,
-    require_within,
 )
 from backends.devices.catalog import as_snapshot
 from backends.devices.snapshot import DeviceSnapshot
@@ -152,7 +151,12 @@ class RehearsalAdapter:
 
     def submit(self, job: Job) -> str:
         """Send a job, if the cloud can simulate it."""
-        require_within(self.limits(), job)
+        if problem := self._cloud.misfit([request.shots for request in job.requests]):
+            raise Refused(
+                f"job '{job.tag}' was not sent: {problem}",
+                code="400",
+                remedy="share its circuits and shots out among several jobs",
+            )
         sent = []
         for request in job.requests:
             self._check(request.circuit)
@@ -212,7 +216,7 @@ class RehearsalAdapter:
                 for one in answer.circuits
             ]
         except ValueError as error:
-            raise _no_answer("results", _ABOUT["results"].format(job_id), str(error)) from error
+            raise _misread("results", _ABOUT["results"].format(job_id), str(error)) from error
 
     def differences(self, job_id: str, job: Job) -> Sequence[str]:
         """How a job differs from what was sent, by its tag."""
@@ -267,7 +271,7 @@ class RehearsalAdapter:
         except TransportError as error:
             raise _no_answer(call, what, str(error)) from error
         except ValidationError as error:
-            raise _no_answer(call, what, _first(error)) from error
+            raise _misread(call, what, _first(error)) from error
 
 
 def _refusal(call: Call, what: str, error: HttpError) -> ProviderError:
@@ -296,12 +300,18 @@ def _refusal(call: Call, what: str, error: HttpError) -> ProviderError:
 
 def _no_answer(call: Call, what: str, why: str, code: str = "") -> ProviderError:
     message = f"{what} got no usable answer: {why}"
-    if call == "results" and not code:
-        return Unreadable(message, remedy="ask again: asking twice does no harm")
     if call == "submit":
         remedy = "the job may have been made: look for its tag before sending it again"
         return Doubtful(message, code=code, remedy=remedy)
     return Unavailable(message, code=code, remedy="ask again: asking twice does no harm")
+
+
+def _misread(call: Call, what: str, why: str) -> ProviderError:
+    """The error of an answer that came and is none."""
+    if call != "results":
+        return _no_answer(call, what, why)
+    message = f"{what} got no usable answer: {why}"
+    return Unreadable(message, remedy="ask again: asking twice does no harm")
 
 
 def _first(error: ValidationError) -> str:

@@ -138,16 +138,20 @@ class Cloud:
             )
             return int(row["times"])
 
+    def misfit(self, shots: Sequence[int]) -> str:
+        """Why a job of circuits with so many shots is too large or too small; empty if it fits."""
+        most, most_shots = self.settings.circuits_per_job, self.settings.shots_per_job
+        if 1 <= len(shots) <= most and sum(shots) <= most_shots and min(shots) >= 1:
+            return ""
+        return (
+            f"a job holds 1 to {most} circuits of 1 shot or more, {most_shots} shots in all; "
+            f"this one has {len(shots)} circuits and {sum(shots)} shots"
+        )
+
     def submit(self, tag: str, token: str, device: str, sent: Sequence[SentCircuit]) -> CloudJob:
         """Make a job."""
-        shots = sum(circuit.shots for circuit in sent)
-        most, most_shots = self.settings.circuits_per_job, self.settings.shots_per_job
-        if not 1 <= len(sent) <= most or shots > most_shots or any(c.shots < 1 for c in sent):
-            raise HttpError(
-                400,
-                f"a job holds 1 to {most} circuits of 1 shot or more, {most_shots} shots in all; "
-                f"this one has {len(sent)} circuits and {shots} shots",
-            )
+        if problem := self.misfit([circuit.shots for circuit in sent]):
+            raise HttpError(400, problem)
         with self._transaction() as db:
             if not db.execute("SELECT 1 FROM devices WHERE name = ?", (device,)).fetchone():
                 raise HttpError(400, f"no device '{device}'")

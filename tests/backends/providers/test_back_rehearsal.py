@@ -11,6 +11,7 @@ from qiskit.circuit import QuantumCircuit
 
 from backends.adapter import (
     CircuitFailure,
+    Declined,
     Doubtful,
     Job,
     Limits,
@@ -20,6 +21,7 @@ from backends.adapter import (
     Request,
     Unavailable,
     UnknownJob,
+    Unreadable,
     Usage,
 )
 from backends.devices.catalog import load_device
@@ -214,11 +216,12 @@ def test_every_fault_of_a_submission(opened, kind, honoured):
     if kind in ("accepted_502_twice", "clock_skew"):
         assert adapter.submit(job()) == cloud.jobs()[-1].id
     else:
-        expected = RateLimited if kind.startswith("rate") else Doubtful
-        with pytest.raises(Refused if kind == "refused" else expected) as caught:
+        declined = kind == "refused" or kind.startswith("rate")
+        with pytest.raises(Declined if declined else Doubtful) as caught:
             adapter.submit(job())
         explained(caught.value)
-        if expected is RateLimited:
+        if declined:
+            assert caught.value.again == kind.startswith("rate")
             wait = 7 if kind.endswith("retry_after") else None
             assert caught.value.retry_after_seconds == wait
     made = 0 if kind in NOT_DONE else 3 if kind == "accepted_502_twice" and not honoured else 1
@@ -242,6 +245,8 @@ def test_every_fault_of_a_question(opened, clock, kind, call):
         with pytest.raises(ProviderError) as caught:
             ask(adapter, call, job_id)
         rated = RateLimited if kind.startswith("rate") else Unavailable
+        if call == "results" and kind in ("truncated", "malformed", "wrong_schema"):
+            rated = Unreadable
         assert type(caught.value) is (ProviderError if kind == "refused" else rated)
         explained(caught.value)
     assert clock.now == 1006
@@ -289,7 +294,8 @@ def test_an_answer_that_cannot_be_right_is_not_believed(tmp_path, clock, call, a
             return json.dumps(answer).encode()
 
     adapter = RehearsalAdapter(None, Cloud(tmp_path / "cloud.sqlite", clock), Liar())
-    with pytest.raises(Doubtful if call == "submit" else Unavailable) as caught:
+    kinds = {"submit": Doubtful, "results": (Unavailable, Unreadable)}
+    with pytest.raises(kinds.get(call, Unavailable)) as caught:
         adapter.submit(job()) if call == "submit" else ask(adapter, call, "rh-1")
     explained(caught.value)
 
@@ -385,7 +391,7 @@ def submit_many(pipe, place, faults, times):
     for _ in range(times):
         try:
             pipe.send(adapter.submit(job()))
-        except Refused:
+        except Declined:
             refused += 1
     pipe.send(refused)
 

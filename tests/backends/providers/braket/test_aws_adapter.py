@@ -2,6 +2,9 @@
 
 import json
 import math
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import braket_devices as devices
 import pytest
@@ -16,7 +19,7 @@ from backends.adapter import CircuitFailure, Job, ProviderError, Refused, Reques
 from backends.providers.braket import results
 from backends.providers.braket.adapter import open_braket
 from backends.providers.braket.executed_program import count_two_qubit_gates
-from backends.providers.braket.prices import Prices, read_prices
+from backends.providers.braket.prices import Prices, fetch_prices, read_prices
 from backends.providers.braket.results import outcomes_of
 
 pytestmark = pytest.mark.usefixtures("bucket")
@@ -291,3 +294,28 @@ def test_rounded_frequencies_give_exactly_the_shots(frequencies):
 def test_frequencies_that_are_none_are_no_outcomes(frequencies):
     with pytest.raises((TypeError, ValueError)):
         outcomes_of(frequencies, 10)
+
+
+@pytest.mark.parametrize("wait", ["Fri, 01 Jan 2100 00:00:00 GMT", "99999999"])
+def test_a_price_list_that_names_a_day_far_away_is_not_waited_for(monkeypatch, wait):
+    """A Retry-After on the price list held the command for good."""
+
+    class Later(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(503)
+            self.send_header("Retry-After", wait)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Later) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/prices.csv"
+        monkeypatch.setenv("BRAKET_PRICE_OFFERS_URL", url)
+        started = time.monotonic()
+        with pytest.raises(ProviderError, match="nobody knows what device"):
+            fetch_prices(devices.ANKAA)
+        assert time.monotonic() - started < 20
+        server.shutdown()

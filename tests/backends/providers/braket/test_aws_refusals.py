@@ -12,7 +12,7 @@ from braket_emulator import EXPIRED_KEY, GOOD_KEY, SECRET
 from braket_service import Service
 from qiskit.circuit import QuantumCircuit
 
-from backends.adapter import ProviderError, Refused
+from backends.adapter import Declined, ProviderError
 from backends.errors import UnknownDevice, UnusableDevice
 from backends.providers.braket.adapter import open_braket
 from backends.providers.braket.calls import without_secrets
@@ -213,7 +213,7 @@ def test_the_services_own_rules_are_told_and_cost_nothing(quick):
             circuit.x(2)
     circuit.measure(2, 2)
     device = opened(devices.GARNET, conditional_gates=True)
-    with pytest.raises(Refused, match="may listen to one feedback key only") as error:
+    with pytest.raises(Declined, match="may listen to one feedback key only") as error:
         device.submit(job(circuit))
     assert "strategy 'frame'" in error.value.remedy
     assert quick.service.made() == []

@@ -2,7 +2,7 @@
 
 Each case lets the real client meet the fault at an emulated service, with made-up time between
 the calls. Afterwards each submission has one job that survives, and all counts are there.
-``python tests/shared/fault_matrix.py`` plays all cases.
+``python tests/backends/providers/fault_matrix.py`` plays all cases.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 for place in (
     "tests/shared",
     "tests/emulators",
@@ -117,6 +117,72 @@ def play(case: Case, environment: Any, place: Path) -> None:
     assert took < LONGEST_SECONDS, f"{case} took {took:.0f} s"
 
 
+PLANNING = tuple(
+    Case("ibm", call, f"json_{name}", 9999)
+    for call in ("token", "search", "backends", "configuration", "properties", "status", "usage")
+    for name in BODIES
+) + tuple(
+    Case("braket", call, f"json_{name}", 9999)
+    for call in ("GetDevice", "SearchDevices")
+    for name in BODIES
+)
+"""Answers of the wrong type while a device is chosen and asked."""
+
+PART_OF_PLANNING = PLANNING[::4]
+
+
+def plan(case: Case, environment: Any) -> None:
+    """Open a device and ask what a plan asks: whatever is answered, it ends in a word of ours.
+
+    Raises:
+        AssertionError: if anything but an error of the contract is raised.
+    """
+    from backends.errors import BackendError
+
+    opened = _opened_ibm if case.provider == "ibm" else _opened_braket
+    try:
+        adapter = opened(case, environment)
+        adapter.limits(), adapter.snapshot(), adapter.terms(), adapter.forecast(())
+    except BackendError as error:
+        assert str(error)  # noqa: PT017 - it may as well succeed
+
+
+def _opened_ibm(case: Case, environment: Any) -> Any:
+    from ibm_scene import FEZ, SMALL
+
+    from backends.providers.ibm.adapter import open_ibm
+    from tests.emulators.ibm.server import Emulator
+    from tests.emulators.ibm.service import Service
+    from tests.emulators.ibm.settings import API_KEY, INSTANCE, Settings
+
+    environment.setenv("USAGE_DATA_OPT_OUT", "True")
+    emulator = Emulator(Service(None, [SMALL, FEZ], Settings(faults=[_ibm_fault(case)])))
+    try:
+        for name, value in emulator.environment(API_KEY, INSTANCE).items():
+            environment.setenv(name, value)
+        adapter = open_ibm("least_busy" if case.call == "backends" else SMALL.name, {})
+        adapter.require_ready(1.0)
+    finally:
+        emulator.close()
+    return adapter
+
+
+def _opened_braket(case: Case, environment: Any) -> Any:
+    import braket_devices as devices
+    from braket_service import Fault, Service
+
+    from backends.providers.braket.adapter import open_braket
+    from backends.providers.braket.listing import reachable_devices
+
+    emulator = _led_to_braket(environment)
+    emulator.restart(Service(faults=[Fault(case.call, case.kind, 1, case.times)]))
+    adapter = None
+    if case.call == "GetDevice":
+        adapter = open_braket(devices.ANKAA, {})
+    list(reachable_devices())
+    return adapter
+
+
 def _ibm_fault(case: Case) -> Any:
     from tests.emulators.ibm.faults import Fault
 
@@ -159,20 +225,15 @@ _EMULATOR: list[Any] = []
 
 def _play_braket(case: Case, environment: Any, place: Path) -> None:
     from aws_harness import AwsScene
-    from braket_emulator import Emulator
     from braket_service import Fault
 
     from backends.errors import BackendError
     from runner.errors import UserError
 
-    if not _EMULATOR:
-        _EMULATOR.append(Emulator().__enter__())
-    for key, value in _EMULATOR[0].environment.items():
-        environment.setenv(key, value)
-    environment.setattr("backends.providers.braket.session._ATTEMPTS", 1)
+    emulator = _led_to_braket(environment)
     scene = AwsScene(
         place,
-        _EMULATOR[0],
+        emulator,
         faults=[Fault(case.call, case.kind, 1, case.times)],
         listing_lag_seconds=20.0,
         queue_seconds=60.0,
@@ -186,6 +247,18 @@ def _play_braket(case: Case, environment: Any, place: Path) -> None:
     assert len(scene.service.made()) == 3, "no task was even made twice"
 
 
+def _led_to_braket(environment: Any) -> Any:
+    """The emulator, started once; the environment leads the client to it."""
+    from braket_emulator import Emulator
+
+    if not _EMULATOR:
+        _EMULATOR.append(Emulator().__enter__())
+    for key, value in _EMULATOR[0].environment.items():
+        environment.setenv(key, value)
+    environment.setattr("backends.providers.braket.session._ATTEMPTS", 1)
+    return _EMULATOR[0]
+
+
 def main() -> None:
     """Play all cases."""
     import tempfile
@@ -193,15 +266,21 @@ def main() -> None:
     import pytest
 
     started = time.monotonic()
+    for case in PLANNING:
+        with pytest.MonkeyPatch.context() as environment:
+            try:
+                plan(case, environment)
+            except Exception as error:
+                raise AssertionError(f"planning, {case}: {error!r}") from error
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as environment:
             try:
                 play(case, environment, Path(folder))
             except Exception as error:
-                raise AssertionError(f"{case}: {error}") from error
+                raise AssertionError(f"{case}: {error!r}") from error
     sys.stdout.write(
-        f"{len(CASES)} faults × calls, {time.monotonic() - started:.0f} s: 0 jobs lost, 0 paid "
-        "twice, no wait over its bound\n"
+        f"{len(PLANNING) + len(CASES)} faults × calls, {time.monotonic() - started:.0f} s: "
+        "0 jobs lost, 0 paid twice, no wait over its bound\n"
     )
 
 
