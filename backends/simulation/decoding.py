@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import stim
@@ -32,20 +32,15 @@ from numpy.typing import NDArray
 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
+from backends.simulation.decoding_rules import ALL_PASSED, MOST_CORRECTIONS, Keep
 from backends.simulation.noise import NoisyCircuit, build_noisy_circuit
 from backends.simulation.walsh_hadamard import walsh_hadamard
-from experiments.settings import Check, Setting
+from experiments.settings import Check, Setting, wrong_parities
 from experiments.stabilizer.clifford import Step
 from experiments.statistics.estimators import LinearEstimator
 
 MOST_EXACT = 22
 """Most detectors of an exact table, observables beyond the first counted too."""
-
-MOST_CORRECTIONS = 8
-"""Most independent corrections: all of their products are compared."""
-
-Keep = float | Literal["all-passed"]
-ALL_PASSED: Literal["all-passed"] = "all-passed"
 
 _ERASED = 1e-300
 """Stands for the factor 0 of a mechanism that acts half of the time."""
@@ -107,6 +102,24 @@ class ErrorModel:
             self.corrections,
             self.wrong,
             self.contrast,
+        )
+
+    def agrees(self, other: ErrorModel) -> bool:
+        """Whether another model is this one up to rounding."""
+        mine, others = (
+            {(m.detectors, m.observables): m.probability for m in one.mechanisms}
+            for one in (self, other)
+        )
+        return (
+            self.detectors == other.detectors
+            and self.observables == other.observables
+            and self.corrections == other.corrections
+            and self.wrong == other.wrong
+            and abs(self.contrast - other.contrast) < _EQUAL
+            and all(
+                abs(mine.get(key, 0.0) - others.get(key, 0.0)) < _EQUAL
+                for key in mine.keys() | others.keys()
+            )
         )
 
     def law(self) -> NDArray[np.float64]:
@@ -328,6 +341,26 @@ def _least_trust(trust: NDArray[np.float64], mass: NDArray[np.float64], fraction
     last = min(last, len(ordered) - 1)
     below = ordered[ordered < ordered[last] - _EQUAL]
     return float((ordered[last] + below[0]) / 2) if len(below) else float(-np.inf)
+
+
+def decode_shots(
+    decoder: Decoder, index: int, setting: Setting, values: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Correct the shots of a setting.
+
+    Args:
+        decoder: of its point.
+        index: of the setting.
+        setting: its checks and detectors.
+        values: outcomes, shape (shots, bits), bool.
+
+    Returns:
+        Whether each shot succeeds when it is corrected, and whether it is kept; shape (shots,).
+    """
+    decoded = decoder.decode(index, wrong_parities(setting.detectors, values))
+    wrong = wrong_parities(setting.checks, values) ^ decoded.flips
+    good: NDArray[np.bool_] = np.logical_not(np.any(wrong, axis=1))
+    return good, decoded.kept
 
 
 def build_error_model(

@@ -13,6 +13,8 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.adapter import CircuitFailure
+from backends.compiling.certificate import Certificate
+from backends.compiling.checked.readout import rebuilt_error_model
 from backends.compiling.compile import (
     CompiledPoint,
     CompiledSetting,
@@ -37,6 +39,7 @@ from runner.planning.calibration import (
     circuit_records,
     is_mitigated,
 )
+from runner.planning.decoding import with_decoder, with_decoding
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
 from runner.planning.points import PlannedPoint, planned_row, sweep
 from runner.results.formats import Methods, checks_in_format, in_format, methods_of
@@ -56,6 +59,7 @@ from runner.run_folder.files import (
     INPUTS,
     PLANNED,
     RESULTS,
+    decoder_path,
     index_entry,
     maker,
 )
@@ -182,13 +186,18 @@ class _Rebuilding:
         if compiled is None:
             return setting, None
         path = circuit_path("compiled", stem, "qpy")
-        if compiled.num_clbits != setting.circuit.num_clbits:
+        decoding = self._decoding(stem)
+        extra = compiled.num_clbits - setting.circuit.num_clbits
+        if extra < 0 or (extra > 0 and not decoding):
             bits = (str(one.num_clbits) for one in (compiled, setting.circuit))
             self._note("classical bits", path, *bits)
             return setting, None
         # An edited circuit may ask for a gate or a qubit that the device has not.
+        unread = CompiledSetting(setting, compiled, Certificate("unverified", 0, 0), 0.0)
         try:
-            certificate = certified(setting.circuit, compiled, self.run.snapshot)
+            read = with_decoding(unread, decoding)
+            detectors = read.setting.detectors
+            certificate = certified(setting.circuit, compiled, self.run.snapshot, detectors)
         except Exception as error:
             self._note("certificate", path, _told(error), "a proof")
             return setting, None
@@ -202,9 +211,38 @@ class _Rebuilding:
         except Exception as error:
             self._note("prediction", path, _told(error), "a probability of success")
             predicted, refocused, bounds = self._stored_prediction(stem), None, None
+        self._compare_error_model(read, stem)
         return setting, CompiledSetting(
-            setting, compiled, certificate, predicted, refocused, bounds
+            read.setting, compiled, certificate, predicted, refocused, bounds, read.error_model
         )
+
+    def _decoding(self, stem: str) -> Mapping[str, Any]:
+        """Detectors and error model as they are stored; empty if unused qubits are not read."""
+        decryption = self.run.config.experiment.decryption
+        if decryption is None or decryption.checks == "none":
+            return {}
+        path = decoder_path(stem)
+        self.expected.add(path)
+        text = self._text(path)
+        try:
+            document = json.loads(text or "{}")
+        except ValueError as error:
+            self._note("file", path, f"cannot be read: {error}", "an error model")
+            return {}
+        return document if isinstance(document, dict) else {}
+
+    def _compare_error_model(self, read: CompiledSetting, stem: str) -> None:
+        """Whether the stored error model is the one that follows from the calibration."""
+        if read.error_model is None:
+            return
+        try:
+            wanted = rebuilt_error_model(read, self.run.snapshot)
+        except Exception as error:
+            self._note("error model", decoder_path(stem), _told(error), "an error model")
+            return
+        if not wanted.agrees(read.error_model):
+            note = "another error model", "the one of the calibration"
+            self._note("error model", decoder_path(stem), *note)
 
     def _stored_prediction(self, stem: str) -> float:
         entry = self.run.index.get(circuit_name(stem, 0), {})
@@ -255,7 +293,8 @@ class _Rebuilding:
             entry = self.run.index.get(name, {})
             if not entry and self._has_index:
                 self._note(name, INDEX, MISSING, "an entry")
-            shots = self._shots(name, setting, entry)
+            bits = (compiled or setting).circuit.num_clbits
+            shots = self._shots(name, bits, entry)
             if compiled is None:
                 whole = False
                 continue
@@ -272,16 +311,14 @@ class _Rebuilding:
         compiled_point = with_predictions(
             CompiledPoint(settings, 0.0, seed, ()), point.linear_estimator.value
         )
-        planned = PlannedPoint(point, compiled_point)
+        planned = PlannedPoint(point, with_decoder(compiled_point, point, self.run.config))
         row = in_format(planned_row(self.run.config, planned, repeat), self.run.format)
         made = measured_point(planned, tuple(circuits), row, calibration, self.methods)
         for circuit in circuits:
             self._compare_entry(made, circuit)
         return made
 
-    def _shots(
-        self, name: str, setting: Setting, entry: Mapping[str, Any]
-    ) -> BitArray | CircuitFailure:
+    def _shots(self, name: str, bits: int, entry: Mapping[str, Any]) -> BitArray | CircuitFailure:
         if failure := entry.get("failure"):
             self.uncounted += 1
             return CircuitFailure(failure.get("message", ""), failure.get("code", ""))
@@ -292,7 +329,6 @@ class _Rebuilding:
         except DamagedFile as error:
             self._note("file", path, error.problem, "the shots of a circuit")
             return CircuitFailure(error.problem)
-        bits = setting.circuit.num_clbits
         if shots.num_bits != bits:
             self._note("bits of a shot", path, str(shots.num_bits), str(bits))
             return CircuitFailure("the shots are those of another circuit")

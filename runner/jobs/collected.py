@@ -12,6 +12,7 @@ from qiskit.primitives import BitArray
 from backends.adapter import CircuitFailure
 from backends.compiling.certificate import Certificate
 from backends.compiling.compile import CompiledPoint, CompiledSetting
+from backends.simulation.decoding import Decoder, decode_shots
 from backends.simulation.readout_calibration import ReadoutCalibration, UnusableReadout
 from backends.simulation.readout_mitigation import mitigated_value
 from experiments.settings import Check, Setting
@@ -19,6 +20,7 @@ from experiments.statistics.estimators import CONFIDENCE, Counts, Estimate, Inte
 from runner.config.run_config import run_config
 from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import calibrations, is_mitigated
+from runner.planning.decoding import with_decoder, with_decoding
 from runner.planning.points import PlannedPoint, sweep
 from runner.results.formats import FIRST_FORMAT, Methods, methods_of
 from runner.results.rows import ResultRow
@@ -94,7 +96,8 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
             record.transpiler_seed,
             record.candidates,
         )
-        planned = PlannedPoint(sweep_points[record.index], compiled)
+        point = sweep_points[record.index]
+        planned = PlannedPoint(point, with_decoder(compiled, point, config))
         row = row_from_dict(record.row)
         yield measured_point(planned, circuits, row, calibrated.get(row.repeat), methods)
 
@@ -129,6 +132,8 @@ def measured_point(
     )
     if row.value is not None and calibration is not None:
         row = _mitigated(row, planned, circuits, calibration, methods)
+    if row.value is not None and planned.compiled.decoder is not None:
+        row = _decoded(row, planned, circuits, planned.compiled.decoder, methods)
     return CollectedPoint(planned, circuits, row)
 
 
@@ -148,6 +153,34 @@ def estimate(
         successes = circuit.compiled.setting.successes(circuit.shots)
         counts.append(Counts(successes, circuit.shots.num_shots))
     return planned.point.linear_estimator.estimate(counts, confidence, method)
+
+
+def _decoded(
+    row: ResultRow,
+    planned: PlannedPoint,
+    circuits: Sequence[CollectedCircuit],
+    decoder: Decoder,
+    methods: Methods,
+) -> ResultRow:
+    """The row with its corrected and its post-selected value."""
+    shots = [
+        (circuit.compiled.setting, circuit.shots.to_bool_array(order="little"))
+        for circuit in circuits
+        if isinstance(circuit.shots, BitArray)
+    ]
+    found = [decode_shots(decoder, k, *one) for k, one in enumerate(shots)]
+    estimator = planned.point.linear_estimator
+    all_shots = [Counts(int(good.sum()), len(good)) for good, _ in found]
+    corrected = estimator.estimate(all_shots, CONFIDENCE, methods.intervals)
+    # As many kept shots of each setting as the one with the fewest has: so they can be pooled.
+    among = [good[kept] for good, kept in found]
+    fewest = min(len(good) for good in among)
+    postselected = None
+    if fewest:
+        counts = [Counts(int(good[:fewest].sum()), fewest) for good in among]
+        postselected = estimator.estimate(counts, CONFIDENCE, methods.intervals)
+    kept = sum(len(good) for good in among) / sum(len(good) for good, _ in found)
+    return row.decoded(corrected, postselected, kept)
 
 
 def _assumption_p(planned: PlannedPoint, circuits: Sequence[CollectedCircuit]) -> float | None:
@@ -181,12 +214,13 @@ def _compiled_setting(program: ProgramRecord) -> CompiledSetting:
     certificate = dict(document["certificate"])
     certificate["checks"] = tuple((name, holds) for name, holds in certificate["checks"])
     checks = tuple(Check(tuple(c["bits"]), c["parity"]) for c in document["checks"])
-    return CompiledSetting(
+    compiled = CompiledSetting(
         Setting(document["label"], circuit_from_bytes(program.logical), checks),
         circuit_from_bytes(program.compiled),
         Certificate(**certificate),
         document["predicted_success"],
     )
+    return with_decoding(compiled, document)
 
 
 def _shots(record: CircuitRecord) -> BitArray | CircuitFailure:

@@ -9,6 +9,7 @@ from backends.devices.snapshot import DeviceSnapshot
 from runner.config.run_config import RunConfig
 from runner.planning.calibration import calibration_programs, program_records
 from runner.planning.circuits import circuits_of, stem_of
+from runner.planning.decoding import decoding_document
 from runner.planning.points import PlannedPoint, planned_row
 from runner.results.formats import FIRST_FORMAT, in_format
 from runner.store.codec import circuit_to_bytes
@@ -50,6 +51,7 @@ def store_run(
                 "checks": [asdict(check) for check in compiled.setting.checks],
                 "certificate": asdict(compiled.certificate),
                 "predicted_success": compiled.predicted_success,
+                **decoding_document(compiled),
             },
         )
         for point in planned

@@ -50,6 +50,12 @@ class ChshConfig(ExperimentSection):
             lambda strategy: chsh.points([2], [1], [strategy], ["2-2"]),
         )
 
+    def why_unchecked(self) -> str:
+        """Why unused qubits can tell nothing of this experiment; empty if they can."""
+        if "undecrypted" in self.scenario:
+            return "scenario 'undecrypted' decrypts nothing, so there is nothing to correct"
+        return ""
+
 
 def _levels(rows: Sequence[ResultRow]) -> Sequence[Level]:
     return (

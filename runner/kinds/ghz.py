@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from backends.simulation.decoding_rules import MOST_CORRECTIONS
 from experiments.kinds import ghz
 from experiments.kinds.ghz import GhzEstimator
 from experiments.point import Point
@@ -53,7 +54,24 @@ class GhzConfig(ExperimentSection):
             except ValueError as error:
                 yield ("r", index), str(error)
 
+    def why_unchecked(self) -> str:
+        """Why unused qubits can tell nothing of this experiment; empty if they can."""
+        largest = max((r for r in self.r if isinstance(r, int)), default=0)
+        if largest > MOST_CORRECTIONS:
+            return (
+                f"r = {largest}: the corrections of more than {MOST_CORRECTIONS} clones are too "
+                "many to be compared"
+            )
+        if largest > LARGEST_PAULI_R and "parity" in self.estimator:
+            return (
+                "parity oscillations of more than 2 qubits are read in turned bases, where an "
+                "error changes an angle and is no flip; use estimator 'stabilizers'"
+            )
+        return ""
 
+
+LARGEST_PAULI_R = 2
+"""Most qubits whose parity oscillations have settings in Pauli bases alone."""
 _AXIS = Axis("qubits r of the GHZ state", lambda row: row.r or 0)
 
 

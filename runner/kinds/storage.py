@@ -84,6 +84,12 @@ class StorageConfig(ExperimentSection):
         if not signals:
             yield from value_problems(("lost",), self.lost, self._points)
 
+    def why_unchecked(self) -> str:
+        """Why unused qubits can tell nothing of this experiment; empty if they can."""
+        if self.spent_on is not None:
+            return "a spent key returns no clone, so there is nothing to correct"
+        return ""
+
 
 _PAST = {"reset": "reset", "measure": "measured", "depolarize": "depolarized"}
 _AGAINST_TIME = Axis("storage time (µs)", lambda row: row.idle_microseconds or 0.0)

@@ -8,15 +8,19 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 
+from backends.compiling.checked.modes import Checks
+from backends.compiling.checked.readout import read_unused_qubits
 from backends.compiling.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
+from backends.simulation.decoding_rules import Keep
 from backends.simulation.pulse_trains import Decoupling
 from backends.worker_processes import map_in_processes
 from experiments.point import Point
 from experiments.protocol import Strategy
 from runner.config.run_config import RunConfig
 from runner.config.sweep import Choice, OneLayout, SweepPosition, layout_seeds, sweep_positions
+from runner.kinds.contract.decryption import DecryptConfig
 from runner.planning.points import PlannedPoint
 
 _PARALLEL_FROM_POINTS = 4
@@ -64,7 +68,9 @@ def compile_sweeps(
         config, snapshot = runs[run]
         seeds = [point.layout] if isinstance(point, OneLayout) else layout_seeds(config)
         search = _search(config, seeds[0], workers)
-        arguments.append((point, snapshot, seeds, search, config.compile.decoupling))
+        decrypt = config.experiment.decryption or DecryptConfig()
+        read = decrypt.checks, decrypt.keep
+        arguments.append((point, snapshot, seeds, search, config.compile.decoupling, read))
     outcomes: dict[tuple[int, int], dict[Point, CompiledPoint | DoesNotFit]] = {}
     with closing(_map(_compile, arguments)) as compiled:
         for (run, index, point), outcome in zip(todo, compiled, strict=True):
@@ -135,13 +141,22 @@ def _search(config: RunConfig, seed: int, workers: int | None) -> Search | None:
 
 
 def _compile(
-    arguments: tuple[Point, DeviceSnapshot | None, Sequence[int], Search | None, Decoupling],
+    arguments: tuple[
+        Point,
+        DeviceSnapshot | None,
+        Sequence[int],
+        Search | None,
+        Decoupling,
+        tuple[Checks, Keep],
+    ],
 ) -> CompiledPoint | DoesNotFit:
-    point, snapshot, seeds, search, decoupling = arguments
+    point, snapshot, seeds, search, decoupling, (checks, keep) = arguments
+    estimator = point.linear_estimator
     try:
-        return compile_point(
-            point.settings(), point.linear_estimator.value, snapshot, seeds, search, decoupling
+        compiled = compile_point(
+            point.settings(), estimator.value, snapshot, seeds, search, decoupling
         )
+        return read_unused_qubits(compiled, estimator, snapshot, checks, keep)
     except DoesNotFit as reason:
         # Another candidate may fit.
         return reason
@@ -151,7 +166,7 @@ def _map(
     function: Callable[..., CompiledPoint | DoesNotFit], arguments: Sequence[tuple[object, ...]]
 ) -> Generator[CompiledPoint | DoesNotFit]:
     # Searches take long, and are known to.
-    alone_seconds = 0.0 if any(search for *_, search, _ in arguments) else _ALONE_SECONDS
+    alone_seconds = 0.0 if any(search for *_, search, _, _ in arguments) else _ALONE_SECONDS
     begun_seconds, left = time.process_time(), deque(arguments)
     while left and (
         len(left) < _PARALLEL_FROM_POINTS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backends.compiling.compile import CompiledPoint
@@ -70,10 +70,29 @@ def compilation(planned: PlannedPoint, snapshot: DeviceSnapshot | None) -> dict[
             "predicted": dict(planned.choice.predicted),
             "left_out": dict(planned.choice.left_out),
         },
+        "postselection_shots_factor": shots_for_equal_precision(compiled),
         "losses": {"gates": losses.gates, "idling": losses.idling, "readout": losses.readout}
         if losses
         else None,
     }
+
+
+def shots_for_equal_precision(compiled: CompiledPoint) -> float | None:
+    """How many times the shots the post-selected value needs to be as precise as the plain one.
+
+    From the predicted variances; None if unused qubits are not read, or there is no noise.
+    """
+    if compiled.decoder is None:
+        return None
+    weights, prediction = compiled.decoder.estimator.weights, compiled.decoder.prediction
+
+    def variance(chances: Iterable[float]) -> float:
+        return sum(w**2 * p * (1 - p) for w, p in zip(weights, chances, strict=True))
+
+    plain = variance(one.predicted_success for one in compiled.settings)
+    if plain <= 0 or prediction.kept <= 0:
+        return None
+    return variance(prediction.kept_successes) / prediction.kept / plain
 
 
 def most_pulses(compiled: CompiledPoint) -> tuple[int, int]:
@@ -94,6 +113,19 @@ def compiler_remarks(
         assumed = "" if compiled.refocused is None else " (decoupling assumed perfect)"
         if one.choice:
             yield f"{label}: auto takes {one.choice.text}{assumed}"
+        if compiled.decoder:
+            prediction, factor = compiled.decoder.prediction, shots_for_equal_precision(compiled)
+            needs = (
+                ""
+                if factor is None
+                else (f"; as precise as plain with {factor:.2f} times the shots")
+            )
+            yield (
+                f"{label}: {compiled.decoder.models[0].detectors} checks, predicted "
+                f"{compiled.predicted:.4f} plain, {prediction.corrected:.4f} corrected, "
+                f"{prediction.postselected:.4f} post-selected with {prediction.kept:.1%} kept"
+                f"{needs}"
+            )
         if compiled.compiler == "protocol":
             yield (
                 f"{label}: protocol compiler, predicted {compiled.expected:.4f}{assumed}; the "

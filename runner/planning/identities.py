@@ -38,9 +38,13 @@ def circuit_identity(
     config: RunConfig, point: Point, label: str, repeat: int, fingerprint: str | None
 ) -> str:
     """What defines the counts of one circuit within a run, as a hash."""
+    decryption = config.experiment.decryption
+    read = decryption.checks if decryption else "none"
     return identity(
         {
             **point.parameters,
+            # Unused qubits that are read make another circuit; what is kept of it does not.
+            **({} if read == "none" else {"checks": read}),
             "setting": label,
             "provider": config.backend.provider,
             "device": fingerprint,

@@ -132,4 +132,18 @@ def planned_row(config: RunConfig, planned: PlannedPoint, repeat: int) -> Result
         assumes=point.assumption,
         predicted_low=planned.compiled.predicted_low,
         predicted_high=planned.compiled.predicted_high,
+        **_predictions_of_checks(planned.compiled),
     )
+
+
+def _predictions_of_checks(compiled: CompiledPoint) -> dict[str, int | float]:
+    """Number of checks and what they are predicted to give; empty without them."""
+    if compiled.decoder is None:
+        return {}
+    prediction = compiled.decoder.prediction
+    return {
+        "checks": compiled.decoder.models[0].detectors,
+        "predicted_corrected": prediction.corrected,
+        "predicted_postselected": prediction.postselected,
+        "predicted_kept": prediction.kept,
+    }

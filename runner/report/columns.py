@@ -136,7 +136,9 @@ def _text(shown: Shown, row: ResultRow, name: str) -> str:
     values = [row.get(one) for one in (name, shown.error or shown.upper) if one]
     if None in values:
         return shown.absent
-    return (" ± " if shown.error else " … ").join(_written(shown, value) for value in values)
+    text = (" ± " if shown.error else " … ").join(_written(shown, value) for value in values)
+    share = row.get(shown.share) if shown.share else None
+    return text if share is None else f"{text} ({share:.1%})"
 
 
 def _written(shown: Shown, value: object) -> str:

@@ -138,6 +138,13 @@ def _meanings(rows: Sequence[ResultRow]) -> list[tuple[Artist, str]]:
         meanings.append(
             (Patch(color="0.35", alpha=_BAND_ALPHA, lw=0), "interval of the prediction")
         )
+    if any(row.corrected is not None for row in rows):
+        up, down = (
+            Line2D([], [], ls="none", marker=marker, **grey) for marker in _DECODED_MARKERS.values()
+        )
+        down.set_markerfacecolor("white")
+        meanings.append((up, "corrected by checks, every shot kept"))
+        meanings.append((down, "post-selected by checks\n(fraction kept beside it)"))
     if any(row.published is not None for row in rows):
         published = Line2D([], [], ls="none", marker="o", mfc="white", **grey)
         meanings.append((published, f"published, {DEVICE}\n({SOURCE})"))
@@ -164,7 +171,8 @@ def _draw_marks(axes: Axes, rows: Sequence[ResultRow], kind: ExperimentKind) -> 
 def _highest(rows: Sequence[ResultRow], kind: ExperimentKind) -> float:
     if kind.highest is not None:
         return kind.highest
-    return max([1.01, *(row.ci_high for row in rows if row.ci_high is not None)])
+    ends = [v for r in rows for v in (r.ci_high, r.postselected_ci_high) if v is not None]
+    return max([1.01, *ends])
 
 
 def _lowest(rows: Sequence[ResultRow]) -> float:
@@ -175,6 +183,49 @@ def _lowest(rows: Sequence[ResultRow]) -> float:
         if v is not None
     ]
     return min(0.2, min(values) - 0.02)
+
+
+_NEAR = 0.03
+"""How far the corrected value stands beside the plain one, in units of the axis."""
+_DECODED_MARKERS = {"corrected": "^", "postselected": "v"}
+
+
+def _draw_decoded(
+    axes: Axes,
+    rows: Sequence[ResultRow],
+    column: str,
+    positions: Sequence[float],
+    colour: str,
+) -> None:
+    """Corrected or post-selected values; these with the fraction that is kept beside them."""
+    drawn = [row for row in rows if row.get(column) is not None]
+    if not drawn:
+        return
+    at = [x for x, row in zip(positions, rows, strict=True) if row.get(column) is not None]
+    values = [float(row.get(column)) for row in drawn]
+    lows = [v - float(row.get(f"{column}_ci_low")) for v, row in zip(values, drawn, strict=True)]
+    highs = [float(row.get(f"{column}_ci_high")) - v for v, row in zip(values, drawn, strict=True)]
+    axes.errorbar(
+        at,
+        values,
+        yerr=[[max(0.0, e) for e in lows], [max(0.0, e) for e in highs]],
+        fmt=_DECODED_MARKERS[column],
+        ms=4.5,
+        mfc="white" if column == "postselected" else colour,
+        capsize=2,
+        lw=0.8,
+        color=colour,
+    )
+    if column == "postselected":
+        for x, row, value in zip(at, drawn, values, strict=True):
+            axes.annotate(
+                f"{row.kept:.0%}",
+                (x, value),
+                xytext=(3, 5),
+                textcoords="offset points",
+                fontsize=7,
+                color=colour,
+            )
 
 
 def _draw_series(
@@ -203,6 +254,10 @@ def _draw_series(
             capsize=2.5,
             lw=1,
             color=colour,
+        )
+    for k, column in enumerate(_DECODED_MARKERS, start=1):
+        _draw_decoded(
+            axes, measured, column, [position(row) + k * _NEAR for row in measured], colour
         )
     once = sorted((row for row in rows if row.repeat == 0), key=position)
     style: dict[str, Any] = {"color": colour, "lw": 1, "alpha": 0.7}

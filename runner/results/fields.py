@@ -69,6 +69,8 @@ class Shown:
         shown_with: name of the field that decides instead whether the column is shown.
         error: name of the field that follows after ``±``; a value without it is not shown.
         upper: name of the field that is the upper end of the interval that begins here.
+        share: name of the field whose percentage follows in parentheses; a value never stands
+            without it.
         numeric: whether it is aligned to the right; None for what the kind of the field says.
         tables: in which tables. A plan has no outcomes, the report has room for more columns.
     """
@@ -81,6 +83,7 @@ class Shown:
     shown_with: str = ""
     error: str = ""
     upper: str = ""
+    share: str = ""
     numeric: bool | None = None
     tables: frozenset[Table] = frozenset(("plan", "result", "report"))
 

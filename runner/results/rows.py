@@ -330,6 +330,75 @@ class ResultRow:
         "why there is no mitigated value although it was asked for; no value elsewhere",
         default=None,
     )
+    checks: int | None = column(
+        "circumstance",
+        "parities of spent clones and key that tell of errors; no value where unused qubits are "
+        "not read",
+        shown=Shown("checks"),
+        default=None,
+    )
+    corrected: float | None = column(
+        "outcome",
+        "the estimate from all shots, each corrected as its checks suggest, by a rule that the "
+        "calibration alone decides",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("corrected", digits=4),
+        default=None,
+    )
+    corrected_ci_low: float | None = column(
+        "outcome",
+        "lower end of its 95 % interval",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("95 % of corrected", digits=4, upper="corrected_ci_high"),
+        default=None,
+    )
+    corrected_ci_high: float | None = column(
+        "outcome", "upper end of it", tolerance=LIBRARY_ROUNDING, default=None
+    )
+    predicted_corrected: float | None = column(
+        "prediction",
+        "what corrected is under the snapshot's noise",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("predicted corrected", digits=4),
+        default=None,
+    )
+    postselected: float | None = column(
+        "outcome",
+        "the estimate from corrected shots that are kept, the fraction kept being the other half "
+        "of the claim; no value if a setting has none",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("post-selected (kept)", digits=4, share="kept"),
+        default=None,
+    )
+    postselected_ci_low: float | None = column(
+        "outcome",
+        "lower end of its 95 % interval",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("95 % of post-selected", digits=4, upper="postselected_ci_high"),
+        default=None,
+    )
+    postselected_ci_high: float | None = column(
+        "outcome", "upper end of it", tolerance=LIBRARY_ROUNDING, default=None
+    )
+    predicted_postselected: float | None = column(
+        "prediction",
+        "what postselected is under the snapshot's noise",
+        tolerance=LIBRARY_ROUNDING,
+        shown=Shown("predicted post-selected (kept)", digits=4, share="predicted_kept"),
+        default=None,
+    )
+    kept: float | None = column(
+        "outcome",
+        "fraction of the shots that post-selection keeps",
+        tolerance=SUM_ROUNDING,
+        default=None,
+    )
+    predicted_kept: float | None = column(
+        "prediction",
+        "what kept is under the snapshot's noise",
+        tolerance=LIBRARY_ROUNDING,
+        default=None,
+    )
     extra: Mapping[str, int | float | str | None] = beside_the_columns(
         default_factory=dict, hash=False
     )
@@ -428,6 +497,24 @@ class ResultRow:
             return None
         refuted = assumption_p is not None and assumption_p < REFUTED_BELOW
         return at_least > self.witness_threshold and not refuted
+
+    def decoded(self, corrected: Estimate, postselected: Estimate | None, kept: float) -> ResultRow:
+        """The row with the corrected value and the post-selected one, if shots are kept."""
+        row = replace(
+            self,
+            corrected=corrected.value,
+            corrected_ci_low=corrected.ci_low,
+            corrected_ci_high=corrected.ci_high,
+            kept=kept,
+        )
+        if postselected is None:
+            return row
+        return replace(
+            row,
+            postselected=postselected.value,
+            postselected_ci_low=postselected.ci_low,
+            postselected_ci_high=postselected.ci_high,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Field name → value, ready for JSON."""

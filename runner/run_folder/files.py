@@ -39,6 +39,7 @@ from runner.errors import DamagedFile, RunFolderError, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint
 from runner.kinds import registry as kinds
 from runner.planning.calibration import CalibrationCircuit
+from runner.planning.decoding import decoding_document
 from runner.results.formats import FIRST_FORMAT, FORMAT
 from runner.results.rows import ResultRow
 from runner.results.tables import to_csv
@@ -186,6 +187,10 @@ def write_results(
                     logical, compiled = circuit.compiled.setting.circuit, circuit.compiled.circuit
                     _write_circuit(folder / "circuits" / "logical", circuit.stem, logical)
                     _write_circuit(folder / "circuits" / "compiled", circuit.stem, compiled)
+                    if document := decoding_document(circuit.compiled):
+                        decoder = folder / decoder_path(circuit.stem)
+                        decoder.parent.mkdir(exist_ok=True)
+                        _write_json(decoder, document)
                 if not isinstance(circuit.shots, CircuitFailure):
                     _write_counts(folder, circuit.name, circuit.shots, written[circuit.stem])
                 index.append(index_entry(point, circuit))
@@ -238,6 +243,11 @@ def index_entry(point: CollectedPoint, circuit: CollectedCircuit) -> dict[str, A
 def lists_provenance(provenance: Mapping[str, Any]) -> bool:
     """Whether ``SHA256SUMS`` has the hash of ``provenance.json``, and not the other way around."""
     return bool(provenance.get("format", FIRST_FORMAT) > FIRST_FORMAT)
+
+
+def decoder_path(stem: str) -> str:
+    """Path of detectors and error model of a circuit, within the run folder."""
+    return f"circuits/decoders/{stem}.json"
 
 
 def _write_counts(folder: Path, name: str, shots: BitArray, circuit_sha256: str) -> None:

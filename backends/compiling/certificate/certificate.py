@@ -31,8 +31,8 @@ from backends.compiling.certificate.law import (
 )
 from backends.compiling.certificate.protocol import LogicalProtocol
 from backends.compiling.certificate.rounding import radians_rounded_away
+from backends.compiling.certificate.sites import without_extra_readouts
 from backends.compiling.certificate.stages import Part, in_order, parts_of
-from backends.compiling.checked.sites import without_extra_readouts
 from experiments.settings import Check
 from experiments.stabilizer.arbitrary_input import find_arbitrary_input, replace_input_by_eigenstate
 from experiments.stabilizer.clifford import NotClifford, Step, resources, steps

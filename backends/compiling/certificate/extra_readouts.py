@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from qiskit.circuit import QuantumCircuit
 
-from backends.compiling.checked.sites import unused_sites, without_extra_readouts
+from backends.compiling.certificate.sites import unused_sites, without_extra_readouts
 from experiments.settings import Check
 from experiments.unused_qubits import REGISTER, certain_parities, key_bits
 

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import combinations, pairwise
-from typing import Literal, get_args
 
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 
-from backends.compiling.checked.sites import unused_sites
+from backends.compiling.certificate.sites import unused_sites
+from backends.compiling.checked.modes import Checks
 from backends.compiling.clifford_passes import clifford_optimization
-from backends.compiling.compile import CompiledPoint, CompiledSetting, certified
+from backends.compiling.compile import (
+    CompiledPoint,
+    CompiledSetting,
+    certified,
+    success_bounds,
+    with_predictions,
+)
 from backends.devices.snapshot import DeviceSnapshot
-from backends.errors import DoesNotFit
 from backends.simulation.decoding import (
-    ALL_PASSED,
     MOST_EXACT,
     Decoder,
     ErrorModel,
-    Keep,
     build_error_model,
     most_telling,
 )
+from backends.simulation.decoding_rules import ALL_PASSED, Keep
+from backends.simulation.prediction import predict_setting
 from experiments.settings import Setting
 from experiments.stabilizer.clifford import steps
 from experiments.statistics.estimators import LinearEstimator
@@ -38,9 +44,6 @@ from experiments.unused_qubits import (
     find_detectors,
     key_bits,
 )
-
-Checks = Literal["none", "read", "pairs"]
-CHECKS: tuple[Checks, ...] = get_args(Checks)
 
 
 def read_unused_qubits(
@@ -83,7 +86,9 @@ def read_unused_qubits(
         readouts = choose_readouts(states, couplings)
         if any(isinstance(one, BellPair) for one in readouts):
             found.append(_checked(point, estimator, snapshot, keep, places, readouts))
-    return max(found, key=_corrected)
+    best = max(found, key=_corrected)
+    settings = tuple(_proved(one, snapshot) for one in best.settings)
+    return with_predictions(replace(best, settings=settings), estimator.value)
 
 
 def _corrected(point: CompiledPoint) -> float:
@@ -136,7 +141,7 @@ def _checked(
             replace(one, detectors=tuple(one.detectors[k] for k in chosen)) for one in settings
         ]
     compiled = tuple(
-        _compiled(one, setting, circuit, model, snapshot)
+        replace(one, setting=setting, circuit=circuit, error_model=model)
         for one, setting, circuit, model in zip(
             point.settings, settings, circuits, models, strict=True
         )
@@ -144,16 +149,22 @@ def _checked(
     return replace(point, settings=compiled, decoder=Decoder(tuple(models), estimator, keep))
 
 
-def _compiled(
-    plain: CompiledSetting,
-    setting: Setting,
-    circuit: QuantumCircuit,
-    model: ErrorModel,
-    snapshot: DeviceSnapshot | None,
-) -> CompiledSetting:
-    certificate = certified(setting.circuit, circuit, snapshot, setting.detectors)
+def _proved(one: CompiledSetting, snapshot: DeviceSnapshot | None) -> CompiledSetting:
+    """A setting with certificate and predictions of the circuit that runs.
+
+    A stage ends for all qubits at once: where a spent clone is turned before its readout and the
+    returned one is not, the returned one waits for as long as a pulse takes.
+    """
+    setting, circuit = one.setting, one.circuit
+    refocused = one.refocused_success
+    if refocused is not None:
+        refocused = predict_setting(setting, circuit, snapshot, refocusing=True)
     return replace(
-        plain, setting=setting, circuit=circuit, certificate=certificate, error_model=model
+        one,
+        certificate=certified(setting.circuit, circuit, snapshot, setting.detectors),
+        predicted_success=predict_setting(setting, circuit, snapshot),
+        refocused_success=refocused,
+        success_bounds=success_bounds(setting, circuit, snapshot),
     )
 
 
@@ -197,4 +208,22 @@ def _read(
     return out
 
 
-__all__ = ["CHECKS", "Checks", "DoesNotFit", "read_unused_qubits", "rebuilt_error_model"]
+def decoder_of(
+    settings: Sequence[CompiledSetting], estimator: LinearEstimator, keep: Keep
+) -> Decoder | None:
+    """The decoder of compiled settings; None if their unused qubits are not read.
+
+    Args:
+        settings: in the order of the estimator's weights.
+        estimator: how success probabilities make up the value of the point.
+        keep: what post-selection keeps.
+    """
+    models = tuple(one.error_model for one in settings if one.error_model is not None)
+    if not models or len(models) < len(estimator.weights):
+        return None
+    return _decoder(models, estimator, keep)
+
+
+@lru_cache(maxsize=4)
+def _decoder(models: tuple[ErrorModel, ...], estimator: LinearEstimator, keep: Keep) -> Decoder:
+    return Decoder(models, estimator, keep)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
+from backends.compiling.checked.modes import Checks
+from backends.simulation.decoding_rules import ALL_PASSED
 from experiments.protocol import Strategy
 from runner.kinds.contract.strict import Section, Swept, as_sweep
 
@@ -41,11 +43,20 @@ class DecryptConfig(Section):
 
     ``chosen`` says what ``auto`` came to, point by point; a plan writes it, and where it stands
     nothing is chosen anew.
+
+    With ``checks`` the qubits that decryption leaves over are read too, each alone (``read``) or
+    neighbours as Bell pairs (``pairs``). Their parities tell of errors: the row has the corrected
+    and the post-selected value beside the plain one. ``keep`` says what post-selection keeps:
+    shots in which all parities are right, or this fraction of them, the most trustworthy.
     """
 
     clone: Annotated[list[int] | Literal["all"], BeforeValidator(_clones)] = [1]
     strategy: Swept[Literal[Strategy, "auto"]] = ["unitary"]
     chosen: list[ChosenStrategy] | None = None
+    checks: Checks = "none"
+    keep: Literal["all-passed"] | Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = (
+        ALL_PASSED
+    )
 
     @property
     def strategies(self) -> list[Strategy]:

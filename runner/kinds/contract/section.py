@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from backends.simulation.decoding_rules import ALL_PASSED
 from experiments.gates import require_clone, require_signals
 from experiments.point import Point
 from runner.kinds.contract.decryption import ChosenStrategy, DecryptConfig
@@ -111,6 +112,32 @@ class ExperimentSection(Section, ABC):
         """Values given twice, then :meth:`problems`."""
         yield from self._repeated_values()
         yield from self.problems()
+        yield from self._problems_of_checks()
+
+    def why_unchecked(self) -> str:
+        """Why unused qubits can tell nothing of this experiment; empty if they can."""
+        return ""
+
+    def _problems_of_checks(self) -> Problems:
+        decryption = self.decryption
+        if decryption is None:
+            return
+        path: KeyPath = ("decrypt", "checks")
+        if decryption.checks == "none":
+            if decryption.keep != ALL_PASSED:
+                yield (
+                    ("decrypt", "keep"),
+                    "nothing is post-selected without checks; set checks: read",
+                )
+        elif reason := self.why_unchecked():
+            yield path, f"{reason}; leave checks out"
+        elif "witness" in decryption.strategies:
+            yield (
+                path,
+                "strategy 'witness' reads the key in another basis in each of its settings, so no "
+                "rule of correction is common to them, and what they show together would be no "
+                "fidelity; choose 'unitary', 'feedforward' or 'frame'",
+            )
 
     def _repeated_values(self) -> Problems:
         sweeps: list[tuple[KeyPath, object]]

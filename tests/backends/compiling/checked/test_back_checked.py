@@ -8,8 +8,8 @@ import pytest
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
 
 from backends.compiling.certificate import certify
+from backends.compiling.certificate.sites import unused_sites, without_extra_readouts
 from backends.compiling.checked.readout import read_unused_qubits
-from backends.compiling.checked.sites import unused_sites, without_extra_readouts
 from backends.compiling.compile import CompiledPoint, compile_point
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import DeviceSnapshot
@@ -106,9 +106,8 @@ def test_what_cannot_be_corrected_is_refused(point: Point) -> None:
 def test_reading_what_is_unused_gains() -> None:
     plain, found = compiled(FRAME), checked(FRAME)
     prediction = decoder_of(found).prediction
-    assert [s.predicted_success for s in found.settings] == [
-        s.predicted_success for s in plain.settings
-    ]
+    # The clone waits at most for a pulse on a spent one.
+    assert found.predicted == pytest.approx(plain.predicted, abs=5e-4)
     assert plain.predicted < prediction.corrected < prediction.postselected
     assert 0.5 < prediction.kept < 1
 
