@@ -16,7 +16,6 @@ from backends.compiling.compile import (
     CompiledPoint,
     CompiledSetting,
     certified,
-    success_bounds,
     with_predictions,
 )
 from backends.devices.snapshot import DeviceSnapshot
@@ -28,7 +27,7 @@ from backends.simulation.decoding import (
     most_telling,
 )
 from backends.simulation.decoding_rules import ALL_PASSED, Keep
-from backends.simulation.prediction import predict_setting
+from backends.simulation.prediction import predict_bounds, predict_setting
 from experiments.settings import Setting
 from experiments.stabilizer.clifford import steps
 from experiments.statistics.estimators import LinearEstimator
@@ -164,7 +163,7 @@ def _proved(one: CompiledSetting, snapshot: DeviceSnapshot | None) -> CompiledSe
         certificate=certified(setting.circuit, circuit, snapshot, setting.detectors),
         predicted_success=predict_setting(setting, circuit, snapshot),
         refocused_success=refocused,
-        success_bounds=success_bounds(setting, circuit, snapshot),
+        success_bounds=predict_bounds(setting, circuit, snapshot),
     )
 
 
