@@ -28,7 +28,7 @@ from backends.simulation.readout_calibration import LABELS, ReadoutCalibration, 
 from experiments.point import Point
 from experiments.settings import Setting
 from runner.analysis.differences import Difference, agree, mapping_differences, tolerances
-from runner.analysis.origins import Origins
+from runner.analysis.verifying.origins import Origins
 from runner.config.sweep import Choice
 from runner.errors import DamagedFile, printable
 from runner.jobs.collected import CollectedCircuit, CollectedPoint, measured_point

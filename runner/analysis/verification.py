@@ -14,9 +14,9 @@ from typing import Any
 
 from runner.analysis.differences import Difference, table_differences, tolerances
 from runner.analysis.rebuilding import Rebuilt, rebuild
-from runner.analysis.report_numbers import report_differences
-from runner.analysis.signature import SIGNATURE, PublicKey, signature_problem
 from runner.analysis.verified_inputs import input_differences
+from runner.analysis.verifying.report_numbers import report_differences
+from runner.analysis.verifying.signature import SIGNATURE, PublicKey, signature_problem
 from runner.errors import DamagedFile, RunFolderError, printable
 from runner.report.report import REPORT, presentation
 from runner.results.tables import columns_of, to_csv

@@ -36,9 +36,9 @@ def verify(run: str, key: str | None, skip_redraw: bool, out: str | None, as_jso
     """
     from dataclasses import replace
 
-    from runner.analysis.signature import PublicKey
     from runner.analysis.verification import verification_text
     from runner.analysis.verification import verify as verify_folder
+    from runner.analysis.verifying.signature import PublicKey
     from runner.run_folder.locations import find_folder, runs_folder
 
     place = find_folder(runs_folder(out), run)
@@ -58,7 +58,7 @@ def _other_runs(place: Path, run: str, out: str | None) -> list[str] | None:
     """Other runs of the configuration, beside the run and in the store; None if unread."""
     from pathlib import Path
 
-    from runner.analysis.other_runs import other_runs
+    from runner.analysis.verifying.other_runs import other_runs
     from runner.errors import RunFolderError
     from runner.run_folder.locations import runs_folder
     from runner.session import Session

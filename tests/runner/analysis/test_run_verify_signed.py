@@ -11,7 +11,7 @@ from changed_runs import Invoke, Verified, change_json, hashed_again
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from runner.analysis.signature import PublicKey, UnusableKey, signature_problem
+from runner.analysis.verifying.signature import PublicKey, UnusableKey, signature_problem
 
 ID = b"12345678"
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -12,7 +12,7 @@ from qiskit.primitives import BitArray
 from backends.adapter import CircuitFailure
 from backends.circuit_digest import circuit_digest
 from runner.analysis.differences import Difference, mapping_differences
-from runner.analysis.redrawing import Redrawing
+from runner.analysis.verifying.redrawing import Redrawing
 from runner.errors import DamagedFile, printable
 from runner.identity import derived_seed
 from runner.run_folder.archive import MISSING, ArchivedRun, counts_path, read_origin

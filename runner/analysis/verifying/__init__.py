@@ -1,0 +1,1 @@
+"""What ``enclone verify`` looks at beside what it recomputes."""
