@@ -110,3 +110,14 @@ def test_what_is_not_there_is_found() -> None:
     assert not is_there("runner.nothing.at_all")
     assert not is_there("runner.results.rows.ResultRow.nothing")
     assert PATH.findall("in backends/nothing/at_all.py, see") == ["backends/nothing/at_all.py"]
+
+
+def test_the_examples_of_the_page_on_calibration_print_what_it_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n(.*?)```\n\n(?:```text\n(.*?)```)?", text, re.DOTALL)
+    assert len(examples) == 2
+    for example, printed in examples:
+        exec(compile(example, "calibration.md", "exec"), {})  # noqa: S102
+        assert capsys.readouterr().out == printed

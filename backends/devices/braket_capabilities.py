@@ -8,17 +8,21 @@ label that does not exist is a qubit that does not work.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
-from backends.devices.snapshot import (
-    NOT_STATED_SECONDS,
-    CouplerCalibration,
-    DeviceSnapshot,
+from backends.devices.snapshot import DeviceSnapshot
+from backends.devices.stated import (
+    MOST_QUBITS,
     Operation,
-    QubitCalibration,
+    StatedCoupler,
+    StatedDevice,
+    StatedQubit,
+    Time,
+    infidelity,
+    number,
 )
 from backends.errors import UnusableDevice
 
@@ -28,10 +32,8 @@ PROGRAM_SET = "braket.ir.openqasm.program_set"
 _ENTANGLERS = {"cz": "cz", "zz": "rzz", "ms": "rxx", "xx": "rxx", "iswap": "iswap"}
 """Native gate → its name in a compiled circuit, in order of preference."""
 
-_MISSING = QubitCalibration(None, None, 1.0, 0.0, 1.0, 0.0)
-"""Calibration of a label without a qubit."""
-
-_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_MOST_COUPLED = 500
+"""Most qubits of which each may be coupled with all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,41 +141,46 @@ class Capabilities:
                 f"{', '.join(sorted(self.native_gates))}"
             )
         try:
-            qubits, couplers = self._calibration(native)
-        except (KeyError, TypeError, ValueError) as error:
+            qubits, couplers, unreadable = self._calibration(native)
+            labels = range(1 + max(qubits))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UnusableDevice(
                 f"the capabilities of device '{name}' state no calibration that can be read: "
                 f"{type(error).__name__}: {error}; Braket may be calibrating it: try again later"
             ) from error
         dynamic = conditional_gates and self.is_iqm
         lacks: tuple[Operation, ...] = ("barrier", "delay")
-        return DeviceSnapshot(
-            name=name,
-            calibrated_at=self.updated_at,
-            entangler=_ENTANGLERS[native],
-            qubits=tuple(qubits.get(k, _MISSING) for k in range(1 + max(qubits))),
-            couplers=tuple(sorted(couplers, key=lambda c: c.qubits)),
-            dynamic_circuits=dynamic,
-            lacks=lacks if dynamic else (*lacks, "mid-circuit measurement", "reset"),
-            recompiles=not self.takes_verbatim,
+        return DeviceSnapshot.read(
+            StatedDevice(
+                name=name,
+                date=self.updated_at,
+                entangler=_ENTANGLERS[native],
+                qubits=[qubits.get(label) for label in labels],
+                couplers=couplers,
+                dynamic_circuits=dynamic,
+                lacks=lacks if dynamic else (*lacks, "mid-circuit measurement", "reset"),
+                recompiles=not self.takes_verbatim,
+                unreadable=unreadable,
+            )
         )
 
     def _calibration(
         self, native: str
-    ) -> tuple[dict[int, QubitCalibration], list[CouplerCalibration]]:
+    ) -> tuple[dict[int, StatedQubit], list[StatedCoupler], list[str]]:
+        """Label → qubit, the couplers, and entries that name none."""
         standardized = self.document.get("standardized") or {}
         if "twoQubitProperties" in standardized:
-            return _per_pair(standardized, native)
+            return self._per_pair(standardized, native)
+        unreadable: list[str] = []
         if "twoQubitGateFidelity" in standardized:
-            qubits, error, seconds = _per_qubit(standardized)
+            qubits, error, time, unreadable = _per_qubit(standardized)
         else:
-            qubits, error, seconds = _one_for_all(
-                self.document["provider"], range(self.document["paradigm"]["qubitCount"])
-            )
-        couplers = [
-            CouplerCalibration(pair, error, seconds) for pair in self._connected(sorted(qubits))
-        ]
-        return qubits, couplers
+            count = self.document["paradigm"]["qubitCount"]
+            if type(count) is not int or not 0 < count <= MOST_QUBITS:
+                raise ValueError(f"a 'qubitCount' of {count!r}")
+            qubits, error, time = _one_for_all(self.document["provider"], range(count))
+        pairs = self._connected(sorted(qubits))
+        return qubits, [StatedCoupler(pair, error, time) for pair in pairs], unreadable
 
     @property
     def stated_pairs(self) -> frozenset[tuple[int, int]]:
@@ -190,87 +197,144 @@ class Capabilities:
     def _connected(self, labels: Sequence[int]) -> Iterator[tuple[int, int]]:
         pairs = self.stated_pairs
         if not pairs:
+            if len(labels) > _MOST_COUPLED:
+                raise ValueError(f"{len(labels)} qubits that are all coupled")
             return permutations(labels, 2)
-        return iter({*pairs, *((b, a) for a, b in pairs)})
-
-
-def _per_pair(
-    standardized: Mapping[str, Any], native: str
-) -> tuple[dict[int, QubitCalibration], list[CouplerCalibration]]:
-    """IQM, Rigetti: every qubit and pair has its own values."""
-    qubits = {
-        int(label): QubitCalibration(
-            t1_seconds=_seconds(values["T1"]),
-            t2_seconds=_seconds(values["T2"]),
-            gate_error=_error(values["oneQubitFidelity"], _PULSE_FIDELITIES),
-            gate_seconds=_USUAL.pulse,
-            readout_error=_error(values["oneQubitFidelity"], ("READOUT",)),
-            readout_seconds=_USUAL.readout,
+        known = set(labels)
+        return (
+            (a, b) for a, b in {*pairs, *((b, a) for a, b in pairs)} if {a, b} <= known and a != b
         )
-        for label, values in standardized["oneQubitProperties"].items()
-    }
-    couplers = []
-    for pair, values in standardized["twoQubitProperties"].items():
-        a, b = (int(label) for label in pair.split("-"))
-        stated = [
-            gate["fidelity"]
-            for gate in values["twoQubitGateFidelity"]
-            if gate["gateName"].lower() == native
-        ]
-        if stated:
+
+    def _per_pair(
+        self, standardized: Mapping[str, Any], native: str
+    ) -> tuple[dict[int, StatedQubit], list[StatedCoupler], list[str]]:
+        """IQM, Rigetti: every qubit and pair has its own values."""
+        qubits, unreadable = _by_label(
+            standardized,
+            lambda values: StatedQubit(
+                t1=_time(values.get("T1")),
+                t2=_time(values.get("T2")),
+                gate_error=_error(values.get("oneQubitFidelity"), _PULSE_FIDELITIES),
+                gate_time=Time(_USUAL.pulse),
+                readout_error=_error(values.get("oneQubitFidelity"), ("READOUT",)),
+                readout_time=Time(_USUAL.readout),
+            ),
+        )
+        graph = self._graph()
+        couplers = []
+        for pair, values in standardized["twoQubitProperties"].items():
+            joined = tuple(map(_label, str(pair).split("-")))
+            if len(set(joined)) != 2 or len(joined) != 2 or not set(joined) <= qubits.keys():
+                unreadable.append(f"pair {pair}")
+                continue
+            gates = values.get("twoQubitGateFidelity") if isinstance(values, Mapping) else None
+            stated = [
+                gate.get("fidelity")
+                for gate in (gates if isinstance(gates, list) else ())
+                if isinstance(gate, Mapping) and str(gate.get("gateName")).lower() == native
+            ]
+            if not stated:
+                continue
+            best = max(stated, key=lambda value: number(value) or 0.0)
+            missing = graph is not None and frozenset(joined) not in graph
+            coupler = StatedCoupler(
+                (joined[0], joined[1]),
+                infidelity(best),
+                Time(_USUAL.entangler),
+                "not in the connectivity graph" if missing else "",
+            )
             # CZ, iSWAP and the like are the same in both directions.
-            coupler = CouplerCalibration((a, b), 1 - max(stated), _USUAL.entangler)
-            couplers += [coupler, replace(coupler, qubits=(b, a))]
-    return qubits, couplers
+            couplers += [coupler, replace(coupler, qubits=(joined[1], joined[0]))]
+        return qubits, couplers, unreadable
+
+    def _graph(self) -> frozenset[frozenset[int]] | None:
+        """Pairs of coupled qubits; None where the document does not say, or all are coupled."""
+        try:
+            return frozenset(map(frozenset, self.stated_pairs)) or None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+
+def _by_label(
+    standardized: Mapping[str, Any], read: Callable[[Mapping[str, Any]], StatedQubit]
+) -> tuple[dict[int, StatedQubit], list[str]]:
+    """Label → qubit, and the entries that name none."""
+    qubits, unreadable = {}, []
+    for label, values in standardized["oneQubitProperties"].items():
+        index = _label(label)
+        if index < 0:
+            unreadable.append(f"qubit {label}")
+        else:
+            qubits[index] = read(values if isinstance(values, Mapping) else {})
+    return qubits, unreadable
+
+
+def _label(stated: str) -> int:
+    """The number of a qubit; -1 if it is none."""
+    index = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 7 else -1
+    return index if index < MOST_QUBITS else -1
 
 
 def _per_qubit(
     standardized: Mapping[str, Any],
-) -> tuple[dict[int, QubitCalibration], float, float]:
+) -> tuple[dict[int, StatedQubit], object, Time | None, list[str]]:
     """AQT: pulses have values for each qubit; all other values are the same for all qubits."""
     (readout, *_) = standardized["readoutFidelity"]
     (pair, *_) = standardized["twoQubitGateFidelity"]
-    qubits = {
-        int(label): QubitCalibration(
-            t1_seconds=_seconds(standardized.get("T1")),
-            t2_seconds=_seconds(standardized.get("T2")),
-            gate_error=1 - float(values["oneQubitFidelity"][0]["fidelity"]),
-            gate_seconds=_seconds(standardized["singleQubitGateDuration"]),
-            readout_error=1 - float(readout["fidelity"]),
-            readout_seconds=_seconds(standardized["readoutDuration"]),
-        )
-        for label, values in standardized["oneQubitProperties"].items()
-    }
-    return qubits, 1 - float(pair["fidelity"]), _seconds(standardized["twoQubitGateDuration"])
+    qubits, unreadable = _by_label(
+        standardized,
+        lambda values: StatedQubit(
+            t1=_time(standardized.get("T1")),
+            t2=_time(standardized.get("T2")),
+            gate_error=_first_error(values.get("oneQubitFidelity")),
+            gate_time=_time(standardized.get("singleQubitGateDuration")),
+            readout_error=infidelity(readout.get("fidelity")),
+            readout_time=_time(standardized.get("readoutDuration")),
+        ),
+    )
+    time = _time(standardized.get("twoQubitGateDuration"))
+    return qubits, infidelity(pair.get("fidelity")), time, unreadable
 
 
 def _one_for_all(
     provider: Mapping[str, Any], labels: Iterable[int]
-) -> tuple[dict[int, QubitCalibration], float, float]:
+) -> tuple[dict[int, StatedQubit], object, Time | None]:
     """IonQ: the same values for all qubits and pairs; times in seconds."""
     fidelity, timing = provider["fidelity"], provider["timing"]
-    qubit = QubitCalibration(
-        t1_seconds=float(timing.get("T1") or NOT_STATED_SECONDS),
-        t2_seconds=float(timing.get("T2") or NOT_STATED_SECONDS),
-        gate_error=1 - float(fidelity["1Q"]["mean"]),
-        gate_seconds=float(timing["1Q"]),
-        readout_error=1 - float(fidelity["spam"]["mean"]),
-        readout_seconds=float(timing["readout"]),
+    qubit = StatedQubit(
+        t1=Time(timing.get("T1")),
+        t2=Time(timing.get("T2")),
+        gate_error=infidelity(fidelity["1Q"]["mean"]),
+        gate_time=Time(timing.get("1Q")),
+        readout_error=infidelity(fidelity["spam"]["mean"]),
+        readout_time=Time(timing.get("readout")),
     )
-    return dict.fromkeys(labels, qubit), 1 - float(fidelity["2Q"]["mean"]), float(timing["2Q"])
+    return dict.fromkeys(labels, qubit), infidelity(fidelity["2Q"]["mean"]), Time(timing.get("2Q"))
 
 
 _PULSE_FIDELITIES = ("SIMULTANEOUS_RANDOMIZED_BENCHMARKING", "RANDOMIZED_BENCHMARKING")
 """In order of preference: circuits run gates simultaneously."""
 
 
-def _error(fidelities: Iterable[Mapping[str, Any]], wanted: Sequence[str]) -> float:
-    """One minus the first fidelity of these types; 1, a broken qubit, if none is stated."""
-    stated = {f["fidelityType"]["name"]: float(f["fidelity"]) for f in fidelities}
-    return next((1 - stated[name] for name in wanted if name in stated), 1.0)
+def _error(fidelities: object, wanted: Sequence[str]) -> object:
+    """One minus the first fidelity of these types; None if none is stated."""
+    stated: dict[str, object] = {}
+    for one in fidelities if isinstance(fidelities, list) else ():
+        kind = one.get("fidelityType") if isinstance(one, Mapping) else None
+        if isinstance(kind, Mapping):
+            stated[str(kind.get("name"))] = one.get("fidelity")
+    found = [stated[name] for name in wanted if stated.get(name) is not None]
+    return infidelity(found[0]) if found else None
 
 
-def _seconds(time: Mapping[str, Any] | None) -> float:
-    if time is None:
-        return NOT_STATED_SECONDS
-    return float(time["value"]) * _UNITS[str(time["unit"]).lower()]
+def _first_error(fidelities: object) -> object:
+    """One minus the first fidelity of all; None if none is stated."""
+    first = fidelities[0] if isinstance(fidelities, list) and fidelities else None
+    return infidelity(first.get("fidelity")) if isinstance(first, Mapping) else None
+
+
+def _time(stated: object) -> Time | None:
+    """A time with its unit; None where none is stated."""
+    if not isinstance(stated, Mapping):
+        return None if stated is None else Time(stated, "")
+    return Time(stated.get("value"), stated.get("unit"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import stat
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from backends.devices.braket_capabilities import Capabilities
-from backends.devices.snapshot import ENTANGLERS, DeviceSnapshot
+from backends.devices.offers import Offers, offers_of_configuration
+from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import UnknownDevice
 
 IDEAL = "ideal"
 """The device without noise or connectivity limits."""
 
 _PREFIX = "fake_"
+_LARGEST_FILE = 64 * 2**20
 
 
 @cache
@@ -79,7 +81,7 @@ def capabilities_text(name: str) -> str | None:
     if not name.endswith(".json"):
         return None
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = _text(Path(name))
         return text if _is_capabilities(json.loads(text)) else None
     except (OSError, ValueError):
         return None  # load_device raises an error for it
@@ -104,60 +106,53 @@ def _version(path: Path) -> tuple[int, int] | None:
 def _read(path: Path, name: str, version: tuple[int, int] | None) -> DeviceSnapshot:
     """The device of a file; each version of the file is read once."""
     del version
+    document = _parsed(path, name)
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        if _is_capabilities(document):
+            return Capabilities(document).snapshot(Path(name).stem)
+        if isinstance(document, dict) and "backend_name" in document:
+            return DeviceSnapshot.from_ibm_properties(document, _packaged_offers(path))
+        return DeviceSnapshot.from_json(document).judged()
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise UnknownDevice(
+            f"device file '{name}' is no properties document of an IBM backend, no capabilities "
+            f"document of a Braket device and no device.json of a run: {error}"
+        ) from error
+
+
+def _parsed(path: Path, name: str) -> Any:
+    """The JSON of a device file.
+
+    Raises:
+        UnknownDevice: if it cannot be read, or is none.
+    """
+    try:
+        return json.loads(_text(path))
     except OSError as error:
         raise UnknownDevice(
             f"device file '{name}' cannot be read: {error.strerror or error}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise UnknownDevice(f"device file '{name}' is not JSON: {error}") from error
-    try:
-        if _is_capabilities(document):
-            return _checked(Capabilities(document).snapshot(Path(name).stem))
-        if "backend_name" in document:
-            return _checked(DeviceSnapshot.from_ibm_properties(document))
-        return _checked(DeviceSnapshot.from_json(document))
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise UnknownDevice(
-            f"device file '{name}' is no properties document of an IBM backend, no capabilities "
-            f"document of a Braket device and no device.json of a run: {type(error).__name__}: "
-            f"{error}"
-        ) from error
 
 
-def _checked(device: DeviceSnapshot) -> DeviceSnapshot:
-    """Raise ``TypeError`` or ``ValueError`` where a value cannot be a calibration."""
-    if device.entangler not in ENTANGLERS:
-        raise ValueError(f"the two-qubit gate '{device.entangler}' is not one of {ENTANGLERS}")
-    if not device.qubits:
-        raise ValueError("a device has qubits")
-    for qubit in device.qubits:
-        for value in (qubit.t1_seconds, qubit.t2_seconds):
-            _require_number("a decay time", 0.0 if value is None else value, math.inf)
-        _require_number("a gate error", qubit.gate_error, 1.0)
-        _require_number("a readout error", qubit.readout_error, 1.0)
-        _require_number(
-            "a readout asymmetry",
-            abs(qubit.readout_asymmetry),
-            2 * min(qubit.readout_error, 1 - qubit.readout_error) + 1e-12,
-        )
-        _require_number("a duration", qubit.gate_seconds, math.inf)
-        _require_number("a duration", qubit.readout_seconds, math.inf)
-    for layer in device.layers:
-        _require_number("a layer fidelity", layer.fidelity, 1.0)
-    for interaction in device.interactions:
-        _require_number("an interaction", interaction.hertz, math.inf)
-    for coupler in device.couplers:
-        _require_number("a gate error", coupler.error, 1.0)
-        _require_number("a duration", coupler.gate_seconds, math.inf)
-        if len(set(coupler.qubits)) != 2 or not set(coupler.qubits) <= set(
-            range(device.num_qubits)
-        ):
-            raise ValueError(f"a coupler joins {coupler.qubits} of {device.num_qubits} qubits")
-    return device
+def _text(path: Path) -> str:
+    """The text of a file, with or without a byte order mark.
+
+    Raises:
+        OSError: if it is no file that can be read, or too large for a device.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError("it is no regular file")
+    if found.st_size > _LARGEST_FILE:
+        raise OSError(f"it has {found.st_size} bytes, more than any calibration")
+    return path.read_text(encoding="utf-8-sig")
 
 
-def _require_number(what: str, value: float, most: float) -> None:
-    if not 0 <= value <= most:
-        raise ValueError(f"{what} of {value}")
+def _packaged_offers(properties: Path) -> Offers | None:
+    """What the configuration beside a packaged calibration says; None where there is none."""
+    if properties not in _packaged_files().values():
+        return None
+    file = properties.with_name(f"conf_{properties.stem.removeprefix('props_')}.json")
+    return offers_of_configuration(json.loads(_text(file))) if file.is_file() else None

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+_CHAINS = "general_qlists"
+_LARGEST = 1e100
+
 _PROCESS = 5 / 4
 """Process infidelity of a two-qubit gate for an average infidelity of 1: (d + 1)/d."""
 
@@ -64,12 +67,19 @@ def parallel_error_ratio(
 
 def read_layers(document: Mapping[str, Any]) -> tuple[LayerCalibration, ...]:
     """Layer fidelities: ``lf_N`` among the general values, its chain among the lists of qubits."""
-    chains = {one["name"]: one["qubits"] for one in document.get("general_qlists") or ()}
-    found = [
-        LayerCalibration(tuple(chains[one["name"]]), one["value"])
-        for one in document.get("general", ())
-        if one["name"].startswith("lf_") and one["name"] in chains
-    ]
+    listed = document.get("qubits")
+    known = range(len(listed) if isinstance(listed, list) else 0)
+    chains = {str(one.get("name")): one.get("qubits") for one in _entries(document, _CHAINS)}
+    found = []
+    for name, fidelity in _values(document, "lf_").items():
+        chain = chains.get(name)
+        if (
+            isinstance(chain, list)
+            and all(type(q) is int and q in known for q in chain)
+            and 2 <= len(set(chain)) == len(chain)
+            and 0 <= fidelity <= 1
+        ):
+            found.append(LayerCalibration(tuple(chain), fidelity))
     return tuple(sorted(found, key=lambda one: len(one.qubits)))
 
 
@@ -77,15 +87,28 @@ def read_interactions(
     document: Mapping[str, Any], pairs: Iterable[tuple[int, ...]]
 ) -> tuple[Interaction, ...]:
     """ZZ rates: ``zz_`` and both indices without a separator, in GHz."""
-    hertz = {
-        one["name"].removeprefix("zz_"): abs(one["value"]) * 1e9
-        for one in document.get("general", ())
-        if one["name"].startswith("zz_")
-    }
+    rates = _values(document, "zz_")
+    hertz = {name.removeprefix("zz_"): abs(rate) * 1e9 for name, rate in rates.items()}
     found = []
     for first, second in sorted(pairs):
         # Names such as zz_1112 are read by the pairs that have a coupler.
         rate = hertz.get(f"{first}{second}") or hertz.get(f"{second}{first}")
-        if rate:
+        if rate and math.isfinite(rate):
             found.append(Interaction((first, second), rate))
     return tuple(found)
+
+
+def _values(document: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    """Name → value of the general values with a prefix that are finite numbers."""
+    return {
+        str(one["name"]): one["value"]
+        for one in _entries(document, "general")
+        if str(one.get("name")).startswith(prefix)
+        and type(one.get("value")) in (int, float)
+        and abs(one["value"]) < _LARGEST
+    }
+
+
+def _entries(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    listed = document.get(key)
+    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []

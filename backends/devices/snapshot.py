@@ -1,8 +1,6 @@
 """Calibration snapshots: all data about a device that predictions use.
 
-A snapshot holds calibration data and nothing else; it is archived with every run. Sources: the
-properties of an IBM backend as JSON (the file that the packaged fake backends hold and the service
-returns), or any :class:`qiskit.transpiler.Target`.
+A snapshot holds calibration data and nothing else; it is archived with every run.
 """
 
 from __future__ import annotations
@@ -10,24 +8,34 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import rustworkx as rx
 from qiskit.circuit import Delay, Gate, IfElseOp, Measure, Parameter, Reset
 from qiskit.circuit.library import RXXGate, RZZGate, get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
-from backends.devices.collective import (
-    Interaction,
-    LayerCalibration,
-    parallel_error_ratio,
-    read_interactions,
-    read_layers,
+from backends.devices.archived import require_archived
+from backends.devices.collective import Interaction, LayerCalibration, parallel_error_ratio
+from backends.devices.ibm_properties import stated_by_ibm
+from backends.devices.offers import Offers
+from backends.devices.stated import (
+    MOST_QUBITS,
+    NOT_STATED_SECONDS,
+    Operation,
+    Reading,
+    StatedCoupler,
+    StatedDevice,
+    StatedQubit,
+    Time,
+    number,
+    some,
 )
+from backends.devices.target_reading import stated_by_target
 from backends.errors import DoesNotFit, UnusableDevice
 
 ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
@@ -35,20 +43,6 @@ ENTANGLERS = ("cz", "ecr", "cx", "iswap", "rzz", "rxx")
 
 ``rzz`` and ``rxx`` are rotations by π/2, the gates of trapped ions.
 """
-
-NOT_STATED_SECONDS = 1e9
-"""Decay time of a device that states none: no idle noise is predicted then."""
-
-_SHOWN = 6
-"""Largest number of broken parts in a message."""
-
-_STATED = ("cz", "ecr", "cx", "iswap")
-"""Those whose name alone identifies them in a calibration document or target."""
-
-Operation = Literal["barrier", "delay", "mid-circuit measurement", "reset"]
-"""Operations that a device is assumed to have unless it is known to lack them."""
-
-_PULSES = ("sx", "x", "r", "prx", "u", "u3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +77,10 @@ class QubitCalibration:
             and bool(self.t1_seconds)
             and bool(self.t2_seconds)
         )
+
+
+NO_QUBIT = QubitCalibration(None, None, 1.0, 0.0, 1.0, 0.0)
+"""Calibration of an index that no qubit has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +119,8 @@ class DeviceSnapshot:
         layers: fidelities of gates in parallel, the shortest chain first; empty where the
             calibration has none.
         interactions: of coupled qubits, sorted; pairs without a rate are left out.
+        remarks: what of the source was not used as it is stated, counted; no part of the
+            snapshot's identity, and not archived.
     """
 
     name: str
@@ -133,6 +133,7 @@ class DeviceSnapshot:
     recompiles: bool = False
     layers: tuple[LayerCalibration, ...] = ()
     interactions: tuple[Interaction, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeviceSnapshot) and self.fingerprint == other.fingerprint
@@ -218,10 +219,10 @@ class DeviceSnapshot:
         if len(sizes) > 1:
             why.append(f"it falls into parts of {', '.join(map(str, sizes))}")
         if dead := [str(k) for k, q in enumerate(self.qubits) if not q.works]:
-            why.append(f"broken qubits: {_some(dead)}")
+            why.append(f"broken qubits: {some(dead)}")
         pairs = {tuple(sorted(c.qubits)) for c in self.couplers if c.error >= 1}
         if broken := [f"{a}-{b}" for a, b in sorted(pairs)]:
-            why.append(f"broken couplers: {_some(broken)}")
+            why.append(f"broken couplers: {some(broken)}")
         return f"{len(self.largest_region)} that work and are connected ({'; '.join(why)})"
 
     def require_room(self, qubits: int) -> None:
@@ -250,6 +251,7 @@ class DeviceSnapshot:
         fingerprint.
         """
         document = asdict(self)
+        del document["remarks"]
         for later in ("lacks", "recompiles", "layers", "interactions"):
             if not document[later]:
                 del document[later]
@@ -260,67 +262,102 @@ class DeviceSnapshot:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> DeviceSnapshot:
-        """Read the parsed JSON of a snapshot that :meth:`to_json` wrote."""
-        fields = dict(document)
-        fields["qubits"] = tuple(QubitCalibration(**q) for q in document["qubits"])
-        fields["couplers"] = tuple(
-            CouplerCalibration(tuple(c["qubits"]), c["error"], c["gate_seconds"])
-            for c in document["couplers"]
-        )
-        fields["lacks"] = tuple(document.get("lacks", ()))
-        fields["layers"] = tuple(
-            LayerCalibration(tuple(one["qubits"]), one["fidelity"])
-            for one in document.get("layers", ())
-        )
-        fields["interactions"] = tuple(
-            Interaction(tuple(one["qubits"]), one["hertz"])
-            for one in document.get("interactions", ())
-        )
-        return cls(**fields)
-
-    @classmethod
-    def from_ibm_properties(cls, document: Mapping[str, Any]) -> DeviceSnapshot:
-        """Read the properties document of an IBM backend.
+        """Read the parsed JSON of a snapshot that :meth:`to_json` wrote, with all its values.
 
         Raises:
+            ValueError: if it is no such document.
+        """
+        require_archived(document, ENTANGLERS)
+        fields = dict(document)
+        try:
+            fields["qubits"] = tuple(QubitCalibration(**q) for q in document["qubits"])
+            fields["couplers"] = tuple(
+                CouplerCalibration(tuple(c["qubits"]), c["error"], c["gate_seconds"])
+                for c in document["couplers"]
+            )
+            fields["lacks"] = tuple(document.get("lacks", ()))
+            fields["layers"] = tuple(
+                LayerCalibration(tuple(one["qubits"]), one["fidelity"])
+                for one in document.get("layers", ())
+            )
+            fields["interactions"] = tuple(
+                Interaction(tuple(one["qubits"]), one["hertz"])
+                for one in document.get("interactions", ())
+            )
+            return cls(**fields)
+        except TypeError as error:
+            raise ValueError("it has keys that this version does not know") from error
+
+    @classmethod
+    def read(cls, stated: StatedDevice) -> DeviceSnapshot:
+        """Judge what a source states, by the rules of docs/calibration.md.
+
+        Raises:
+            UnusableDevice: if it states more qubits than can be meant.
+        """
+        if len(stated.qubits) > MOST_QUBITS:
+            raise UnusableDevice(
+                f"device '{stated.name}' states {len(stated.qubits)} qubits; at most {MOST_QUBITS} "
+                "can be read"
+            )
+        reading = Reading()
+        reading.unreadable(stated.unreadable)
+        qubits = _read_qubits(stated.qubits, reading)
+        in_order = sorted(stated.couplers, key=lambda coupler: coupler.qubits)
+        couplers = [_read_coupler(coupler, reading) for coupler in in_order]
+        date = reading.date(stated.date)
+        return cls(
+            name=stated.name,
+            calibrated_at=date,
+            entangler=stated.entangler,
+            qubits=qubits,
+            couplers=tuple(couplers),
+            dynamic_circuits=stated.dynamic_circuits,
+            lacks=stated.lacks,
+            recompiles=stated.recompiles,
+            layers=stated.layers,
+            interactions=stated.interactions,
+            remarks=reading.remarks(
+                sum(qubit is not None for qubit in stated.qubits),
+                len({frozenset(coupler.qubits) for coupler in couplers}),
+            ),
+        )
+
+    def judged(self) -> DeviceSnapshot:
+        """The same by the rules of docs/calibration.md: for a snapshot of another origin."""
+        read = DeviceSnapshot.read(
+            StatedDevice(
+                self.name,
+                self.calibrated_at,
+                self.entangler,
+                [_restated(qubit) for qubit in self.qubits],
+                [StatedCoupler(c.qubits, c.error, Time(c.gate_seconds)) for c in self.couplers],
+            )
+        )
+        return replace(
+            read,
+            dynamic_circuits=self.dynamic_circuits,
+            lacks=self.lacks,
+            recompiles=self.recompiles,
+            layers=self.layers,
+            interactions=self.interactions,
+        )
+
+    @classmethod
+    def from_ibm_properties(
+        cls, document: Mapping[str, Any], offers: Offers | None = None
+    ) -> DeviceSnapshot:
+        """Read the properties document of an IBM backend.
+
+        Args:
+            document: the parsed JSON.
+            offers: what else the device says that it can run.
+
+        Raises:
+            ValueError: if it is no such document.
             UnusableDevice: if no Clifford two-qubit gate is among its gates.
         """
-        gates: dict[tuple[str, tuple[int, ...]], dict[str, float]] = {}
-        for gate in document["gates"]:
-            gates[gate["gate"], tuple(gate["qubits"])] = _values(gate["parameters"])
-        entangler = _first_entangler(document["backend_name"], {name for name, _ in gates})
-        qubits = []
-        for index, parameters in enumerate(document["qubits"]):
-            values = _values(parameters)
-            pulse = next((gates[p, (index,)] for p in _PULSES if (p, (index,)) in gates), {})
-            readout_error = values.get("readout_error", 1.0)
-            qubits.append(
-                QubitCalibration(
-                    t1_seconds=values.get("T1"),
-                    t2_seconds=values.get("T2"),
-                    gate_error=pulse.get("gate_error", 1.0),
-                    gate_seconds=pulse.get("gate_length", 0.0),
-                    readout_error=readout_error,
-                    readout_seconds=values.get("readout_length", 0.0),
-                    readout_asymmetry=_asymmetry(values, readout_error),
-                )
-            )
-        couplers = [
-            CouplerCalibration(
-                (pair[0], pair[1]), values.get("gate_error", 1.0), values.get("gate_length", 0.0)
-            )
-            for (name, pair), values in gates.items()
-            if name == entangler
-        ]
-        return cls(
-            name=document["backend_name"],
-            calibrated_at=str(document["last_update_date"]),
-            entangler=entangler,
-            qubits=tuple(qubits),
-            couplers=tuple(sorted(couplers, key=lambda c: c.qubits)),
-            layers=read_layers(document),
-            interactions=read_interactions(document, {tuple(sorted(c.qubits)) for c in couplers}),
-        )
+        return cls.read(stated_by_ibm(document, offers))
 
     @classmethod
     def from_target(
@@ -328,56 +365,11 @@ class DeviceSnapshot:
     ) -> DeviceSnapshot:
         """Read any Qiskit target.
 
-        An error that the target does not state counts as 0, a qubit without T1 or T2 as one
-        that does not work. A target without T1 and T2 of any qubit is one on which nothing decays.
-
         Raises:
             UnusableDevice: if no Clifford two-qubit gate is among its operations, or if it does not
                 say which qubits they join.
         """
-        entangler = _first_entangler(name, target.operation_names)
-        pulse = next((p for p in _PULSES if p in target.operation_names), None)
-        if pulse is None or "measure" not in target.operation_names:
-            raise UnusableDevice(
-                f"device '{name}' states no single-qubit pulse ({', '.join(_PULSES)}) or no "
-                f"measurement; its operations are: {', '.join(sorted(target.operation_names))}"
-            )
-        pairs = target.qargs_for_operation_name(entangler)
-        if pairs is None or target.num_qubits is None:
-            raise UnusableDevice(
-                f"device '{name}' does not state which qubits '{entangler}' joins: its operations "
-                "are for any qubits, as those of an ideal simulator; give its Target a coupling map"
-            )
-        decays = list(target.qubit_properties or [None] * target.num_qubits)
-        if not any(decay and decay.t1 and decay.t2 for decay in decays):
-            forever = QubitProperties(NOT_STATED_SECONDS, NOT_STATED_SECONDS)
-            decays = [forever] * target.num_qubits
-        qubits = []
-        for index, decay in enumerate(decays):
-            gate_error, gate_seconds = _properties(target, pulse, (index,))
-            readout_error, readout_seconds = _properties(target, "measure", (index,))
-            qubits.append(
-                QubitCalibration(
-                    t1_seconds=decay.t1 if decay else None,
-                    t2_seconds=decay.t2 if decay else None,
-                    gate_error=gate_error,
-                    gate_seconds=gate_seconds,
-                    readout_error=readout_error,
-                    readout_seconds=readout_seconds,
-                )
-            )
-        couplers = [
-            CouplerCalibration((pair[0], pair[1]), *_properties(target, entangler, pair))
-            for pair in pairs
-        ]
-        return cls(
-            name=name,
-            calibrated_at=calibrated_at.isoformat() if calibrated_at else None,
-            entangler=entangler,
-            qubits=tuple(qubits),
-            couplers=tuple(sorted(couplers, key=lambda c: c.qubits)),
-            dynamic_circuits="if_else" in target.operation_names,
-        )
+        return cls.read(stated_by_target(target, name, calibrated_at))
 
     def to_target(self) -> Target:
         """Build a Qiskit target of the working parts: broken couplers and qubits have no gates.
@@ -439,45 +431,69 @@ def _entangling_gate(name: str) -> Gate:
     return turns.get(name) or get_standard_gate_name_mapping()[name]
 
 
-def _values(parameters: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Name → value, times in seconds."""
-    scale = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-    return {p["name"]: p["value"] * scale.get(p.get("unit", ""), 1.0) for p in parameters}
-
-
-def _asymmetry(values: Mapping[str, float], readout_error: float) -> float:
-    """Asymmetry of a readout; the mean error stays the one that is stated."""
-    if not {"prob_meas0_prep1", "prob_meas1_prep0"} <= values.keys():
-        return 0.0
-    most = 2 * min(readout_error, 1 - readout_error)
-    return max(-most, min(most, values["prob_meas0_prep1"] - values["prob_meas1_prep0"]))
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first names of a list, and the number of others."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
-def _first_entangler(device: str, names: Iterable[str]) -> str:
-    known = set(names)
-    for entangler in _STATED:
-        if entangler in known:
-            return entangler
-    raise UnusableDevice(
-        f"device '{device}' has no Clifford two-qubit gate: looked for {', '.join(_STATED)}, "
-        f"found {', '.join(sorted(known)) or 'no gates'}"
+def _read_qubits(
+    stated: Sequence[StatedQubit | None], reading: Reading
+) -> tuple[QubitCalibration, ...]:
+    there = [qubit for qubit in stated if qubit is not None]
+    if not any(_is_stated(qubit.t1) for qubit in there):
+        reading.not_stated("T1")
+        there = [replace(qubit, t1=Time(NOT_STATED_SECONDS)) for qubit in there]
+    if not any(_is_stated(qubit.t2) for qubit in there):
+        reading.not_stated("T2")
+        there = [replace(qubit, t2=Time(NOT_STATED_SECONDS)) for qubit in there]
+    judged = iter(there)
+    return tuple(
+        NO_QUBIT if qubit is None else _read_qubit(str(index), next(judged), reading)
+        for index, qubit in enumerate(stated)
     )
 
 
-def _properties(target: Target, name: str, qargs: tuple[int, ...]) -> tuple[float, float]:
-    """(error, seconds); 1 where the operation is missing, 0 where it states nothing."""
-    table = target[name]
-    if qargs not in table:
-        return 1.0, 0.0
-    properties = table[qargs]
-    if properties is None:
-        return 0.0, 0.0
-    error = 0.0 if properties.error is None else properties.error
-    seconds = 0.0 if properties.duration is None else properties.duration
-    return (1.0 if math.isnan(error) else error), seconds
+def _is_stated(time: Time | None) -> bool:
+    return time is not None and time.value is not None
+
+
+def _read_qubit(part: str, stated: StatedQubit, reading: Reading) -> QubitCalibration:
+    if stated.out_of_order:
+        reading.unusable("qubits", part, stated.out_of_order)
+    gate_error = reading.error("qubits", part, "gate error", stated.gate_error)
+    gate_seconds = reading.length("qubits", part, "gate length", stated.gate_time)
+    readout_error = reading.error("qubits", part, "readout error", stated.readout_error)
+    readout_seconds = reading.length("qubits", part, "readout length", stated.readout_time)
+    if stated.out_of_order or gate_seconds is None or readout_seconds is None:
+        gate_error = 1.0
+    most = 2 * min(readout_error, 1 - readout_error)
+    return QubitCalibration(
+        t1_seconds=reading.decay(part, "T1", stated.t1),
+        t2_seconds=reading.decay(part, "T2", stated.t2),
+        gate_error=gate_error,
+        gate_seconds=gate_seconds or 0.0,
+        readout_error=readout_error,
+        readout_seconds=readout_seconds or 0.0,
+        readout_asymmetry=max(-most, min(most, number(stated.readout_asymmetry) or 0.0)),
+    )
+
+
+def _read_coupler(stated: StatedCoupler, reading: Reading) -> CouplerCalibration:
+    part = "-".join(map(str, sorted(stated.qubits)))
+    if stated.out_of_order:
+        reading.unusable("couplers", part, stated.out_of_order)
+    error = reading.error("couplers", part, "gate error", stated.error)
+    seconds = reading.length("couplers", part, "gate length", stated.time)
+    if stated.out_of_order or seconds is None:
+        error = 1.0
+    return CouplerCalibration(stated.qubits, error, seconds or 0.0)
+
+
+def _restated(qubit: QubitCalibration) -> StatedQubit | None:
+    """What an archived calibration states of a qubit; None where there is no qubit."""
+    if qubit == NO_QUBIT:
+        return None
+    return StatedQubit(
+        t1=Time(qubit.t1_seconds),
+        t2=Time(qubit.t2_seconds),
+        gate_error=qubit.gate_error,
+        gate_time=Time(qubit.gate_seconds),
+        readout_error=qubit.readout_error,
+        readout_time=Time(qubit.readout_seconds),
+        readout_asymmetry=qubit.readout_asymmetry,
+    )

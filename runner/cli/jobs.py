@@ -199,6 +199,8 @@ def _begin(config: str, overrides: Sequence[str], out: str | None) -> tuple[Sess
     """Plan, check the budget, and write the run down; nothing is sent."""
     session = _session(out)
     plan = session.plan(config, overrides, compiling)
+    for line in plan.remarks:
+        click.echo(line, err=True)
     if left := session.require_sendable(plan):
         click.echo(f"before: {left}", err=True)
     run_id, adapter = session.begin(plan)

@@ -65,6 +65,8 @@ def print_plan(plan: Plan) -> None:
 
     cost = plan.forecast
     click.echo(plan_table(plan.rows))
+    for line in plan.remarks:
+        click.echo(line)
     for line in compiler_remarks(plan.points, plan.snapshot):
         click.echo(line)
     click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")

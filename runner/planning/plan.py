@@ -69,12 +69,18 @@ class Plan:
         """Raise :class:`OverBudget` if the forecast exceeds the budget of the configuration."""
         require_budget(self.forecast, self.config.budget)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of the device's calibration is not used as it is stated, counted."""
+        return () if self.snapshot is None else self.snapshot.remarks
+
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON: rows, forecast, and how each point was compiled."""
+        """Ready for JSON: rows, forecast, how each point was compiled, remarks on calibration."""
         return {
             "rows": [row.planned() for row in self.rows],
             "forecast": asdict(self.forecast),
             "compiled": [compilation(point, self.snapshot) for point in self.points],
+            "calibration": list(self.remarks),
         }
 
 

@@ -38,7 +38,12 @@ from backends.providers.ibm.circuits import (
     prepared,
     require_same_entanglers,
 )
-from backends.providers.ibm.device import open_device, read_snapshot, require_rep_delay
+from backends.providers.ibm.device import (
+    open_device,
+    read_snapshot,
+    read_target,
+    require_rep_delay,
+)
 from backends.providers.ibm.errors import PLATFORM, asked, quiet, shown
 from backends.providers.ibm.options import IbmConfig, parsed, sampler_options
 from backends.providers.ibm.submission_outcome import before_it, unsent

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qiskit_ibm_runtime.utils.backend_decoder import properties_from_server_data
+
+from backends.devices.ibm_properties import readable_properties
+from backends.devices.offers import Offers, offers_of_target, pairs_of
 from backends.devices.snapshot import DeviceSnapshot
-from backends.errors import BackendError
 from backends.providers.bounded import within_bound
 from backends.providers.ibm.accounts import Connection
 from backends.providers.ibm.errors import NotConnected, asked, quiet, shown
@@ -16,6 +20,7 @@ from backends.providers.ibm.options import LEAST_BUSY, LeastBusyConfig
 from backends.providers.ibm.transport import client_of, mount
 
 if TYPE_CHECKING:
+    from qiskit.transpiler import Target
     from qiskit_ibm_runtime import IBMBackend
 
 
@@ -123,7 +128,7 @@ def _least_busy(connection: Connection, wanted: LeastBusyConfig) -> IBMBackend:
             )
         except QiskitBackendNotFoundError:
             continue  # Its configuration cannot be read.
-        offered = backend.target.operation_names
+        offered = read_target(backend).operation_names
         if wanted.dynamic_circuits and "if_else" not in offered:
             continue
         if wanted.fractional_gates and "rzz" not in offered:
@@ -177,34 +182,74 @@ def _unreadable(connection: Connection, name: str) -> Exception:
 
 
 def read_snapshot(backend: IBMBackend) -> DeviceSnapshot:
-    """The calibration of a device as it stands now.
+    """The calibration of a device as it stands now, by the rules for every calibration.
 
     Raises:
         UnusableDevice: if it cannot run Clifford circuits.
         ProviderError: if the service cannot be asked.
     """
+    what = f"reading the calibration of '{backend.name}'"
     with quiet():
         try:
-            properties = within_bound(lambda: backend.properties(refresh=True), lambda: None)
-            target = backend.target
-            snapshot = (
-                None
-                if properties is None
-                else DeviceSnapshot.from_ibm_properties(properties.to_dict())
-            )
-        except BackendError:
-            raise
+            document = _properties(backend)
+            offers = _offers(backend) if document else Offers()
         except Exception as error:
-            raise asked(f"reading the calibration of '{backend.name}'", error) from None
-    if snapshot is None:
+            raise asked(what, error) from None
+    if not document:
         raise NotConnected(
             f"device '{backend.name}' has no calibration data today",
             subject="device",
             remedy="choose another device",
         )
-    return replace(
-        snapshot, name=backend.name, dynamic_circuits="if_else" in target.operation_names
+    try:
+        return replace(
+            DeviceSnapshot.from_ibm_properties(document, offers),
+            name=backend.name,
+        )
+    except ValueError as error:
+        raise NotConnected(
+            f"{what}: the service's answer is no calibration: {shown(error)}",
+            subject="device",
+            remedy="choose another device, or try again later",
+        ) from error
+
+
+def read_target(backend: IBMBackend) -> Target:
+    """What a device can run, as the client has it.
+
+    The client reads no calibration with a value that it does not understand, so it is handed those
+    that it does.
+    """
+    if backend._properties is None:
+        _properties(backend)
+    return backend.target
+
+
+def _properties(backend: IBMBackend) -> Mapping[str, Any] | None:
+    """The service's calibration of a device; the client is left with what it can read of it."""
+    document = within_bound(
+        lambda: backend._api_client.backend_properties(
+            backend.name, calibration_id=backend.calibration_id
+        ),
+        lambda: None,
     )
+    if not document:
+        return None
+    gates = backend.configuration().gates
+    configured = {gate.name for gate in gates if getattr(gate, "coupling_map", None)}
+    backend._properties = properties_from_server_data(
+        readable_properties(document, configured),
+        use_fractional_gates=backend.options.use_fractional_gates,
+    )
+    backend._target = None
+    return document
+
+
+def _offers(backend: IBMBackend) -> Offers:
+    """What a device can run, by its target and by its coupling map."""
+    offered = offers_of_target(read_target(backend))
+    joined = getattr(backend.configuration(), "coupling_map", None)
+    return replace(offered, joined=pairs_of(joined))
 
 
 def require_rep_delay(backend: IBMBackend, wanted: float | None) -> None:

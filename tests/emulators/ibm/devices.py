@@ -17,6 +17,7 @@ from qiskit_ibm_runtime.utils.backend_decoder import (
     properties_from_server_data,
 )
 
+from backends.devices.ibm_properties import readable_properties
 from backends.devices.snapshot import DeviceSnapshot
 
 
@@ -68,8 +69,9 @@ class Device:
         """What it can run, by the client's own reading of its data."""
         raw = copy.deepcopy(self.configuration)
         configuration = configuration_from_server_data(raw, use_fractional_gates=None)
+        configured = {g["name"] for g in raw["gates"] if g.get("coupling_map")}
         properties = properties_from_server_data(
-            copy.deepcopy(self.properties), use_fractional_gates=None
+            readable_properties(self.properties, configured), use_fractional_gates=None
         )
         return convert_to_target(configuration=configuration, properties=properties)
 
