@@ -11,6 +11,7 @@ help:            ## show this list
 setup: $(STAMP)  ## make .venv with everything pinned in requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else "enclone needs Python 3.11 or newer, but $(PYTHON) is " + v + "; nothing was installed. Name a newer one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

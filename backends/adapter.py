@@ -142,6 +142,7 @@ class Limits:
         shots_per_job: most shots of all circuits of a job together.
         listing_lag_seconds: how long a job may exist before :meth:`Adapter.find` shows it.
         poll_seconds: the provider's own pace for asking where a job stands.
+        fewest_shots: least shots of a circuit.
     """
 
     circuits_per_job: int
@@ -149,6 +150,7 @@ class Limits:
     shots_per_job: int
     listing_lag_seconds: float = 0.0
     poll_seconds: float = 0.0
+    fewest_shots: int = 1
 
 
 @dataclass(frozen=True, eq=False)

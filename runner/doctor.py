@@ -135,11 +135,11 @@ def _runs(runs: Path) -> Finding:
 def _store(runs: Path) -> Finding:
     from runner.session import Session
 
-    session = Session(runs)
-    place = session.shown_url
-    if not session.has_store:
-        return Finding("store", True, f"{place}: made with the first run")
     try:
+        session = Session(runs)
+        place = session.shown_url
+        if not session.has_store:
+            return Finding("store", True, f"{place}: made with the first run")
         count = len(session.store.run_ids())
     except StoreError as error:
         detail, _, remedy = str(error).rpartition("; ")

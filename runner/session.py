@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
-from runner.errors import OverBudget
+from runner.errors import OverBudget, RunFolderError, printable
 from runner.run_folder.locations import choose, is_run, require_writable
 from runner.store.database import StoreError, store_url
 from runner.store.records import Tally
@@ -78,8 +78,15 @@ class Session:
             RunFolderError: if there is no such run, or several.
         """
         known = self.store.run_ids() if self.has_store else []
-        if is_run(Path(wanted)):
-            wanted = Path(wanted).resolve().name
+        folder = next((p for p in (Path(wanted), self.runs / wanted) if is_run(p)), None)
+        if folder is not None:
+            wanted = folder.resolve().name
+            if wanted not in known:
+                raise RunFolderError(
+                    f"run '{printable(wanted)}' has a folder, but the store does not know it, as "
+                    "after a crash between the two or on another machine; "
+                    f"'enclone adopt {printable(str(folder))}' stores it anew, and finds its jobs"
+                )
         return choose(known, wanted, f"the store of '{self.runs}'")
 
     # Beginning a run

@@ -38,6 +38,11 @@ def packaged_devices() -> tuple[str, ...]:
     return tuple(_packaged_files())
 
 
+def is_device_file(name: str) -> bool:
+    """Whether a device is named by its calibration file."""
+    return name.lower().endswith(".json")
+
+
 def load_device(name: str) -> DeviceSnapshot:
     """The snapshot of a packaged fake backend, or of a JSON file.
 
@@ -51,7 +56,7 @@ def load_device(name: str) -> DeviceSnapshot:
         UnknownDevice: if there is no such device or the file cannot be read as one.
         UnusableDevice: if the device cannot run Clifford circuits.
     """
-    if name.endswith(".json"):
+    if is_device_file(name):
         return _read(Path(name), name, _version(Path(name)))
     if name not in packaged_devices():
         near = get_close_matches(name, packaged_devices(), n=1)
@@ -78,7 +83,7 @@ def as_snapshot(device: str | DeviceSnapshot) -> DeviceSnapshot | None:
 
 def capabilities_text(name: str) -> str | None:
     """The capabilities document of a Braket device in a file; None if it holds none."""
-    if not name.endswith(".json"):
+    if not is_device_file(name):
         return None
     try:
         text = _text(Path(name))

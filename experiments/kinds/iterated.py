@@ -59,7 +59,9 @@ def physical_generations(n: int, level: int) -> tuple[int, ...]:
     >>> physical_generations(2, 2)
     (1, 3, 9)
     """
-    return tuple(len(clones_of(n)) ** k for k in range(level + 1))
+    # Not the length of clones_of(n), which no huge range has.
+    each = n if n % 2 else n + 1
+    return tuple(each**k for k in range(level + 1))
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,8 @@ def adopt(run: str, tag: str | None, job: str | None, out: str | None, as_json: 
 
     If the store was lost, RUN is the path of the run's folder: the run is stored anew from it.
     """
+    from runner.status import jobs
+
     session = _session(out)
     run_id = _find_or_restore(session, run)
     with following() as (tell, show):
@@ -147,7 +149,7 @@ def adopt(run: str, tag: str | None, job: str | None, out: str | None, as_json: 
     if as_json:
         click.echo(json.dumps({"run": run_id, "adopted": adopted}, indent=1))
         return
-    click.echo(f"run {run_id}: {len(adopted)} jobs taken over{': ' if adopted else ''}", nl=False)
+    click.echo(f"run {run_id}: {jobs(len(adopted))} taken over{': ' if adopted else ''}", nl=False)
     click.echo(", ".join(adopted))
     click.echo(f"'enclone resume {run_id}' goes on", err=True)
 

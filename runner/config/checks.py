@@ -17,6 +17,13 @@ from runner.config.sweep import sweep_positions
 from runner.kinds.contract.section import ExperimentSection
 from runner.kinds.contract.strict import LARGEST_N, Problems
 
+_MOST_QUBITS = 20_000
+"""Qubits of a circuit without a device."""
+
+
+def _shown(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else "more than 10^15"
+
 
 def section_problems(
     experiment: ExperimentSection | None, backend: BackendConfig | None, config: RunConfig | None
@@ -46,6 +53,13 @@ def section_problems(
     if on_snapshot:
         yield from _device_problems(backend.device, experiment, points)
     elif experiment is not None:
+        needed = max((point.num_qubits for point in points), default=0)
+        if needed > _MOST_QUBITS:
+            yield (
+                ("experiment",),
+                f"a point has {_shown(needed)} qubits; without a device at most {_MOST_QUBITS:,} "
+                "can be planned",
+            )
         for index, n in enumerate(experiment.signals):
             if n > LARGEST_N:
                 message = f"n = {n} is out of reach; the largest n without a device is {LARGEST_N}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import stat
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -15,13 +16,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from runner.errors import ConfigError, Problem, printable
 
-MAXIMUM_BYTES = 1_000_000
+MAXIMUM_BYTES = 250_000
 """Far more than any sensible configuration; keeps a wrong file from being parsed for minutes."""
 
-MOST_VALUES = 100_000
-"""Bounds what aliases may unfold to."""
+MOST_VALUES = 20_000
+"""Bounds what is parsed, and what aliases may unfold to."""
 
 _LONGEST_NUMBER = 1000
+_WHOLE = re.compile(r"[+-]?[0-9]+[eE]\+?(?:[0-9]|1[0-2])")
 _DEEPEST = 50
 
 _TEXT = re.compile(r"\n|:\s|^\s*\{")
@@ -179,6 +181,9 @@ class _Reader:
             ConfigError: if it is not YAML, or holds what no configuration needs.
         """
         start = StreamMark("", 0, 0, 0)
+        # Parsing takes half a second for a thousand values, so they are counted before.
+        if text.count(",") + text.count("\n") > MOST_VALUES:
+            raise self._error(start, "there are far too many values here")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ReusedAnchorWarning)
@@ -212,7 +217,11 @@ class _Reader:
         for key_node, value_node in node.value:
             key = key_node.value
             mark = key_node.start_mark
-            if not isinstance(key_node, ScalarNode) or _kind(key_node) == "merge":
+            if _kind(key_node) == "merge":
+                raise self._error(
+                    mark, "merge keys ('<<') have no place in a configuration; write the keys out"
+                )
+            if not isinstance(key_node, ScalarNode):
                 raise self._error(mark, "a key must be a plain word")
             if key in built:
                 raise self._error(mark, f"key '{key}' is given twice; keep one of the two")
@@ -249,6 +258,8 @@ def _integer(text: str) -> int:
 
 
 def _number(text: str) -> float:
+    if _WHOLE.fullmatch(text):
+        return int(float(text))  # 1e4 is a whole number, as a number of shots must be
     return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").lower())
 
 
@@ -283,7 +294,12 @@ def _read_text(file: str) -> str:
     try:
         if path.is_dir():
             raise ConfigError([Problem(f"{file}:1:1", "this is a folder; give a YAML file")])
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigError(
+                [Problem(f"{file}:1:1", "this is a device or pipe; give a YAML file")]
+            )
+        size = found.st_size
         if size > MAXIMUM_BYTES:
             raise ConfigError(
                 [

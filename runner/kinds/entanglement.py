@@ -25,6 +25,8 @@ RANDOM = "random"
 
 def _input(value: Any) -> Any:
     """A name, a state by its angles, or how many states to draw: one of them is meant."""
+    if type(value) is int and str(value) in INPUT_NAMES:
+        value = str(value)  # as documented, but without quotes
     if isinstance(value, Mapping):
         if value.keys() == {"theta_degrees", "phi_degrees"}:
             angles = [value["theta_degrees"], value["phi_degrees"]]
@@ -40,12 +42,11 @@ def _input(value: Any) -> Any:
                 return dict(value)
     elif value in (*INPUT_NAMES, RANDOM):
         return value
-    raise PydanticCustomError(
-        "input",
-        "an input is one of {names}, or {{theta_degrees: 60, phi_degrees: 45}}, or "
-        "{{random: 5}} for so many states (at most {most})",
-        {"names": ", ".join((*INPUT_NAMES, RANDOM)), "most": _STATES},
+    why = (
+        f"an input is one of {', '.join((*INPUT_NAMES, RANDOM))}, or {{theta_degrees: 60, "
+        f"phi_degrees: 45}}, or {{random: 5}} for so many states (at most {_STATES})"
     )
+    raise PydanticCustomError("input", "{why}", {"why": why})
 
 
 _STATES = 1000
@@ -83,6 +84,11 @@ class EntanglementConfig(ExperimentSection):
                 yield from draw_pure_states(given[RANDOM], seed)
             else:
                 yield PureState(float(given["theta_degrees"]), float(given["phi_degrees"]))
+
+    def count_points(self) -> int:
+        """Points of the sweep, without making them."""
+        drawn = sum(one.get(RANDOM, 1) if isinstance(one, Mapping) else 1 for one in self.input)
+        return super().count_points() // len(self.input) * drawn
 
     def problems(self) -> Problems:
         """What is well-formed but is no experiment."""

@@ -10,14 +10,15 @@ from runner.store.records import CircuitRecord
 
 
 class DoesNotFitJob(UserError):
-    """One circuit alone exceeds what a job may hold."""
+    """One circuit alone exceeds what a job may hold, or falls short of it."""
 
 
 def groups(circuits: Iterable[CircuitRecord], limits: Limits) -> Iterator[list[CircuitRecord]]:
     """Fill jobs in order; a job is closed when the next circuit would exceed a limit.
 
     Raises:
-        DoesNotFitJob: if one circuit alone has more shots than a circuit or job may have.
+        DoesNotFitJob: if one circuit alone has more shots than a circuit or job may have, or
+            fewer than the provider takes.
     """
     group: list[CircuitRecord] = []
     shots = 0
@@ -27,6 +28,11 @@ def groups(circuits: Iterable[CircuitRecord], limits: Limits) -> Iterator[list[C
             raise DoesNotFitJob(
                 f"{circuit.shots:,} shots in one circuit, but the provider takes at most "
                 f"{most:,}; take fewer shots and more repeats"
+            )
+        if circuit.shots < limits.fewest_shots:
+            raise DoesNotFitJob(
+                f"{circuit.shots:,} shots in one circuit, but the device takes no fewer than "
+                f"{limits.fewest_shots:,}; take more shots and fewer repeats"
             )
         full = len(group) == limits.circuits_per_job
         if group and (full or shots + circuit.shots > limits.shots_per_job):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import RunFolderError, printable
+from runner.paths import expanded
 
 _BEGUN = re.compile(r"\d{8}T\d{6}Z-")
 _COUNTED = re.compile(r"-\d{3}$")
@@ -17,7 +18,7 @@ _LISTED = 5
 
 def runs_folder(out: str | None) -> Path:
     """Where runs are kept: ``--out``, else ``ENCLONE_RUNS``, else ``./runs``."""
-    return Path(out or os.environ.get("ENCLONE_RUNS") or "runs")
+    return expanded(out or os.environ.get("ENCLONE_RUNS") or "runs")
 
 
 def find(runs: Path, wanted: str) -> Path:

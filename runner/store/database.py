@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, NoSuchModuleError
 
-from runner.errors import UserError
+from runner.errors import UserError, printable
+from runner.paths import expanded
 from runner.store.schema import REVISION
 
 LOCK_WAIT_SECONDS = 30
@@ -25,8 +28,44 @@ class StoreError(UserError):
 
 
 def store_url(runs: Path) -> str:
-    """``ENCLONE_STORE``, or the SQLite file in the folder of runs."""
-    return os.environ.get("ENCLONE_STORE") or f"sqlite:///{runs / 'enclone.sqlite'}"
+    """``ENCLONE_STORE``, or the SQLite file in the folder of runs.
+
+    Raises:
+        StoreError: if ``ENCLONE_STORE`` is no URL.
+    """
+    given = (os.environ.get("ENCLONE_STORE") or "").strip()
+    if not given:
+        return f"sqlite:///{runs / 'enclone.sqlite'}"
+    return _parsed(given).render_as_string(hide_password=False)
+
+
+def _parsed(given: str) -> URL:
+    """The URL of a store, ``~`` in the file of an SQLite store replaced.
+
+    Raises:
+        StoreError: if it is none.
+    """
+    try:
+        url = make_url(given)
+        backend = url.get_backend_name()
+        url.get_dialect()
+        if backend == "sqlite" and url.database:
+            url = url.set(database=str(expanded(url.database)))
+    except (ArgumentError, NoSuchModuleError, ValueError, ModuleNotFoundError) as error:
+        example = "sqlite:////path/store.sqlite or postgresql+psycopg://user@host/database"
+        if "://" not in given:
+            # A path, which is no secret; forward slashes are right in the URL of any system.
+            path = expanded(given).absolute().as_posix()
+            raise StoreError(
+                f"ENCLONE_STORE is '{printable(given)}', which is a path and no URL; write "
+                f"ENCLONE_STORE=sqlite:///{path}"
+            ) from None
+        reason = str(error).partition(" from given URL string")[0]
+        raise StoreError(
+            f"the store cannot be opened: {printable(reason)}; ENCLONE_STORE must be an SQLAlchemy "
+            f"URL such as {example}"
+        ) from None
+    return url
 
 
 def open_engine(url: str) -> Engine:
@@ -36,14 +75,14 @@ def open_engine(url: str) -> Engine:
         StoreError: if it cannot be opened, read or written.
     """
     try:
-        parsed = make_url(url)
+        parsed = _parsed(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
-    except (ArgumentError, NoSuchModuleError) as error:
+    except ModuleNotFoundError as error:
         raise StoreError(
-            f"the store cannot be opened: {error}; ENCLONE_STORE must be an SQLAlchemy URL such "
-            "as sqlite:////path/store.sqlite or postgresql+psycopg://user@host/database"
+            f"the store cannot be opened: the driver '{error.name}' of {parsed.drivername} is not "
+            f"installed; install it beside enclone, or choose another store with ENCLONE_STORE"
         ) from None
     except OSError as error:
         raise StoreError(
@@ -78,15 +117,41 @@ def translate_errors(engine: Engine) -> Iterator[None]:
         raise StoreError(_explain(engine, str(error.orig))) from error
 
 
+_NO_LOCKS = (
+    "its file system has no locks, as some network drives: put the store on a disk of this "
+    "machine, or on a PostgreSQL server, with ENCLONE_STORE"
+)
+
+
+def _has_locks(url: URL) -> bool:
+    """Whether files beside an SQLite store can be locked."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return True
+    try:
+        with NamedTemporaryFile(dir=Path(url.database).parent, prefix=".enclone-lock") as file:
+            import fcntl
+
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        return True  # Windows locks by itself
+    except OSError as error:
+        return error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+    return True
+
+
 def _explain(engine: Engine, reason: str) -> str:
     url = engine.url.render_as_string(hide_password=True)
     reason = " ".join(reason.split())
     cause = reason.lower()
-    if "locked" in cause:
+    if "locked" in cause and not _has_locks(engine.url):
+        remedy = _NO_LOCKS
+    elif "locked" in cause:
         remedy = (
             f"another process has held it for over {LOCK_WAIT_SECONDS} s; let it finish or stop "
             "it, then run 'enclone resume'"
         )
+    elif "locking protocol" in cause:
+        remedy = _NO_LOCKS
     elif "disk is full" in cause or "disk i/o" in cause:
         remedy = "make room on the disk, then run 'enclone resume': accepted jobs are not lost"
     elif "readonly" in cause or "unable to open" in cause or "permission" in cause:

@@ -189,7 +189,7 @@ class BraketAdapter:
                 listing_lag_seconds=self._options.listing_lag_seconds,
                 poll_seconds=1.0,
             )
-        _, most = self._capabilities.shots_range
+        fewest, most = self._capabilities.shots_range
         together = self._capabilities.program_set
         return Limits(
             circuits_per_job=1 if together is None else int(together["maximumExecutables"]),
@@ -197,6 +197,7 @@ class BraketAdapter:
             shots_per_job=most if together is None else int(together["maximumTotalShots"]),
             listing_lag_seconds=self._options.listing_lag_seconds,
             poll_seconds=self._capabilities.poll_seconds,
+            fewest_shots=fewest,
         )
 
     # Sending

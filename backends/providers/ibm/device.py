@@ -48,7 +48,8 @@ class DeviceLine:
         return self.online and self.reason in ("", "active", "available")
 
     def __str__(self) -> str:
-        state = f"{self.queue_length} jobs wait" if self.runs else f"does not run: {self.word}"
+        waiting = "1 job waits" if self.queue_length == 1 else f"{self.queue_length} jobs wait"
+        state = waiting if self.runs else f"does not run: {self.word}"
         return f"{self.name} ({self.qubits} qubits, {state})"
 
     @property

@@ -51,7 +51,9 @@ def shown(text: object) -> str:
         if secret:
             line = line.replace(secret, "***")
     line = re.sub(r"(?i)\b(bearer|apikey)[ =:]+\S+", r"\1 ***", line)
-    line = re.sub(r"<[^<>]+>", " ", line).strip("'\" ")
+    line = re.sub(r"<[^<>]+>", " ", line).strip()
+    if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
+        line = line[1:-1].strip()
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 2]} …"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,14 @@ from typing import Literal, Self
 from backends.simulation.decoding_rules import ALL_PASSED
 from experiments.gates import require_clone, require_signals
 from experiments.point import Point
+from runner.errors import printable
 from runner.kinds.contract.decryption import ChosenStrategy, DecryptConfig
 from runner.kinds.contract.strict import KeyPath, Problems, Section
+
+MOST_POINTS = 10_000
+"""Points of a sweep: each is compiled by itself."""
+
+_LARGEST_SIGNALS = 100_000
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,26 @@ class ExperimentSection(Section, ABC):
             return self
         return self.model_copy(update={"decrypt": self.decryption.model_copy(update=changes)})
 
+    def count_points(self) -> int:
+        """Points of the sweep at most, without making them."""
+        paired = self.paired_keys()
+        sweeps = [values for key, values in self if key not in (*paired, "path")]
+        sweeps += [values for key, values in self.decryption or () if key != "chosen"]
+        count = math.prod(len(values) for values in sweeps if isinstance(values, list) and values)
+        if self.decryption is not None and self.decryption.clone == "all":
+            count *= max(1, *self.signals, 1)
+        return count
+
     def all_problems(self) -> Problems:
-        """Values given twice, then :meth:`problems`."""
+        """Too large a sweep, values given twice, then :meth:`problems`."""
+        if (count := self.count_points()) > MOST_POINTS:
+            shown = f"{count:,}" if count < 10**15 else "more than can be counted"
+            yield (
+                (),
+                f"the sweep has {shown} points, and a run has at most {MOST_POINTS:,}; share it "
+                "out among several configurations",
+            )
+            return
         yield from self._repeated_values()
         yield from self.problems()
         yield from self._problems_of_checks()
@@ -144,7 +169,7 @@ class ExperimentSection(Section, ABC):
         sweeps = [((key,), values) for key, values in self if key not in self.paired_keys()]
         sweeps += [(("decrypt", key), values) for key, values in self.decryption or ()]
         for path, values in sweeps:
-            if isinstance(values, list) and any(values.count(value) > 1 for value in values):
+            if isinstance(values, list) and len(set(map(repr, values))) < len(values):
                 yield path, "a value is given twice; give each value once"
 
 
@@ -162,6 +187,9 @@ def signal_problems(sizes: Sequence[int], clones: Sequence[int] | Literal["all"]
     """
     sound = []
     for index, n in enumerate(sizes):
+        if n > _LARGEST_SIGNALS:
+            yield ("n", index), f"n = {printable(str(n), 40)} is out of reach of any device"
+            continue
         try:
             require_signals(n)
         except ValueError as error:
