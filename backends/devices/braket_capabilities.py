@@ -21,6 +21,7 @@ from backends.devices.stated import (
     StatedDevice,
     StatedQubit,
     Time,
+    in_words,
     infidelity,
     number,
 )
@@ -146,7 +147,7 @@ class Capabilities:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UnusableDevice(
                 f"the capabilities of device '{name}' state no calibration that can be read: "
-                f"{type(error).__name__}: {error}; Braket may be calibrating it: try again later"
+                f"{in_words(error)}; Braket may be calibrating it: try again later"
             ) from error
         dynamic = conditional_gates and self.is_iqm
         lacks: tuple[Operation, ...] = ("barrier", "delay")

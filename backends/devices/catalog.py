@@ -13,6 +13,7 @@ from typing import Any
 from backends.devices.braket_capabilities import Capabilities
 from backends.devices.offers import Offers, offers_of_configuration
 from backends.devices.snapshot import DeviceSnapshot
+from backends.devices.stated import in_words
 from backends.errors import UnknownDevice
 
 IDEAL = "ideal"
@@ -121,7 +122,7 @@ def _read(path: Path, name: str, version: tuple[int, int] | None) -> DeviceSnaps
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise UnknownDevice(
             f"device file '{name}' is no properties document of an IBM backend, no capabilities "
-            f"document of a Braket device and no device.json of a run: {error}"
+            f"document of a Braket device and no device.json of a run: {in_words(error)}"
         ) from error
 
 

@@ -143,6 +143,19 @@ def number(stated: object) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def in_words(error: Exception) -> str:
+    """What an exception says of a document, without the words of Python.
+
+    >>> in_words(KeyError("fidelity"))
+    "it lacks 'fidelity'"
+    """
+    if isinstance(error, KeyError):
+        return f"it lacks '{error.args[0]}'"
+    if isinstance(error, ValueError):
+        return str(error)
+    return "a part of it has another form than it should have"
+
+
 def infidelity(stated: object) -> object:
     """One minus a stated fidelity; what is no number stays as it is, to be judged as an error."""
     fidelity = number(stated)

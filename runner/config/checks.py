@@ -53,8 +53,9 @@ def section_problems(
     if on_snapshot:
         yield from _device_problems(backend.device, experiment, points)
     elif experiment is not None:
+        large = any(n > LARGEST_N for n in experiment.signals)
         needed = max((point.num_qubits for point in points), default=0)
-        if needed > _MOST_QUBITS:
+        if needed > _MOST_QUBITS and not large:
             yield (
                 ("experiment",),
                 f"a point has {_shown(needed)} qubits; without a device at most {_MOST_QUBITS:,} "

@@ -16,7 +16,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from runner.errors import ConfigError, Problem, printable
 
-MAXIMUM_BYTES = 250_000
+MAXIMUM_BYTES = 1_000_000
 """Far more than any sensible configuration; keeps a wrong file from being parsed for minutes."""
 
 MOST_VALUES = 20_000
@@ -181,7 +181,7 @@ class _Reader:
             ConfigError: if it is not YAML, or holds what no configuration needs.
         """
         start = StreamMark("", 0, 0, 0)
-        # Parsing takes half a second for a thousand values, so they are counted before.
+        # Parsing takes a second for some thousand values or 100 kB, so they are counted before.
         if text.count(",") + text.count("\n") > MOST_VALUES:
             raise self._error(start, "there are far too many values here")
         try:

@@ -44,6 +44,7 @@ class IteratedConfig(ExperimentSection):
             return Sizes("generations", self.generations, None)
 
         def qubits(level: int) -> int:
+            level = min(level, iterated.DEEPEST_LEVEL)
             return max(
                 2 + 2 * n * sum(self._counts(n, kind, level))
                 for n in self.n

@@ -9,6 +9,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import BitArray
 
 from backends.qpy_bytes import from_qpy, to_qpy
+from runner.store.documents import reading
 
 
 def circuit_to_bytes(circuit: QuantumCircuit) -> bytes:
@@ -17,8 +18,13 @@ def circuit_to_bytes(circuit: QuantumCircuit) -> bytes:
 
 
 def circuit_from_bytes(content: bytes) -> QuantumCircuit:
-    """Read the circuit that :func:`circuit_to_bytes` wrote."""
-    return from_qpy(zlib.decompress(content))
+    """Read the circuit that :func:`circuit_to_bytes` wrote.
+
+    Raises:
+        StoreError: if it is damaged.
+    """
+    with reading("a circuit"):
+        return from_qpy(zlib.decompress(content))
 
 
 def pack_shots(shots: BitArray) -> bytes:
@@ -31,7 +37,12 @@ def pack_shots(shots: BitArray) -> bytes:
 
 
 def unpack_shots(content: bytes, num_bits: int) -> BitArray:
-    """Read the shots that :func:`pack_shots` wrote of ``num_bits`` bits each."""
+    """Read the shots that :func:`pack_shots` wrote of ``num_bits`` bits each.
+
+    Raises:
+        StoreError: if they are damaged.
+    """
     width = (num_bits + 7) // 8
-    array = np.frombuffer(zlib.decompress(content), dtype=np.uint8).reshape(-1, width)
-    return BitArray(array, num_bits)
+    with reading("counts"):
+        array = np.frombuffer(zlib.decompress(content), dtype=np.uint8).reshape(-1, width)
+        return BitArray(array, num_bits)

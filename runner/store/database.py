@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,9 @@ def translate_errors(engine: Engine) -> Iterator[None]:
         yield
     except (DatabaseError, InterfaceError) as error:
         raise StoreError(_explain(engine, str(error.orig))) from error
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError, zlib.error) as error:
+        # What is read back is not what was written.
+        raise StoreError(_explain(engine, f"its content is malformed: {error}")) from error
 
 
 _NO_LOCKS = (

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from runner.store.circuit_rows import circuit_record
 from runner.store.connection import StoreConnection
 from runner.store.database import StoreError
+from runner.store.documents import read_document
 from runner.store.records import CircuitRecord, PointRecord, ProgramRecord, RunRecord, Tally
 from runner.store.schema import circuits, points, programs, runs
 
@@ -125,7 +126,7 @@ class StoredRuns(StoreConnection):
             row = connection.execute(select(runs).where(runs.c.id == run_id)).one_or_none()
         if row is None:
             raise StoreError(f"the store has no run '{run_id}'; 'enclone list' shows all runs")
-        document = json.loads(row.document)
+        document = read_document(row.document)
         return RunRecord(
             row.id, row.created_at, row.provider, bool(row.cancelled), document, row.device
         )
@@ -149,8 +150,8 @@ class StoredRuns(StoreConnection):
         """The points of a run, in order."""
         query = select(points.c.row).where(points.c.run_id == run_id).order_by(points.c.position)
         with self._reading() as connection:
-            documents = [json.loads(text) for text in connection.scalars(query)]
-        return [PointRecord(**{**d, "candidates": tuple(d["candidates"])}) for d in documents]
+            documents = [read_document(text) for text in connection.scalars(query)]
+            return [PointRecord(**{**d, "candidates": tuple(d["candidates"])}) for d in documents]
 
     def program(self, run_id: str, stem: str) -> ProgramRecord:
         """One program of a run."""
@@ -193,4 +194,4 @@ def _tally(by_state: dict[str, int]) -> Tally:
 
 
 def _program(row: Row[Any]) -> ProgramRecord:
-    return ProgramRecord(row.stem, row.logical, row.compiled, json.loads(row.document))
+    return ProgramRecord(row.stem, row.logical, row.compiled, read_document(row.document))

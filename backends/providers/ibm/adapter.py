@@ -160,7 +160,9 @@ class IbmAdapter:
         require_within(self.limits(), job)
         device = self._backend
         try:
-            target = self._asked(f"reading what '{device.name}' can run", lambda: device.target)
+            target = self._asked(
+                f"reading what '{device.name}' can run", lambda: read_target(device)
+            )
         except ProviderError as error:
             raise before_it(job.tag, error) from error
         circuits = self._circuits(job, target)

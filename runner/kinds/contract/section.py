@@ -11,14 +11,11 @@ from typing import Literal, Self
 from backends.simulation.decoding_rules import ALL_PASSED
 from experiments.gates import require_clone, require_signals
 from experiments.point import Point
-from runner.errors import printable
 from runner.kinds.contract.decryption import ChosenStrategy, DecryptConfig
 from runner.kinds.contract.strict import KeyPath, Problems, Section
 
 MOST_POINTS = 10_000
 """Points of a sweep: each is compiled by itself."""
-
-_LARGEST_SIGNALS = 100_000
 
 
 @dataclass(frozen=True)
@@ -187,9 +184,6 @@ def signal_problems(sizes: Sequence[int], clones: Sequence[int] | Literal["all"]
     """
     sound = []
     for index, n in enumerate(sizes):
-        if n > _LARGEST_SIGNALS:
-            yield ("n", index), f"n = {printable(str(n), 40)} is out of reach of any device"
-            continue
         try:
             require_signals(n)
         except ValueError as error:

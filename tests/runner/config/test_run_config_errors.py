@@ -14,7 +14,7 @@ BAD = {
     "strange key": (added("colour: red"), "9:1", ["'colour'", "known keys here: name,"]),
     "dotted key": (added("experiment.n: 2"), "9:1", ["unknown key 'experiment.n'"]),
     "wrong type": (changed("500", "lots"), "8:8", ["'shots' is 'lots'", "a whole number"]),
-    "float for int": (changed("500", "5e2"), "8:8", ["500.0", "a whole number"]),
+    "float for int": (changed("500", "500.0"), "8:8", ["500.0", "a whole number"]),
     "bool for int": (changed("500", "true"), "8:8", ["True", "a whole number"]),
     "quoted int": (changed("[2, 3]", "'2'"), "4:6", ["'2'", "a whole number"]),
     "bad list item": (changed("[2, 3]", "[2, x]"), "4:10", ["'x'", "a whole number"]),

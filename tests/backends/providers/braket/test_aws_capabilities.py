@@ -89,7 +89,7 @@ def test_a_decay_time_that_is_not_stated_predicts_no_idle_noise():
         (lambda d: d.pop("standardized"), "no calibration that can be read: .*try again later"),
         (
             lambda d: d["standardized"].pop("oneQubitProperties"),
-            "no calibration that can be read: KeyError",
+            "no calibration that can be read: it lacks 'oneQubitProperties'",
         ),
     ],
 )
