@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test test-ibm check format lock bench bench-compile bench-coverage patterns soak false-proofs docs-figures clean
+.PHONY: help setup run tables test test-ibm check format lock bench bench-compile bench-coverage patterns soak fuzz false-proofs docs-figures clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -39,6 +39,9 @@ format: $(STAMP) ## format the code and mend what the linter can
 soak: $(STAMP)   ## the job manager, killed and resumed 1000 times; every fault × call of both clouds
 	$(BIN)/python tests/shared/soak.py 1000
 	$(BIN)/python tests/backends/providers/fault_matrix.py
+
+fuzz: $(STAMP)   ## configurations, calibrations, runs and stores, changed 14,000 times (hours)
+	$(BIN)/python tests/shared/fuzz.py
 
 test-ibm: $(STAMP) ## IBM Quantum by the emulator, and for real if ENCLONE_IBM_SMOKE says so
 	$(BIN)/pytest tests/backends/providers/ibm
