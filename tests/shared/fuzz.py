@@ -265,7 +265,7 @@ def try_folder(rng: random.Random, place: Path) -> str:
     if way == "compare":
         arguments.append(str(folder))
     if way == "adopt":
-        for store in (place / "runs").glob("*.sqlite*"):
+        for store in (place / "runs").glob("enclone.sqlite*"):
             store.unlink()
     if way in ("adopt", "status"):
         arguments += ["--out", str(place / "runs")]
