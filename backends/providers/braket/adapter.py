@@ -35,7 +35,7 @@ from backends.devices.braket_capabilities import Capabilities
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import BackendError, UnknownDevice, UnusableDevice
 from backends.providers.braket.calls import MISREAD, no_answer
-from backends.providers.braket.device import OpenedDevice, ask_device
+from backends.providers.braket.listing import OpenedDevice, ask_device
 from backends.providers.braket.options import BraketOptions
 from backends.providers.braket.prices import Bill
 from backends.providers.braket.programs import program

@@ -46,7 +46,7 @@ from backends.providers.ibm.device import (
 )
 from backends.providers.ibm.errors import PLATFORM, asked, quiet, shown
 from backends.providers.ibm.options import IbmConfig, parsed, sampler_options
-from backends.providers.ibm.submission_outcome import before_it, unsent
+from backends.providers.ibm.reading import before_it, unsent
 from backends.providers.ibm.transport import client_of, mount
 from backends.providers.suppression import Suppression
 from experiments.stabilizer.clifford import NotClifford
