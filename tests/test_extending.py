@@ -143,15 +143,15 @@ def with_column(tmp_path: Path) -> Reader:
     for package in OURS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, copy / package, ignore=ignored)
-    (diff,) = [text for language, text in section("A column") if language == "diff"]
-    (name,) = re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE)
-    file = copy / name
-    file.write_text(changed(file.read_text(encoding="utf-8"), diff), encoding="utf-8")
+    for diff in [text for language, text in section("A column") if language == "diff"]:
+        (name,) = re.findall(r"^\+\+\+ b/(.*)$", diff, re.MULTILINE)
+        file = copy / name
+        file.write_text(changed(file.read_text(encoding="utf-8"), diff), encoding="utf-8")
     return Reader(tmp_path, (copy,))
 
 
 def test_a_column_is_in_tables_files_comparisons_and_old_runs(with_column: Reader) -> None:
-    """One file is changed, and no other knows of it."""
+    """One declaration, and the line that computes it; nothing else knows of it."""
     before = Reader(with_column.folder, (ROOT,))
     experiment = "experiment: {kind: entanglement, n: 2, decrypt: {strategy: frame}}\n"
     (with_column.folder / "c.yaml").write_text(experiment + "shots: 500\ncompile: {seeds: 1}\n")

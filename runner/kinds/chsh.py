@@ -21,7 +21,8 @@ from runner.kinds.contract.drawing import Curve, Level
 from runner.kinds.contract.kind import ExperimentKind, Wording
 from runner.kinds.contract.section import ExperimentSection, Sizes, signal_problems, signal_sizes
 from runner.kinds.contract.strict import Problems, Swept, value_problems
-from runner.results.rows import REFUTED_BELOW, ResultRow
+from runner.results.columns import REFUTED_BELOW
+from runner.results.rows import ResultRow
 
 
 class ChshConfig(ExperimentSection):

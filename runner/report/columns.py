@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runner.kinds.registry import kind_of
+from runner.results.columns import NOT_PLANNED
 from runner.results.fields import ResultField, Role, Shown, Table
-from runner.results.rows import NOT_PLANNED, ResultRow
+from runner.results.rows import ResultRow
 from runner.results.tables import columns_of
 
 MISSING = "-"

@@ -20,7 +20,8 @@ from experiments.published import DEVICE, SOURCE
 from runner.kinds.contract.drawing import Axis, Dashes
 from runner.kinds.contract.kind import ExperimentKind
 from runner.kinds.registry import kind_of
-from runner.results.rows import NO_STRATEGY, ResultRow, clone_name
+from runner.results.columns import NO_STRATEGY, clone_name
+from runner.results.rows import ResultRow
 from runner.results.tables import to_csv
 
 _STYLE: dict[Any, Any] = {

@@ -11,7 +11,8 @@ from experiments.protocol import DECRYPTION_YIELDS, PREDICTED_WITHOUT
 from experiments.published import DEVICE, SOURCE, is_published_device
 from runner.kinds.registry import kind_of
 from runner.report.columns import Column, plan_columns, result_columns
-from runner.results.rows import NO_STRATEGY, ResultRow
+from runner.results.columns import NO_STRATEGY
+from runner.results.rows import ResultRow
 
 _WIDTH = 200
 PREDICTED = "predicted: exact value under the noise of the calibration snapshot, nothing fitted"

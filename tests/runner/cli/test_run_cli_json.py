@@ -15,8 +15,9 @@ from command_cases import (
 )
 from runs import Finished, run_folders
 
+from runner.results.columns import NOT_PLANNED
 from runner.results.fields import declared_fields
-from runner.results.rows import NOT_PLANNED, ResultRow
+from runner.results.rows import ResultRow
 
 FIRST_FIELDS = [
     *["experiment", "n", "level", "r", "scenario", "clone", "strategy", "estimator"],

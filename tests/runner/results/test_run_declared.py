@@ -20,8 +20,9 @@ from runner.errors import RunFolderError
 from runner.kinds import registry
 from runner.report.columns import plan_columns, report_columns
 from runner.report.tables import result_table
+from runner.results.columns import NOT_PLANNED
 from runner.results.fields import Kind, ResultField, Role, Shown, column, declared_fields
-from runner.results.rows import FIELDS, NOT_PLANNED, ResultRow
+from runner.results.rows import FIELDS, ResultRow
 from runner.results.tables import to_csv
 from runner.run_folder.files import read_rows
 
