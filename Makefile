@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help setup run tables test test-ibm check format lock bench bench-compile bench-coverage patterns soak fuzz false-proofs docs-figures clean
+.PHONY: help setup run tables test test-ibm check format lock bench bench-compile bench-coverage bench-checks patterns soak fuzz false-proofs docs-figures clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/'
@@ -54,6 +54,9 @@ false-proofs: $(STAMP)  ## search for circuits that are proved without being the
 
 bench-compile: $(STAMP)  ## what the protocol compiler reaches, beside the stock transpiler (an hour)
 	$(BIN)/python tests/bench_compile.py --out build/bench-compile
+
+bench-checks: $(STAMP)  ## what unused qubits are worth, by exact values (an hour)
+	$(BIN)/python tests/bench_checks.py
 
 bench-coverage: $(STAMP)  ## how often the intervals hold the truth, for every estimator (half an hour)
 	$(BIN)/python tests/bench_coverage.py

@@ -1,5 +1,6 @@
 """The documentation names only what is there: modules, files, sections, commands and targets."""
 
+import doctest
 import re
 from importlib import import_module
 from pathlib import Path
@@ -121,3 +122,8 @@ def test_the_examples_of_the_page_on_calibration_print_what_it_says(
     for example, printed in examples:
         exec(compile(example, "calibration.md", "exec"), {})  # noqa: S102
         assert capsys.readouterr().out == printed
+
+
+def test_the_examples_of_checked_decryption_run() -> None:
+    failed, tried = doctest.testfile(str(ROOT / "docs" / "checks.md"), module_relative=False)
+    assert (failed, tried > 0) == (0, True)

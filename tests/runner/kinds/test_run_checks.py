@@ -101,3 +101,16 @@ def test_identities_change_with_the_circuit_alone(in_one_process: None) -> None:
 def test_an_interval_needs_a_shot() -> None:
     with pytest.raises(ValueError, match="there must be a shot"):
         Counts(0, 0)
+
+
+@pytest.mark.parametrize("provider", ["stim", "aer", "braket-local"])
+def test_every_bit_comes_back_in_its_place(invoke: Invoke, provider: str) -> None:
+    # Without noise a check is right only if each of its bits is the one that it says.
+    written(
+        "{kind: entanglement, n: 3, decrypt: {strategy: frame, checks: read}, estimator: parity}",
+        f"backend: {{provider: {provider}, device: ideal}}",
+    )
+    folder = the_run(invoke("run", "c.yaml"))
+    (row,) = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert row["checks"] == 2
+    assert row["kept"] == row["corrected"] == row["postselected"] == 1.0

@@ -14,7 +14,8 @@ from backends.compiling.compile import CompiledPoint, compile_point
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.decoding import Decoder, ErrorModel, Keep, Mechanism
+from backends.simulation.decoding import Decoder, ErrorModel, Mechanism, decode_shots
+from backends.simulation.decoding_rules import Keep
 from backends.simulation.stim_sampler import sample
 from experiments.inputs import PureState
 from experiments.kinds.chsh import ChshPoint
@@ -26,7 +27,7 @@ from experiments.kinds.storage import StoragePoint
 from experiments.point import Point
 from experiments.protocol import Cloning
 from experiments.settings import Check, wrong_parities
-from experiments.statistics.estimators import THREE_STABILIZERS
+from experiments.statistics.estimators import THREE_STABILIZERS, Counts
 
 KINGSTON = load_device("fake_kingston")
 FRAME = EntanglementPoint(Cloning(3, 1, "frame"), "parity")
@@ -309,3 +310,33 @@ def test_correlators_leave_no_qubit_unused() -> None:
     point = CorrelatorsPoint(Cloning(2), "after")
     setting = compiled(point, None).settings[0]
     assert unused_sites(setting.setting.circuit, setting.circuit) == {}
+
+
+@pytest.mark.parametrize("shots", [8, 30, 400])
+def test_intervals_of_all_three_values_cover(shots: int) -> None:
+    """Also where about 20 shots are kept: 3 settings, of 8 or 30 shots each."""
+    point = checked(FRAME)
+    decoder, estimator = decoder_of(point), FRAME.linear_estimator
+    prediction = decoder.prediction
+    truths = (point.predicted, prediction.corrected, prediction.postselected)
+    runs, covered = 400, np.zeros(3)
+    # Each setting is sampled once, and cut into runs.
+    cut: list[list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
+    for k, one in enumerate(point.settings):
+        values = sample(one.circuit, KINGSTON, runs * shots, 100 + k).to_bool_array(order="little")
+        plain = ~wrong_parities(one.setting.checks, values).any(axis=1)
+        good, kept = decode_shots(decoder, k, one.setting, values)
+        pieces = [np.split(array, runs) for array in (plain, good, kept)]
+        cut.append(list(zip(*pieces, strict=True)))
+    for run in zip(*cut, strict=True):
+        fewest = min(int(kept.sum()) for _, _, kept in run)
+        counts = (
+            [Counts(int(plain.sum()), shots) for plain, _, _ in run],
+            [Counts(int(good.sum()), shots) for _, good, _ in run],
+            [Counts(int(good[kept][:fewest].sum()), fewest) for _, good, kept in run],
+        )
+        for k, (found, truth) in enumerate(zip(counts, truths, strict=True)):
+            estimate = estimator.estimate(found)
+            covered[k] += estimate.ci_low <= truth <= estimate.ci_high
+    # 95 % promised; three standard errors of 400 runs are .03.
+    assert (covered / runs >= 0.92).all(), covered / runs
