@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
-from runner.errors import OverBudget, RunFolderError, printable
+from runner.errors import DamagedFile, OverBudget, RunFolderError, printable
 from runner.run_folder.locations import choose, is_run, require_writable
 from runner.store.database import StoreError, store_url
 from runner.store.records import Tally
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
     from runner.jobs.manager import JobManager
     from runner.planning.plan import Plan, Progress
     from runner.results.rows import ResultRow
+
+
+@contextmanager
+def _reading(folder: Path, file: str) -> Iterator[None]:
+    """Raise :class:`DamagedFile` where a file of a run folder cannot be read."""
+    try:
+        yield
+    except (KeyError, OSError, OverflowError, TypeError, ValueError) as error:
+        name = folder.resolve().name
+        raise DamagedFile(name, file, f"cannot be read: {printable(str(error), 80)}") from error
 
 
 class Session:
@@ -217,12 +227,16 @@ class Session:
             read_json(folder, "provenance.json"),
         )
         config = run_config(resolved)
-        device = (
-            (folder / "device.json").read_text(encoding="utf-8") if provenance["device"] else None
-        )
-        snapshot = DeviceSnapshot.from_json(json.loads(device)) if device else None
+        with _reading(folder, "provenance.json"):
+            has_device = bool(provenance["device"])
+            started_at = datetime.fromisoformat(provenance["started_at"]).timestamp()
+        with _reading(folder, "device.json"):
+            device = (folder / "device.json").read_text(encoding="utf-8") if has_device else None
+            snapshot = DeviceSnapshot.from_json(json.loads(device)) if device else None
+        with _reading(folder, "config.yaml"):
+            given = (folder / "config.yaml").read_text(encoding="utf-8")
         document = {
-            "config": (folder / "config.yaml").read_text(encoding="utf-8"),
+            "config": given,
             "resolved": resolved,
             "device": device,
             "provenance": provenance,
@@ -231,7 +245,7 @@ class Session:
         }
         run = RunRecord(
             run_id,
-            datetime.fromisoformat(provenance["started_at"]).timestamp(),
+            started_at,
             config.backend.provider,
             cancelled=False,
             document=document,

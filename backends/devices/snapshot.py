@@ -285,8 +285,8 @@ class DeviceSnapshot:
                 for one in document.get("interactions", ())
             )
             return cls(**fields)
-        except TypeError as error:
-            raise ValueError("it has keys that this version does not know") from error
+        except (KeyError, TypeError) as error:
+            raise ValueError("it has other keys than this version knows") from error
 
     @classmethod
     def read(cls, stated: StatedDevice) -> DeviceSnapshot:
