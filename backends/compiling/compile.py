@@ -22,7 +22,8 @@ from backends.compiling.clifford_passes import clifford_optimization, native_gat
 from backends.compiling.decoupling import insert_pulse_trains
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.decoding import Decoder, ErrorModel
+from backends.simulation.decoding.decoder import Decoder
+from backends.simulation.decoding.error_model import ErrorModel
 from backends.simulation.noise_models import LAYERS
 from backends.simulation.prediction import predict_bounds, predict_setting
 from backends.simulation.pulse_trains import Decoupling

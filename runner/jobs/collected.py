@@ -12,7 +12,7 @@ from qiskit.primitives import BitArray
 from backends.adapter import CircuitFailure
 from backends.compiling.certificate import Certificate
 from backends.compiling.compile import CompiledPoint, CompiledSetting
-from backends.simulation.decoding import Decoder, decode_shots
+from backends.simulation.decoding.decoder import Decoder, decode_shots
 from backends.simulation.readout_calibration import ReadoutCalibration, UnusableReadout
 from backends.simulation.readout_mitigation import mitigated_value
 from experiments.settings import Check, Setting

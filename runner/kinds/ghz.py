@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from backends.simulation.decoding_rules import MOST_CORRECTIONS
+from backends.simulation.decoding.rules import MOST_CORRECTIONS
 from experiments.kinds import ghz
 from experiments.kinds.ghz import GhzEstimator
 from experiments.point import Point

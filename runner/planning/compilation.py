@@ -13,7 +13,7 @@ from backends.compiling.checked.readout import read_unused_qubits
 from backends.compiling.compile import MOVES_PER_SECOND, CompiledPoint, Search, compile_point
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.decoding_rules import Keep
+from backends.simulation.decoding.rules import Keep
 from backends.simulation.pulse_trains import Decoupling
 from backends.worker_processes import map_in_processes
 from experiments.point import Point

@@ -12,7 +12,7 @@ from typing import Any
 
 from backends.compiling.checked.readout import decoder_of
 from backends.compiling.compile import CompiledPoint, CompiledSetting
-from backends.simulation.decoding import ErrorModel
+from backends.simulation.decoding.error_model import ErrorModel
 from experiments.point import Point
 from experiments.settings import Check, Setting
 from runner.config.run_config import RunConfig

@@ -19,14 +19,14 @@ from backends.compiling.compile import (
     with_predictions,
 )
 from backends.devices.snapshot import DeviceSnapshot
-from backends.simulation.decoding import (
+from backends.simulation.decoding.decoder import Decoder
+from backends.simulation.decoding.error_model import (
     MOST_EXACT,
-    Decoder,
     ErrorModel,
     build_error_model,
     most_telling,
 )
-from backends.simulation.decoding_rules import ALL_PASSED, Keep
+from backends.simulation.decoding.rules import ALL_PASSED, Keep
 from backends.simulation.prediction import predict_bounds, predict_setting
 from experiments.settings import Setting
 from experiments.stabilizer.clifford import steps

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from backends.compiling.checked.modes import Checks
-from backends.simulation.decoding_rules import ALL_PASSED
+from backends.simulation.decoding.rules import ALL_PASSED
 from experiments.protocol import Strategy
 from runner.kinds.contract.strict import Section, Swept, as_sweep
 

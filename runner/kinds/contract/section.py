@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from backends.simulation.decoding_rules import ALL_PASSED
+from backends.simulation.decoding.rules import ALL_PASSED
 from experiments.gates import require_clone, require_signals
 from experiments.point import Point
 from runner.kinds.contract.decryption import ChosenStrategy, DecryptConfig

@@ -14,8 +14,9 @@ from backends.compiling.compile import CompiledPoint, compile_point
 from backends.devices.catalog import load_device
 from backends.devices.snapshot import DeviceSnapshot
 from backends.errors import DoesNotFit
-from backends.simulation.decoding import Decoder, ErrorModel, Mechanism, decode_shots
-from backends.simulation.decoding_rules import Keep
+from backends.simulation.decoding.decoder import Decoder, decode_shots
+from backends.simulation.decoding.error_model import ErrorModel, Mechanism
+from backends.simulation.decoding.rules import Keep
 from backends.simulation.stim_sampler import sample
 from experiments.inputs import PureState
 from experiments.kinds.chsh import ChshPoint

@@ -18,7 +18,7 @@ from qiskit_aer.noise import (
 from backends.compiling.checked.readout import read_unused_qubits
 from backends.compiling.compile import compile_point
 from backends.devices.catalog import load_device
-from backends.simulation.decoding import decode_shots
+from backends.simulation.decoding.decoder import decode_shots
 from experiments.kinds.entanglement import EntanglementPoint
 from experiments.protocol import Cloning
 from experiments.settings import wrong_parities

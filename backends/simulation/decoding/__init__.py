@@ -1,0 +1,1 @@
+"""From the outcomes of unused qubits to the likeliest correction of the clone."""
