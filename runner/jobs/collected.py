@@ -22,7 +22,7 @@ from runner.kinds.registry import row_from_dict
 from runner.planning.calibration import calibrations, is_mitigated
 from runner.planning.decoding import with_decoder, with_decoding
 from runner.planning.points import PlannedPoint, sweep
-from runner.results.formats import FIRST_FORMAT, Methods, methods_of
+from runner.results.formats import Methods, format_of, methods_of
 from runner.results.rows import ResultRow
 from runner.store.codec import circuit_from_bytes, unpack_shots
 from runner.store.records import CircuitRecord, ProgramRecord
@@ -77,7 +77,7 @@ def collected_points(store: Store, run_id: str) -> Iterator[CollectedPoint]:
     """
     document = store.run(run_id).document
     config = run_config(document["resolved"])
-    methods = methods_of(document["provenance"].get("format", FIRST_FORMAT))
+    methods = methods_of(format_of(document.get("provenance")))
     sweep_points = sweep(config)
     calibrated = calibrations(store, run_id) if is_mitigated(config) else {}
 

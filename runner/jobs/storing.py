@@ -11,7 +11,7 @@ from runner.planning.calibration import calibration_programs, program_records
 from runner.planning.circuits import circuits_of, stem_of
 from runner.planning.decoding import decoding_document
 from runner.planning.points import PlannedPoint, planned_row
-from runner.results.formats import FIRST_FORMAT, in_format
+from runner.results.formats import format_of, in_format
 from runner.store.codec import circuit_to_bytes
 from runner.store.records import PointRecord, ProgramRecord, RunRecord
 from runner.store.store import Store
@@ -29,7 +29,7 @@ def store_run(
     Raises:
         RunExists: if the store has a run of that id.
     """
-    written_in = run.document.get("provenance", {}).get("format", FIRST_FORMAT)
+    written_in = format_of(run.document.get("provenance"))
     points = [
         PointRecord(
             index=index,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from backends.simulation.readout_mitigation import MitigationMethod
 from experiments.kinds.entanglement import CLASSICAL_FIDELITY
@@ -23,6 +24,12 @@ FORMAT = 2
    Predictions had no interval.
 2. As now.
 """
+
+
+def format_of(provenance: Mapping[str, Any] | None) -> int:
+    """The format that the provenance of a run states; the first if it states none."""
+    stated = (provenance or {}).get("format")
+    return stated if isinstance(stated, int) else FIRST_FORMAT
 
 
 @dataclass(frozen=True)

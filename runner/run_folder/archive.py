@@ -16,7 +16,7 @@ from backends.devices.snapshot import DeviceSnapshot
 from backends.qpy_bytes import from_qpy
 from runner.config.run_config import RunConfig, run_config
 from runner.errors import DamagedFile, RunFolderError, printable
-from runner.results.formats import FIRST_FORMAT
+from runner.results.formats import format_of
 from runner.run_folder.files import INDEX, RESULTS, read_json
 
 PROVENANCE = "provenance.json"
@@ -56,8 +56,7 @@ class ArchivedRun:
     @property
     def format(self) -> int:
         """The format that the folder is written in."""
-        stated = self.provenance.get("format")
-        return stated if isinstance(stated, int) else FIRST_FORMAT
+        return format_of(self.provenance)
 
     @property
     def fingerprint(self) -> str | None:
