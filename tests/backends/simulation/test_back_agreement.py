@@ -1,5 +1,7 @@
 """Two independent simulators and one exact prediction must tell the same."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qiskit.circuit import ClassicalRegister, QuantumCircuit, QuantumRegister
@@ -18,7 +20,8 @@ from experiments.stabilizer.clifford import steps
 
 DEVICE = load_device("fake_kingston")
 # Old, noisy and directed: errors that a Heron hides show here.
-NOISY = load_device("fake_mumbai")
+# With conditions and delays, which its own configuration did not offer.
+NOISY = replace(load_device("fake_mumbai"), dynamic_circuits=True, lacks=())
 UNLIKELY = 1e-6
 # Clouds prove theirs against their emulators.
 SIMULATING = [record.name for record in built_in().values() if record.simulates]

@@ -1,5 +1,7 @@
 """Every kind of experiment, compiled and noisy: proofs, two simulators and the exact prediction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qiskit.circuit import QuantumCircuit
@@ -23,7 +25,8 @@ from experiments.stabilizer.clifford import steps
 
 DEVICE = load_device("fake_kingston")
 # Old, noisy and directed: errors that a Heron hides show here.
-NOISY = load_device("fake_mumbai")
+# With conditions and delays, which its own configuration did not offer.
+NOISY = replace(load_device("fake_mumbai"), dynamic_circuits=True, lacks=())
 UNLIKELY = 1e-6
 TOMOGRAPHY = EntanglementPoint(Cloning(2, 1, "unitary", PureState(50, 20)), "parity")
 

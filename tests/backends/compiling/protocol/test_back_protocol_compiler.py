@@ -72,7 +72,10 @@ def complete(size, entangler="cz"):
 DEVICES = {
     "kingston": DEVICE,
     "sherbrooke": load_device("fake_sherbrooke").with_mean_readout(),
-    "mumbai": load_device("fake_mumbai").with_mean_readout(),
+    # With conditions and delays, which its own configuration did not offer.
+    "mumbai": replace(
+        load_device("fake_mumbai"), dynamic_circuits=True, lacks=()
+    ).with_mean_readout(),
     "holes": lattice(6, 6, broken=(8, 21)),
     "directed": lattice(5, 6, entangler="cx"),
     "complete": complete(20),
