@@ -438,6 +438,38 @@ class Pins(Protocol):
         """Option of the provider → what was chosen."""
 
 
+@dataclass(frozen=True, slots=True)
+class PastCalibrations:
+    """Calibrations of a device before the one that circuits are compiled for.
+
+    Attributes:
+        snapshots: at most one for each day (UTC) of a calibration, the newest first; each states
+            when it was made (``calibrated_at``).
+        remark: what could not be had, and why, in one line; empty if nothing is missing.
+    """
+
+    snapshots: tuple[DeviceSnapshot, ...] = ()
+    remark: str = ""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An adapter whose provider keeps calibrations of the past.
+
+    Intervals of predictions then span them; without them a drift is assumed.
+    """
+
+    def past_calibrations(self, days: int) -> PastCalibrations:
+        """The calibrations that held 1, 2, … ``days`` days ago, as far as they can be had.
+
+        It takes at most one call of the provider for each day and about a minute in all. A
+        calibration that cannot be had is left out, and the remark says so.
+
+        Raises:
+            ProviderError: if none can be had; runs are planned without them then.
+        """
+
+
 @runtime_checkable
 class Simulates(Protocol):
     """An adapter that computes its results in this process.

@@ -165,6 +165,7 @@ class Session:
         from backends.adapter import PerRun
         from runner.jobs.storing import store_run
         from runner.planning.circuits import planned_circuits
+        from runner.planning.past import left_out_of
         from runner.planning.points import stored_options
         from runner.run_folder import files as folders
         from runner.store.records import RunRecord
@@ -172,7 +173,15 @@ class Session:
         now = folders.utc_now()
         config = plan.config
         document = {
-            **folders.describe(config, plan.source, plan.snapshot, plan.overrides, now),
+            **folders.describe(
+                config,
+                plan.source,
+                plan.snapshot,
+                plan.overrides,
+                now,
+                plan.past.snapshots,
+                left_out_of(plan.points),
+            ),
             "planned": planned_circuits(config, plan.snapshot, plan.points),
         }
         while True:
@@ -217,8 +226,10 @@ class Session:
         from runner.config.run_config import run_config
         from runner.jobs.storing import store_run
         from runner.planning.compilation import compile_sweep
+        from runner.planning.past import spanning
         from runner.planning.points import stored_options
-        from runner.run_folder.files import read_json, read_planned
+        from runner.run_folder.archive import read_past
+        from runner.run_folder.files import past_files, read_json, read_planned
         from runner.store.records import RunRecord
 
         run_id = folder.resolve().name
@@ -243,6 +254,9 @@ class Session:
             "options": stored_options(config, run_id, self.runs),
             **({} if (planned := read_planned(folder)) is None else {"planned": planned}),
         }
+        past = read_past(folder, provenance)
+        if past:
+            document["past"] = past_files(past)
         run = RunRecord(
             run_id,
             started_at,
@@ -251,7 +265,8 @@ class Session:
             document=document,
             device=Path(config.backend.device).name,
         )
-        store_run(self.store, run, config, snapshot, compile_sweep(config, snapshot))
+        planned_points = spanning(compile_sweep(config, snapshot), snapshot, past)
+        store_run(self.store, run, config, snapshot, planned_points)
         return run_id
 
     # Working on a run

@@ -25,7 +25,7 @@ from backends.errors import DoesNotFit
 from backends.simulation.decoding.decoder import Decoder
 from backends.simulation.decoding.error_model import ErrorModel
 from backends.simulation.noise_models import LAYERS
-from backends.simulation.prediction import predict_bounds, predict_setting
+from backends.simulation.prediction import Successes, predict_bounds, predict_setting
 from backends.simulation.pulse_trains import Decoupling
 from experiments.settings import Check, Setting
 from experiments.stabilizer.clifford import Step, early_measurements, steps
@@ -66,6 +66,8 @@ class CompiledSetting:
             (:mod:`backends.simulation.noise_models`); None where these are not asked for.
         error_model: what the calibration knows of errors in it; None if unused qubits are not
             read.
+        by_calibration: predictions by today's calibration and by each past one, None where the
+            circuit would not have run; empty where no past calibration is known.
     """
 
     setting: Setting
@@ -75,6 +77,7 @@ class CompiledSetting:
     refocused_success: float | None = None
     success_bounds: tuple[float, float] | None = None
     error_model: ErrorModel | None = None
+    by_calibration: tuple[Successes | None, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,8 @@ class CompiledPoint:
         predicted_high: its upper end.
         lowest_of_layouts: the lower end for the circuits of the transpiler seed that is predicted
             worst; None where the circuits of other seeds are not known.
+        left_out: number of past calibrations that are not in the interval, since a qubit or
+            coupler that the circuits use did not work; None where no past calibration is known.
         decoder: how its shots are corrected and post-selected; None if unused qubits are not read.
     """
 
@@ -112,6 +117,7 @@ class CompiledPoint:
     predicted_low: float | None = None
     predicted_high: float | None = None
     lowest_of_layouts: float | None = None
+    left_out: int | None = None
     decoder: Decoder | None = None
 
     @property
@@ -378,7 +384,8 @@ def with_predictions(
 
     The interval is the range of the values under the pessimistic and the optimistic noise model
     and the calibration as it stands, with decoupling assumed perfect if there is any: no estimator
-    has to be monotonic in the noise.
+    has to be monotonic in the noise. Where past calibrations are known, it is the range over all
+    calibrations in which the circuits would have run; no drift is assumed then.
     """
     settings = point.settings
     predicted = value([one.predicted_success for one in settings])
@@ -387,7 +394,14 @@ def with_predictions(
     bounds = [one.success_bounds for one in settings if one.success_bounds is not None]
     if len(bounds) < len(settings):
         return replace(point, predicted=predicted, refocused=refocused)
-    values = [predicted, value([low for low, _ in bounds]), value([high for _, high in bounds])]
+    values = [value([low for low, _ in bounds]), value([high for _, high in bounds])]
+    left_out = None
+    if settings and settings[0].by_calibration:
+        found, left_out = _values_by_calibration(settings, value)
+        # The first calibration is today's.
+        if left_out < len(settings[0].by_calibration) - 1:
+            values = found
+    values.append(predicted)
     if refocused is not None:
         values.append(refocused)
     return replace(
@@ -396,7 +410,23 @@ def with_predictions(
         refocused=refocused,
         predicted_low=min(values),
         predicted_high=max(values),
+        left_out=left_out,
     )
+
+
+def _values_by_calibration(
+    settings: Sequence[CompiledSetting], value: Callable[[Sequence[float]], float]
+) -> tuple[list[float], int]:
+    """Values by today's calibration and the usable past ones; how many were not usable."""
+    found: list[float] = []
+    left_out = 0
+    for successes in zip(*(one.by_calibration for one in settings), strict=True):
+        known = [one for one in successes if one is not None]
+        if len(known) < len(settings):
+            left_out += 1
+            continue
+        found += [value(chances) for chances in zip(*known, strict=True)]
+    return found, left_out
 
 
 def certified(

@@ -5,13 +5,14 @@ day. What holds while a circuit runs is uncertain in ways that are listed in :da
 each with an optimistic and a pessimistic value. The values come from the calibration itself or from
 general knowledge of superconducting processors, never from results that predictions are compared
 with. All optimistic values together make :data:`OPTIMISTIC`, all pessimistic ones :data:`LAYERS`;
-the prediction under either is one end of the interval of a prediction.
+the prediction under either is one end of the interval of a prediction. Where past calibrations of
+the device are known they take the place of the assumed drift (:data:`OF_EACH_CALIBRATION`).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from backends.devices.snapshot import DeviceSnapshot, QubitCalibration
@@ -183,6 +184,17 @@ LAYERS = _bound("layers", optimistic=False)
 
 OPTIMISTIC = _bound("optimistic", optimistic=True)
 """Everything at its optimistic value: the model of ``predicted_high``."""
+
+DRIFT = ("error_factor", "decay_factor")
+"""Parameters of the assumptions whose place past calibrations take."""
+
+
+def _without_drift(model: NoiseModel) -> NoiseModel:
+    return replace(model, **dict.fromkeys(DRIFT, 1.0))  # type: ignore[arg-type]
+
+
+OF_EACH_CALIBRATION = (_without_drift(LAYERS), CALIBRATION, _without_drift(OPTIMISTIC))
+"""Models under which each of several calibrations is predicted: no drift beside theirs."""
 
 MODELS: dict[ModelName, NoiseModel] = {"calibration": CALIBRATION, "layers": LAYERS}
 """Name → model that simulators draw from."""

@@ -25,7 +25,13 @@ from qiskit.circuit import QuantumCircuit
 
 from backends.devices.snapshot import DeviceSnapshot
 from backends.simulation.noise import CAUSES, Cause, NoisyCircuit, build_noisy_circuit
-from backends.simulation.noise_models import CALIBRATION, LAYERS, OPTIMISTIC, NoiseModel
+from backends.simulation.noise_models import (
+    CALIBRATION,
+    LAYERS,
+    OF_EACH_CALIBRATION,
+    OPTIMISTIC,
+    NoiseModel,
+)
 from backends.simulation.walsh_hadamard import walsh_hadamard
 from experiments.settings import Check, Setting, products, success_probability
 from experiments.stabilizer.arbitrary_input import ArbitraryInputLaw, ideal_outcome_law
@@ -65,6 +71,45 @@ def predict_bounds(
         for model in (LAYERS, OPTIMISTIC)
     )
     return low, high
+
+
+Successes = tuple[float, ...]
+"""Of a setting, under each of :data:`~backends.simulation.noise_models.OF_EACH_CALIBRATION`."""
+
+
+def predict_by_calibration(
+    setting: Setting, circuit: QuantumCircuit, snapshots: Sequence[DeviceSnapshot]
+) -> tuple[Successes | None, ...]:
+    """Predictions of a compiled setting by several calibrations of one device, without drift.
+
+    Args:
+        setting: the logical setting.
+        circuit: compiled for the first of the calibrations.
+        snapshots: the calibrations.
+
+    Returns:
+        One entry for each calibration; None where a qubit or coupler of the circuit did not work.
+    """
+    operations = tuple(steps(circuit))
+    return tuple(
+        tuple(
+            _predict(setting, operations, snapshot, model, refocusing=False)
+            for model in OF_EACH_CALIBRATION
+        )
+        if _works(operations, snapshot) and snapshot.entangler == snapshots[0].entangler
+        else None
+        for snapshot in snapshots
+    )
+
+
+def _works(operations: Sequence[Step], snapshot: DeviceSnapshot) -> bool:
+    """Whether all qubits and couplers that a circuit uses are calibrated."""
+    used = [step.qubits for step in operations if step.name != "barrier"]
+    return all(
+        qubit < snapshot.num_qubits and snapshot.qubits[qubit].works
+        for qubits in used
+        for qubit in qubits
+    ) and all(qubits in snapshot.working_couplers for qubits in used if len(qubits) > 1)
 
 
 def _predict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,12 +22,15 @@ from backends.adapter import (
     ProviderError,
     Quote,
     Refused,
+    Remembers,
     Request,
     Terms,
     Unavailable,
     UnknownJob,
     Usage,
 )
+from backends.devices.calibration_time import calibration_time
+from backends.devices.snapshot import DeviceSnapshot
 from backends.providers.record import Finding
 from enclone.conformance.subject import Subject, fail, require
 
@@ -73,12 +77,27 @@ def check_device(subject: Subject) -> None:
         (first and first.fingerprint) == (again and again.fingerprint),
         "a run that goes on must keep the calibration that it was planned with",
     )
+    if first is not None and isinstance(adapter, Remembers):
+        _check_past_calibrations(adapter, first)
     if isinstance(reopened, NeedsDevice):
         reopened.require_device()
         require(
             reopened.limits() == limits,
             f"a run that goes on has limits {reopened.limits()} with its device, not {limits}",
         )
+
+
+def _check_past_calibrations(adapter: Remembers, today: DeviceSnapshot) -> None:
+    times = [calibration_time(one) for one in adapter.past_calibrations(7).snapshots]
+    require(
+        all(time is not None for time in times),
+        "a past calibration must say when it was made: 'calibrated_at' as ISO date and time",
+    )
+    known = [time for time in (calibration_time(today), *times) if time is not None]
+    require(
+        all(later > earlier for later, earlier in itertools.pairwise(known)),
+        f"past calibrations must be older than today's, the newest first, each once: {known}",
+    )
 
 
 def check_bit_order(subject: Subject) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backends.simulation.noise_models import ASSUMPTIONS, Assumption
+from backends.simulation.noise_models import ASSUMPTIONS, DRIFT, Assumption
 from experiments.published import Published
 from runner.kinds.registry import kind_of
+from runner.planning.past import left_out_of, past_remarks
 from runner.planning.plan import Plan
 from runner.planning.points import PlannedPoint
 from runner.report.columns import MISSING, Column, heading, number, point_columns
@@ -58,12 +59,15 @@ class ComparedTable:
         title: where the published values stand.
         device: whose calibration the prediction rests on.
         rows: the points in the order of the configuration.
+        spanned: which past calibrations the intervals span, or why none; empty where the device
+            was not asked for any.
     """
 
     name: str
     title: str
     device: str
     rows: tuple[ComparedRow, ...]
+    spanned: tuple[str, ...] = ()
 
     @property
     def differences(self) -> list[float]:
@@ -104,6 +108,7 @@ class ComparedTable:
             "mean_difference": self.mean_difference,
             "mean_absolute_difference": self.mean_absolute_difference,
             "worst_difference": self.worst.difference if self.worst else None,
+            **({"interval": list(self.spanned)} if self.spanned else {}),
             "rows": [
                 {
                     **compared.row.planned(),
@@ -130,6 +135,7 @@ def compared_table(plan: Plan) -> ComparedTable:
             # Repeats are predicted alike, so the first stands for all.
             for row, planned in zip(plan.rows, plan.points, strict=False)
         ),
+        tuple(past_remarks(plan.past, left_out_of(plan.points))),
     )
 
 
@@ -161,7 +167,7 @@ def table_text(table: ComparedTable) -> str:
     rows = [compared.row for compared in table.rows]
     remark = kind_of(rows[0].experiment).published_remark(rows, table.device)
     notes = dict.fromkeys(row.published_note for row in rows if row.published_note)
-    below = [*notes, *([remark] if remark else []), *upper_bounds(rows)]
+    below = [*notes, *([remark] if remark else []), *upper_bounds(rows), *table.spanned]
     return text + filled([*columns, *tail], lines) + "".join(f"{line}\n" for line in below)
 
 
@@ -205,8 +211,17 @@ def summary_text(tables: Sequence[ComparedTable]) -> str:
         + filled(columns, lines)
         + f"{inside} of {len(points)} published values lie within the interval of their prediction "
         f"(low to high, over the layouts that were compiled); {above} lie below 'predicted'\n"
-        + "".join(f"- {one.about}: {_values(one)}; {one.grounds}\n" for one in ASSUMPTIONS)
+        + "".join(
+            f"- {one.about}: {_values(one)}; {_grounds(one, tables)}\n" for one in ASSUMPTIONS
+        )
     )
+
+
+def _grounds(assumption: Assumption, tables: Sequence[ComparedTable]) -> str:
+    """Where the values of an assumption come from, and where it is not made."""
+    if assumption.parameter in DRIFT and any(table.spanned for table in tables):
+        return f"{assumption.grounds}; not assumed where a table names past calibrations"
+    return assumption.grounds
 
 
 def _values(assumption: Assumption) -> str:

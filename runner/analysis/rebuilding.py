@@ -28,6 +28,7 @@ from backends.simulation.readout_calibration import LABELS, ReadoutCalibration, 
 from experiments.point import Point
 from experiments.settings import Setting
 from runner.analysis.differences import Difference, agree, mapping_differences, tolerances
+from runner.analysis.verified_inputs import left_out_differences, past_paths
 from runner.analysis.verifying.origins import Origins
 from runner.config.sweep import Choice
 from runner.errors import DamagedFile, printable
@@ -41,6 +42,7 @@ from runner.planning.calibration import (
 )
 from runner.planning.decoding import with_decoder, with_decoding
 from runner.planning.identities import circuit_identity, circuit_name, program_stem
+from runner.planning.past import by_calibration
 from runner.planning.points import PlannedPoint, planned_row, sweep
 from runner.results.formats import Methods, checks_in_format, in_format, methods_of
 from runner.results.rows import ResultRow
@@ -124,6 +126,7 @@ class _Rebuilding:
         config = self.run.config
         points = sweep(config)
         finished(0, len(points))
+        self.expected |= past_paths(self.run)
         stored = self._stored_rows(len(points) * config.repeats)
         if not self._has_index:
             self._note("file", INDEX, MISSING, "a file")
@@ -138,6 +141,7 @@ class _Rebuilding:
                 row = made.row if made else None
                 if made and repeat == 0:
                     self._compare_choice(index, made.planned)
+                    self.found += left_out_differences(self.run, made.planned)
                 rows[place] = self._agreed(names[place], row, stored.get(place))
             finished(index + 1, len(points))
         self._look_for_strangers()
@@ -208,12 +212,20 @@ class _Rebuilding:
             if self.run.config.compile.decoupling != "none":
                 refocused = predict_setting(setting, compiled, self.run.snapshot, refocusing=True)
             bounds = predict_bounds(setting, compiled, self.run.snapshot)
+            over = by_calibration(setting, compiled, self.run.snapshot, self.run.past)
         except Exception as error:
             self._note("prediction", path, _told(error), "a probability of success")
-            predicted, refocused, bounds = self._stored_prediction(stem), None, None
+            predicted, refocused, bounds, over = self._stored_prediction(stem), None, None, ()
         self._compare_error_model(read, stem)
         return setting, CompiledSetting(
-            read.setting, compiled, certificate, predicted, refocused, bounds, read.error_model
+            read.setting,
+            compiled,
+            certificate,
+            predicted,
+            refocused,
+            bounds,
+            read.error_model,
+            over,
         )
 
     def _decoding(self, stem: str) -> Mapping[str, Any]:

@@ -10,10 +10,11 @@ from pathlib import Path
 from runner.analysis.differences import Difference, mapping_differences
 from runner.config.loading import given_config
 from runner.errors import ConfigError, printable
-from runner.planning.points import pinned_to
-from runner.run_folder.archive import DEVICE, MISSING, PROVENANCE, ArchivedRun
+from runner.planning.past import calibration_date
+from runner.planning.points import PlannedPoint, pinned_to
+from runner.run_folder.archive import DEVICE, MISSING, PROVENANCE, ArchivedRun, past_dates
 from runner.run_folder.checksums import CHECKSUMS, hashed_files, read_checksums, sha256_of
-from runner.run_folder.files import lists_provenance
+from runner.run_folder.files import lists_provenance, past_path
 
 CONFIG = "config.yaml"
 RESOLVED = "resolved.json"
@@ -34,6 +35,25 @@ def input_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Differen
         stated = run.provenance["device"]
         known = {"name": run.snapshot.name, "calibrated_at": run.snapshot.calibrated_at}
         yield from mapping_differences("device", PROVENANCE, stated, known, unasked=["sha256"])
+    for date, past in zip(past_dates(run.folder, run.provenance), run.past, strict=True):
+        if (found := str(calibration_date(past))) != date:
+            yield Difference("date of the calibration", past_path(date), found, date)
+
+
+def past_paths(run: ArchivedRun) -> set[str]:
+    """Paths of the past calibrations within the run folder."""
+    return {past_path(date) for date in past_dates(run.folder, run.provenance)}
+
+
+def left_out_differences(run: ArchivedRun, planned: PlannedPoint) -> Iterator[Difference]:
+    """Whether the interval of a point spans as many past calibrations as the provenance says."""
+    if not run.past:
+        return
+    label, found = planned.point.label, planned.compiled.left_out or 0
+    stated = run.provenance["past_calibrations"]["left_out"].get(label, 0)
+    if stated != found:
+        what = f"{label}: past calibrations left out"
+        yield Difference(what, PROVENANCE, str(stated), str(found))
 
 
 def _checksum_differences(run: ArchivedRun, remarks: list[str]) -> Iterator[Difference]:
@@ -84,6 +104,8 @@ def _stated_hashes(run: ArchivedRun) -> Iterator[Difference]:
     stated = {CONFIG: run.provenance.get("config_sha256")}
     if run.snapshot is not None:
         stated[DEVICE] = run.provenance["device"].get("sha256")
+    for one in (run.provenance.get("past_calibrations") or {}).get("calibrations", ()):
+        stated[past_path(one["date"])] = one.get("sha256")
     for name, digest in stated.items():
         if (run.folder / name).is_file() and digest != sha256_of(run.folder / name):
             where = f"sha256 by {PROVENANCE}"

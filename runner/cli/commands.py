@@ -164,7 +164,7 @@ def report(run: str, out: str | None, as_json: bool) -> None:
 
     place = find(runs_folder(out), run)
     rows = draw_and_report(place)
-    print_rows(rows, as_json=as_json)
+    print_rows(rows, place, as_json=as_json)
     click.echo(f"{place}/report.html", err=True)
 
 

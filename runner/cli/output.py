@@ -13,6 +13,8 @@ import click
 from runner.errors import EXIT_FAILED, EXIT_PARTLY_FAILED, EXIT_PENDING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress
 
     from runner.config.run_config import RunConfig
@@ -47,19 +49,21 @@ def shared(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-def print_rows(rows: Sequence[ResultRow], *, as_json: bool) -> None:
-    """The result table, or its JSON."""
+def print_rows(rows: Sequence[ResultRow], folder: Path, *, as_json: bool) -> None:
+    """The result table of the run in a folder, or its JSON."""
+    from runner.report.report import spanned_calibrations
     from runner.report.tables import result_table
 
     if as_json:
         click.echo(json.dumps([row.as_dict() for row in rows], indent=1))
     else:
-        click.echo(result_table(rows), nl=False)
+        click.echo(result_table(rows, spanned_calibrations(folder)), nl=False)
 
 
 def print_plan(plan: Plan) -> None:
     """The rows of a plan as a table, how its points were compiled, and what it costs."""
     from runner.planning.explanation import compiler_remarks
+    from runner.planning.past import left_out_of, past_remarks
     from runner.report.tables import plan_table
     from runner.status import jobs
 
@@ -68,6 +72,8 @@ def print_plan(plan: Plan) -> None:
     for line in plan.remarks:
         click.echo(line)
     for line in compiler_remarks(plan.points, plan.snapshot):
+        click.echo(line)
+    for line in past_remarks(plan.past, left_out_of(plan.points)):
         click.echo(line)
     click.echo(f"{cost.circuits} circuits in {jobs(cost.jobs)}, {cost.shots:,} shots")
     click.echo(
@@ -164,7 +170,7 @@ def write_and_show(session: Session, run_id: str, *, as_json: bool, remark: str 
     with progress("writing", 1) as advance:
         rows = session.write(run_id)
         advance()
-    print_rows(rows, as_json=as_json)
+    print_rows(rows, session.runs / run_id, as_json=as_json)
     click.echo(f"run {run_id}: {session.runs / run_id}/report.html{remark}", err=True)
     account, tally = session.store.account(run_id), session.store.tally(run_id)
     if not account.is_free:

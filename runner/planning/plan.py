@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from backends.adapter import Adapter, Checks
+from backends.adapter import Adapter, Checks, PastCalibrations
 from backends.devices.snapshot import DeviceSnapshot
 from backends.providers import registry
 from runner.config.loading import load_config
@@ -18,6 +18,7 @@ from runner.config.source import Given, Source
 from runner.planning.compilation import compile_sweeps
 from runner.planning.explanation import compilation
 from runner.planning.forecast import Forecast, forecast, require_budget
+from runner.planning.past import calibration_date, left_out_of, past_calibrations, spanning
 from runner.planning.points import PlannedPoint, decided, pinned, planned_row, stored_options
 from runner.results.rows import ResultRow
 
@@ -42,6 +43,7 @@ class Plan:
         adapter: the opened device.
         snapshot: its calibration; None for a perfect device.
         points: the points of the sweep, compiled.
+        past: earlier calibrations, which the intervals of predictions span.
     """
 
     config: RunConfig
@@ -50,6 +52,7 @@ class Plan:
     adapter: Adapter
     snapshot: DeviceSnapshot | None
     points: tuple[PlannedPoint, ...]
+    past: PastCalibrations = field(default_factory=PastCalibrations)
 
     @cached_property
     def rows(self) -> tuple[ResultRow, ...]:
@@ -76,12 +79,19 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON: rows, forecast, how each point was compiled, remarks on calibration."""
-        return {
+        document = {
             "rows": [row.planned() for row in self.rows],
             "forecast": asdict(self.forecast),
             "compiled": [compilation(point, self.snapshot) for point in self.points],
             "calibration": list(self.remarks),
         }
+        if self.past.snapshots or self.past.remark:
+            document["past_calibrations"] = {
+                "dates": [calibration_date(one) for one in self.past.snapshots],
+                "left_out": left_out_of(self.points),
+                "remark": self.past.remark,
+            }
+        return document
 
 
 Loaded = tuple[RunConfig, Source]
@@ -141,12 +151,21 @@ def _plans(
         pinned(config, adapter, snapshot)
         for (config, _), adapter, snapshot in zip(loaded, adapters, snapshots, strict=True)
     ]
+    pasts = [past_calibrations(*opened) for opened in zip(adapters, snapshots, strict=True)]
     with progress(*configs) as advance:
         compiled = compile_sweeps(list(zip(configs, snapshots, strict=True)), advance)
     return [
-        Plan(decided(config, points), source, tuple(overrides), adapter, snapshot, tuple(points))
-        for config, (_, source), adapter, snapshot, points in zip(
-            configs, loaded, adapters, snapshots, compiled, strict=True
+        Plan(
+            decided(config, points),
+            source,
+            tuple(overrides),
+            adapter,
+            snapshot,
+            tuple(spanning(points, snapshot, past.snapshots)),
+            past,
+        )
+        for config, (_, source), adapter, snapshot, points, past in zip(
+            configs, loaded, adapters, snapshots, compiled, pasts, strict=True
         )
     ]
 

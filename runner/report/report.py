@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from runner.config.sweep import Choice
 from runner.errors import RunFolderError, printable
 from runner.kinds.registry import kind_of
+from runner.planning.past import interval_remarks
 from runner.report.columns import report_columns
 from runner.report.figure import figure_files
 from runner.report.tables import footnotes
 from runner.results.rows import ResultRow
+from runner.run_folder.archive import past_dates
 from runner.run_folder.files import read_json, read_rows
 
 REPORT = "report.html"
@@ -77,10 +79,27 @@ def presentation(folder: Path, rows: Sequence[ResultRow]) -> dict[str, bytes]:
     return {**figures, REPORT: html.encode()}
 
 
+def spanned_calibrations(folder: Path) -> list[str]:
+    """Which past calibrations the intervals of a run's predictions span; empty if none.
+
+    Raises:
+        RunFolderError: if the provenance of the run cannot be read.
+    """
+    return _spanned(folder, read_json(folder, "provenance.json"))
+
+
+def _spanned(folder: Path, provenance: Mapping[str, Any]) -> list[str]:
+    dates = past_dates(folder, provenance)
+    if not dates:
+        return []
+    return list(interval_remarks(dates, provenance["past_calibrations"]["left_out"]))
+
+
 def _rendered(
     folder: Path, rows: Sequence[ResultRow], resolved: dict[str, Any], pictures: Sequence[bytes]
 ) -> str:
     provenance = read_json(folder, "provenance.json")
+    notes = footnotes(rows, _spanned(folder, provenance))
     environment = Environment(
         loader=PackageLoader("runner.report"), autoescape=True, undefined=StrictUndefined
     )
@@ -89,7 +108,7 @@ def _rendered(
         # Wherever the folder lies by now; older ones do not tell their name.
         run=provenance.get("run") or folder.resolve().name,
         rows=rows,
-        notes=[*(line for line in footnotes(rows).splitlines() if line), *_choices(resolved)],
+        notes=[*(line for line in notes.splitlines() if line), *_choices(resolved)],
         figures=["data:image/svg+xml;base64," + base64.b64encode(one).decode() for one in pictures],
         provenance=provenance,
         device=provenance["device"],

@@ -34,9 +34,9 @@ def render(table: Table) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def result_table(rows: Sequence[ResultRow]) -> str:
+def result_table(rows: Sequence[ResultRow], spanned: Sequence[str] = ()) -> str:
     """Measured value with interval, prediction, published value, marks and circuit size."""
-    return _of_rows(result_columns(rows), rows) + footnotes(rows)
+    return _of_rows(result_columns(rows), rows) + footnotes(rows, spanned)
 
 
 def plan_table(rows: Sequence[ResultRow]) -> str:
@@ -60,8 +60,13 @@ def filled(columns: Sequence[Column], lines: Iterable[Sequence[str]]) -> str:
     return render(table)
 
 
-def footnotes(rows: Sequence[ResultRow]) -> str:
-    """What the columns mean and what each strategy claims."""
+def footnotes(rows: Sequence[ResultRow], spanned: Sequence[str] = ()) -> str:
+    """What the columns mean and what each strategy claims.
+
+    Args:
+        rows: of the table.
+        spanned: which past calibrations the intervals of predictions span; empty if none.
+    """
     kind = kind_of(rows[0].experiment)
     wording = kind.wording
     lines = [
@@ -70,7 +75,7 @@ def footnotes(rows: Sequence[ResultRow]) -> str:
         PREDICTED,
     ]
     if any(row.predicted_low is not None for row in rows):
-        lines.append(INTERVAL)
+        lines += [INTERVAL.replace(", drift", ""), *spanned] if spanned else [INTERVAL]
     if any(row.refocused is not None for row in rows):
         lines.append(REFOCUSED)
     if footnote := kind.footnote(rows):

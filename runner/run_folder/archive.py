@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from backends.qpy_bytes import from_qpy
 from runner.config.run_config import RunConfig, run_config
 from runner.errors import DamagedFile, RunFolderError, printable
 from runner.results.formats import format_of
-from runner.run_folder.files import INDEX, RESULTS, read_json
+from runner.run_folder.files import INDEX, RESULTS, past_path, read_json
 
 PROVENANCE = "provenance.json"
 DEVICE = "device.json"
@@ -27,6 +28,7 @@ _PROVENANCE: dict[str, tuple[type, ...]] = {
     **{"enclone": (str,), "packages": (dict,), "overrides": (list,)},
     "device": (dict, type(None)),
 }
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REQUIRED = ("name", "circuit", "identity", "job")
 
 
@@ -40,6 +42,7 @@ class ArchivedRun:
         provenance: content of ``provenance.json``.
         snapshot: calibration of the device; None for a perfect device.
         index: name of each circuit → its entry in ``circuits/index.json``.
+        past: past calibrations that the intervals of predictions span, newest first.
     """
 
     folder: Path
@@ -47,6 +50,7 @@ class ArchivedRun:
     provenance: Mapping[str, Any]
     snapshot: DeviceSnapshot | None
     index: Mapping[str, Mapping[str, Any]]
+    past: tuple[DeviceSnapshot, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -84,10 +88,38 @@ def read_archive(folder: Path) -> ArchivedRun:
         if key not in provenance or not isinstance(provenance[key], kinds):
             raise DamagedFile(folder.name, PROVENANCE, f"is damaged: it tells no '{key}'")
     has_device = provenance.get("device") is not None
-    snapshot = _read_device(folder) if has_device else None
+    snapshot = _read_device(folder, DEVICE) if has_device else None
     # Without an index, the circuits can still be compiled again.
     index = read_index(folder) if (folder / INDEX).exists() else {}
-    return ArchivedRun(folder, config, provenance, snapshot, index)
+    past = read_past(folder, provenance)
+    return ArchivedRun(folder, config, provenance, snapshot, index, past)
+
+
+def read_past(folder: Path, provenance: Mapping[str, Any]) -> tuple[DeviceSnapshot, ...]:
+    """The past calibrations of a run, newest first.
+
+    Raises:
+        DamagedFile: if one of them, or what the provenance says of them, cannot be read.
+    """
+    return tuple(_read_device(folder, past_path(date)) for date in past_dates(folder, provenance))
+
+
+def past_dates(folder: Path, provenance: Mapping[str, Any]) -> list[str]:
+    """Days of the past calibrations of a run, newest first; empty if it has none.
+
+    Raises:
+        DamagedFile: if the provenance does not say it in the way that it is written.
+    """
+    stated = provenance.get("past_calibrations") or {"calibrations": [], "left_out": {}}
+    try:
+        dates = [str(one["date"]) for one in stated["calibrations"]]
+        known = all(_DATE.fullmatch(date) for date in dates)
+        sound = known and all(type(number) is int for number in stated["left_out"].values())
+    except (KeyError, TypeError, AttributeError):
+        sound = False
+    if not sound:
+        raise DamagedFile(folder.name, PROVENANCE, "is damaged: it tells no 'past_calibrations'")
+    return dates
 
 
 def read_circuit(folder: Path, stage: str, stem: str) -> QuantumCircuit:
@@ -199,14 +231,14 @@ def read_index(folder: Path) -> dict[str, Mapping[str, Any]]:
         raise _unreadable(folder, INDEX, error) from error
 
 
-def _read_device(folder: Path) -> DeviceSnapshot:
+def _read_device(folder: Path, path: str) -> DeviceSnapshot:
     try:
-        document = json.loads((folder / DEVICE).read_text(encoding="utf-8"))
+        document = json.loads((folder / path).read_text(encoding="utf-8"))
         return DeviceSnapshot.from_json(document)
     except FileNotFoundError:
-        raise DamagedFile(folder.name, DEVICE, MISSING) from None
+        raise DamagedFile(folder.name, path, MISSING) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _unreadable(folder, DEVICE, error) from error
+        raise _unreadable(folder, path, error) from error
 
 
 def _unreadable(folder: Path, path: str, error: Exception) -> DamagedFile:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 CHECKSUMS = "SHA256SUMS"
 _FILES = ("config.yaml", "resolved.json", "device.json")
-_FOLDERS = ("circuits", "counts")
+_FOLDERS = ("calibrations", "circuits", "counts")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 

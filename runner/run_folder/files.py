@@ -1,8 +1,9 @@
 """The run folder: everything about a run, on any machine, without the program.
 
-``config.yaml`` as given, ``resolved.json`` with every default, ``provenance.json`` and
-``device.json`` (the calibration), ``circuits/`` logical and compiled, ``counts/``,
-``SHA256SUMS`` of all these, ``results.json`` and ``results.csv``, ``figures/`` and ``report.html``.
+``config.yaml`` as given, ``resolved.json`` with every default, ``provenance.json``,
+``device.json`` (the calibration) and ``calibrations/`` (past ones, if any), ``circuits/`` logical
+and compiled, ``counts/``, ``SHA256SUMS`` of all these, ``results.json`` and ``results.csv``,
+``figures/`` and ``report.html``.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from runner.jobs.collected import CollectedCircuit, CollectedPoint
 from runner.kinds import registry as kinds
 from runner.planning.calibration import CalibrationCircuit
 from runner.planning.decoding import decoding_document
+from runner.planning.past import calibration_date
 from runner.results.formats import FIRST_FORMAT, FORMAT
 from runner.results.rows import ResultRow
 from runner.results.tables import to_csv
@@ -50,6 +52,7 @@ RESULTS_CSV = "results.csv"
 INDEX = "circuits/index.json"
 PLANNED = "circuits/planned.json"
 _OF_A_PLAN = frozenset(("name", "circuit", "circuit_sha256", "identity", "shots", "seed"))
+PAST = "calibrations"
 INPUTS = ("config.yaml", "resolved.json", "device.json")
 _PACKAGES = (
     *("qiskit", "qiskit-ibm-runtime", "mthree", "stim", "numpy", "scipy"),
@@ -86,9 +89,21 @@ def describe(
     snapshot: DeviceSnapshot | None,
     overrides: Sequence[str],
     now: datetime,
+    past: Sequence[DeviceSnapshot] = (),
+    left_out: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """All that is known before anything runs; it is kept in the store and in the run folder."""
-    return {
+    """All that is known before anything runs; it is kept in the store and in the run folder.
+
+    Args:
+        config: the run.
+        source: its configuration as given.
+        snapshot: the calibration that circuits were compiled for; None for a perfect device.
+        overrides: given with the configuration.
+        now: when the run begins.
+        past: past calibrations that intervals of predictions span.
+        left_out: point → number of those that its interval does not span.
+    """
+    document: dict[str, Any] = {
         "config": source.text,
         "resolved": config.model_dump(mode="json"),
         "device": None if snapshot is None else snapshot.to_json(),
@@ -107,6 +122,25 @@ def describe(
             },
         },
     }
+    if past:
+        document["past"] = past_files(past)
+        document["provenance"]["past_calibrations"] = {
+            "calibrations": [
+                {"date": calibration_date(one), "sha256": one.fingerprint} for one in past
+            ],
+            "left_out": dict(left_out or {}),
+        }
+    return document
+
+
+def past_files(past: Sequence[DeviceSnapshot]) -> dict[str, str]:
+    """Path within a run folder → content of the past calibrations of a run."""
+    return {past_path(str(calibration_date(one))): one.to_json() for one in past}
+
+
+def past_path(date: str) -> str:
+    """Path of the calibration of a day within a run folder."""
+    return f"{PAST}/{date}.json"
 
 
 def _packages_of(config: RunConfig) -> tuple[str, ...]:
@@ -151,6 +185,9 @@ def write_inputs(folder: Path, document: Mapping[str, Any]) -> None:
         _write_json(folder / "provenance.json", document["provenance"])
         if document["device"] is not None:
             _write(folder / "device.json", document["device"])
+        for name, content in document.get("past", {}).items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            _write(folder / name, content)
         if "planned" in document:
             (folder / PLANNED).parent.mkdir(exist_ok=True)
             _write_json(folder / PLANNED, document["planned"])

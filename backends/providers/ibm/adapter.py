@@ -18,6 +18,7 @@ from backends.adapter import (
     Job,
     JobState,
     Limits,
+    PastCalibrations,
     ProviderError,
     Quote,
     Refused,
@@ -40,6 +41,7 @@ from backends.providers.ibm.circuits import (
 )
 from backends.providers.ibm.device import (
     open_device,
+    read_past,
     read_snapshot,
     read_target,
     require_rep_delay,
@@ -98,6 +100,14 @@ class IbmAdapter:
     def snapshot(self) -> DeviceSnapshot:
         """The calibration that circuits were compiled for."""
         return self._snapshot
+
+    def past_calibrations(self, days: int) -> PastCalibrations:
+        """The calibrations that held 1, 2, … days ago, as far as the service gives them.
+
+        Raises:
+            ProviderError: if the device cannot be opened.
+        """
+        return read_past(self._backend, self._snapshot, days, self._connection.wire.cut)
 
     def limits(self) -> Limits:
         """What the device's configuration says; usual numbers before it is there."""

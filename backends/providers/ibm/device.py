@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qiskit_ibm_runtime.utils.backend_decoder import properties_from_server_data
 
+from backends.adapter import PastCalibrations
+from backends.devices.calibration_time import calibration_time
 from backends.devices.ibm_properties import readable_properties
 from backends.devices.offers import Offers, offers_of_target, pairs_of
 from backends.devices.snapshot import DeviceSnapshot
-from backends.providers.bounded import within_bound
+from backends.providers.bounded import TooSlow, within_bound
 from backends.providers.ibm.accounts import Connection
 from backends.providers.ibm.errors import NotConnected, asked, quiet, shown
 from backends.providers.ibm.options import LEAST_BUSY, LeastBusyConfig
@@ -22,6 +26,11 @@ from backends.providers.ibm.transport import client_of, mount
 if TYPE_CHECKING:
     from qiskit.transpiler import Target
     from qiskit_ibm_runtime import IBMBackend
+
+_PAST_CALL_SECONDS = 20.0
+"""Longest time for one past calibration: a plan can do without it."""
+_PAST_SECONDS = 60.0
+"""Time after which no further one is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +260,61 @@ def _offers(backend: IBMBackend) -> Offers:
     offered = offers_of_target(read_target(backend))
     joined = getattr(backend.configuration(), "coupling_map", None)
     return replace(offered, joined=pairs_of(joined))
+
+
+def read_past(
+    backend: IBMBackend, today: DeviceSnapshot, days: int, cut: Callable[[], object]
+) -> PastCalibrations:
+    """The calibrations that held 1, 2, … days ago, newest first.
+
+    Days on which the calibration before them held still are not asked for.
+
+    Args:
+        backend: the device.
+        today: its calibration as it stands.
+        days: how many days back to ask for.
+        cut: makes sure that a call that is left behind sends nothing more.
+    """
+    found: list[DeviceSnapshot] = []
+    failures: list[str] = []
+    now, until = datetime.now(UTC), time.monotonic() + _PAST_SECONDS
+    held_since = calibration_time(today)
+    for day in range(1, days + 1):
+        moment = now - timedelta(days=day)
+        if held_since is not None and held_since <= moment:
+            continue
+        if time.monotonic() > until:
+            failures.append(f"asking took longer than {_PAST_SECONDS:g} s")
+            break
+        try:
+            with quiet():
+                # As today's calibration: the client's own reading stumbles over single values.
+                document = within_bound(
+                    partial(
+                        backend._api_client.backend_properties,
+                        backend.name,
+                        datetime=moment,
+                        calibration_id=backend.calibration_id,
+                    ),
+                    cut,
+                    _PAST_CALL_SECONDS,
+                )
+                if not document:
+                    break  # Nor is there an older one.
+                snapshot = DeviceSnapshot.from_ibm_properties(document, _offers(backend))
+        except Exception as error:
+            failures.append(str(asked(f"reading the calibration of {moment:%Y-%m-%d}", error)))
+            if isinstance(error, TooSlow):
+                break  # The connection is cut.
+            continue
+        held_since = calibration_time(snapshot)
+        found.append(replace(snapshot, name=today.name))
+    remark = (
+        f"past calibrations are missing for {len(failures)} of {days} days asked for: {failures[0]}"
+        if failures
+        else ""
+    )
+    return PastCalibrations(tuple(found), remark)
 
 
 def require_rep_delay(backend: IBMBackend, wanted: float | None) -> None:

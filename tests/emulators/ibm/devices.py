@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +33,7 @@ class Device:
         online: whether it answers at all.
         status: ``active``, ``maintenance``, ``internal`` …, in the service's words.
         queue_length: pending jobs of other people.
+        past: earlier calibrations, in any order.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Device:
     online: bool = True
     status: str = "active"
     queue_length: int = 3
+    past: tuple[dict[str, Any], ...] = field(default=(), repr=False)
 
     @classmethod
     def packaged(cls, name: str, **changes: Any) -> Device:
@@ -53,6 +56,16 @@ class Device:
         properties = json.loads((folder / f"props_{short}.json").read_text())
         configuration["backend_name"] = properties["backend_name"] = name
         return cls(name, configuration, properties, **changes)
+
+    def properties_before(self, updated_before: str) -> dict[str, Any]:
+        """The newest calibration that is older than a time; empty if there is none."""
+
+        def made(document: dict[str, Any]) -> datetime:
+            return datetime.fromisoformat(document["last_update_date"])
+
+        limit = datetime.fromisoformat(updated_before)
+        older = [one for one in (self.properties, *self.past) if made(one) < limit]
+        return max(older, key=made, default={})
 
     @property
     def dt_seconds(self) -> float:

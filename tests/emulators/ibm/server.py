@@ -255,7 +255,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "configuration":
                 return 200, service.device(place).configuration
             case "properties":
-                return 200, service.device(place).properties
+                device = service.device(place)
+                if moments := query.get("updated_before"):
+                    return 200, device.properties_before(moments[0])
+                return 200, device.properties
             case "status":
                 return 200, service.device(place).state()
             case "usage":
