@@ -107,7 +107,7 @@ def test_the_examples_of_the_readme_run(
 def test_what_is_not_there_is_found() -> None:
     text = "`runner.results.rows.ResultRow.value` of docs/experiments.md, `runner.nothing.at_all`"
     assert names_in(text) == {"runner.results.rows.ResultRow.value", "runner.nothing.at_all"}
-    assert is_there("runner.results.rows.ResultRow.value")
+    assert is_there("runner.results.columns.Columns.value")
     assert not is_there("runner.nothing.at_all")
     assert not is_there("runner.results.rows.ResultRow.nothing")
     assert PATH.findall("in backends/nothing/at_all.py, see") == ["backends/nothing/at_all.py"]

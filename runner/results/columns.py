@@ -214,14 +214,18 @@ class Columns:
     )
     information_low: float | None = column(
         "outcome",
-        "lower end of its 95 % interval",
+        "lower end of the 95 % interval of information_bits",
         unit="bit",
         tolerance=LIBRARY_ROUNDING,
         shown=Shown("95 % of bits", digits=3, upper="information_high", shown_with="subset"),
         default=None,
     )
     information_high: float | None = column(
-        "outcome", "upper end of it", unit="bit", tolerance=LIBRARY_ROUNDING, default=None
+        "outcome",
+        "upper end of the 95 % interval of information_bits",
+        unit="bit",
+        tolerance=LIBRARY_ROUNDING,
+        default=None,
     )
     layout: int | None = column(
         "repetition",
@@ -337,13 +341,16 @@ class Columns:
     )
     corrected_ci_low: float | None = column(
         "outcome",
-        "lower end of its 95 % interval",
+        "lower end of the 95 % interval of corrected",
         tolerance=LIBRARY_ROUNDING,
         shown=Shown("95 % of corrected", digits=4, upper="corrected_ci_high"),
         default=None,
     )
     corrected_ci_high: float | None = column(
-        "outcome", "upper end of it", tolerance=LIBRARY_ROUNDING, default=None
+        "outcome",
+        "upper end of the 95 % interval of corrected",
+        tolerance=LIBRARY_ROUNDING,
+        default=None,
     )
     predicted_corrected: float | None = column(
         "prediction",
@@ -362,13 +369,16 @@ class Columns:
     )
     postselected_ci_low: float | None = column(
         "outcome",
-        "lower end of its 95 % interval",
+        "lower end of the 95 % interval of postselected",
         tolerance=LIBRARY_ROUNDING,
         shown=Shown("95 % of post-selected", digits=4, upper="postselected_ci_high"),
         default=None,
     )
     postselected_ci_high: float | None = column(
-        "outcome", "upper end of it", tolerance=LIBRARY_ROUNDING, default=None
+        "outcome",
+        "upper end of the 95 % interval of postselected",
+        tolerance=LIBRARY_ROUNDING,
+        default=None,
     )
     predicted_postselected: float | None = column(
         "prediction",

@@ -230,8 +230,8 @@ def test_an_edited_compiled_circuit_is_found(
         hashed_again(folder)
     found = verified()
     assert found.exit_code == 1
-    assert "sha256" not in {row["what"] for row in found.about(path)} or not knowing
-    assert found.about(path)
+    # Whoever writes all hashes anew leaves a file that is what is written of it.
+    assert bool(found.about(path)) is not knowing
     assert [row["what"] for row in found.about(path.replace("qpy", "qasm"))] == ["OpenQASM 3"]
     rows = {row["what"]: row for row in found.about("circuits/index.json")}
     proof = rows[f"{BELL}-r0: certificate: status"]

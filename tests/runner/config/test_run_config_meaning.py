@@ -82,7 +82,10 @@ def test_defaults_are_filled_in(load: Load) -> None:
         "experiment": {
             "kind": "entanglement",
             "n": [2],
-            "decrypt": {"clone": [1], "strategy": ["unitary"], "chosen": None},
+            "decrypt": {
+                **{"clone": [1], "strategy": ["unitary"], "chosen": None},
+                **{"checks": "none", "keep": "all-passed"},
+            },
             "estimator": ["parity"],
             "input": ["bell"],
         },
