@@ -39,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(owner, name, call)
 
     counted(backends.providers.registry, "open_adapter", "opened")
-    counted(backends.devices.catalog, "_checked", "calibrations")
+    counted(backends.devices.catalog, "_parsed", "calibrations")
     counted(backends.devices.snapshot, "Target", "targets")
     # As in a process that has just started.
     backends.devices.catalog._read.cache_clear()
