@@ -30,7 +30,7 @@ _LONGEST_OPERATION_SECONDS = 1000.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "μs": 1e-6, "ns": 1e-9, "ps": 1e-12}
 """Unit → seconds. The micro sign is turned into the Greek letter before it is looked up."""
 
-_FREQUENCIES = {"hz": "Hz", "khz": "kHz", "mhz": "MHz", "ghz": "GHz"}
+_FREQUENCIES = {name.lower(): name for name in ("Hz", "kHz", "MHz", "GHz")}
 
 _SHOWN = 6
 """Most names of parts in one line."""
