@@ -244,24 +244,19 @@ def wait(stages: Stages) -> tuple[float, int]:
     return lengths[0], len(lengths)
 
 
-def wait_on_a_spare(stages: Stages) -> None:
-    seconds, count = wait(stages)
-    body = stages.body("loss")
-    gates = list(body.data)
-    body.data = []
-    body.delay(seconds * count, qubit(body, "spare"), unit="s")
-    for one in gates:
-        body.append(one)
+def wait_alone(name: str) -> Edit:
+    """One qubit waits for all."""
 
+    def edit(stages: Stages) -> None:
+        seconds, count = wait(stages)
+        body = stages.body("loss")
+        gates = list(body.data)
+        body.data = []
+        body.delay(seconds * count, qubit(body, name), unit="s")
+        for one in gates:
+            body.append(one)
 
-def wait_on_a_alone(stages: Stages) -> None:
-    seconds, count = wait(stages)
-    body = stages.body("loss")
-    gates = list(body.data)
-    body.data = []
-    body.delay(seconds * count, qubit(body, "A"), unit="s")
-    for one in gates:
-        body.append(one)
+    return edit
 
 
 def wait_after_readout(stages: Stages) -> None:
@@ -367,8 +362,8 @@ FRAUDS: dict[str, tuple[QuantumCircuit, tuple[Edit, ...]]] = {
     "CHSH 2-3 with R read first": (CHSH_23, (read_r_first,)),
     "CHSH 2-3 with both read at once": (CHSH_23, (read_r_at_once,)),
     "CHSH 2-1 with R read at the end": (CHSH_21, (read_r_at_the_end,)),
-    "a spare waits": (STORED["reset"], (wait_on_a_spare,)),
-    "A waits alone": (STORED["reset"], (wait_on_a_alone,)),
+    "a spare waits": (STORED["reset"], (wait_alone("spare"),)),
+    "A waits alone": (STORED["reset"], (wait_alone("A"),)),
     "waiting after readout": (STORED["reset"], (wait_after_readout,)),
     "waiting before preparation": (STORED["reset"], (wait_before_preparation,)),
     "waiting with the key used up": (STORED_WITHOUT_LOSS, (wait_when_the_key_is_used_up,)),
